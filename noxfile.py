@@ -1,0 +1,102 @@
+"""All that is checked. `nox` runs it, `nox --list` tells what it is, `nox -s lint types` picks."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+from zipfile import ZipFile
+
+import nox
+
+nox.needs_version = ">=2026.10.20"
+nox.options.default_venv_backend = "uv|virtualenv"
+nox.options.error_on_external_run = True
+nox.options.reuse_existing_virtualenvs = True
+
+PYPROJECT = nox.project.load_toml()
+PYTHONS = nox.project.python_versions(PYPROJECT)
+
+
+@nox.session
+def lint(session: nox.Session) -> None:
+    """Ruff: what is wrong, and what is not formatted."""
+    session.install("--group", "lint")
+    session.run("ruff", "check")
+    session.run("ruff", "format", "--check")
+
+
+@nox.session
+def types(session: nox.Session) -> None:
+    """Mypy and pyright, over the package and over what its users write."""
+    session.install(".", "--group", "typing")
+    session.run("mypy")
+    session.run("pyright")
+
+
+@nox.session(python=[*PYTHONS, "pypy3.11"])
+@nox.parametrize("pytest", [nox.param("~=8.4.0", id="oldest"), nox.param(">=9", id="newest")])
+def tests(session: nox.Session, pytest: str) -> None:
+    """The tests, on each Python, with the oldest and the newest pytest."""
+    session.install(".", "--group", "tests", f"pytest{pytest}")
+    session.run("coverage", "run", "-m", "pytest", *session.posargs)
+    if "CI" not in os.environ:
+        session.notify("coverage")
+
+
+@nox.session
+def coverage(session: nox.Session) -> None:
+    """What all sessions of the tests have covered together."""
+    session.install("coverage")
+    session.run("coverage", "combine")
+    session.run("coverage", "report")
+
+
+@nox.session
+def examples(session: nox.Session) -> None:
+    """The suite of the example application."""
+    session.install(".", "--group", "examples")
+    session.run("pytest", "-W", "error", "examples", *session.posargs)
+
+
+@nox.session
+def plugins(session: nox.Session) -> None:
+    """The tests that have other plugins in the same session."""
+    session.install(".", "--group", "tests", "--group", "plugins")
+    session.run("pytest", "tests/plugins", *session.posargs)
+
+
+@nox.session
+def docs(session: nox.Session) -> None:
+    """The documentation; any warning is an error."""
+    session.install(".", "--group", "docs")
+    target = os.environ.get("READTHEDOCS_OUTPUT", "docs/_build")
+    session.run("sphinx-build", "-W", "--keep-going", "-n", "docs", f"{target}/html")
+
+
+@nox.session
+def package(session: nox.Session) -> None:
+    """The wheel, which is built from the sdist, and what is in it."""
+    extras, groups = PYPROJECT["project"]["optional-dependencies"], PYPROJECT["dependency-groups"]
+    if extras != {"examples": groups["examples"], "test": groups["tests"]}:
+        session.error("the extras are not what the dependency groups are")
+
+    shutil.rmtree("dist", ignore_errors=True)
+    session.install("--group", "package")
+    session.run("python", "-m", "build")
+    session.run("twine", "check", "--strict", *map(str, Path("dist").iterdir()))
+    session.run("check-wheel-contents", "dist")
+
+    (wheel,) = Path("dist").glob("*.whl")
+    with ZipFile(wheel) as archive:
+        roots = {name.split("/")[0] for name in archive.namelist()}
+    name, version, *_ = wheel.name.split("-")
+    if roots != {name, f"{name}-{version}.dist-info"}:
+        session.error(f"the wheel holds {sorted(roots)}")
+
+
+@nox.session(default=False)
+def bench(session: nox.Session) -> None:
+    """What a test costs, beside other ways to run it."""
+    session.install(".", "--group", "bench")
+    session.run("python", "benchmarks", *session.posargs)

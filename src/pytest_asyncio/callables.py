@@ -1,0 +1,42 @@
+"""What is async about a callable."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Callable, Iterator
+from typing import Any, Literal, TypeAlias
+
+Kind: TypeAlias = Literal["coroutine", "generator"]
+
+
+def kind_of(function: Callable[..., Any]) -> Kind | None:
+    """Tell whether calling `function` gives a coroutine, an async generator, or neither.
+
+    What wraps an async function counts as async: `functools.wraps`, `functools.partial`, static
+    and class methods, methods, objects with an async `__call__`, and decorators written in C that
+    set `__wrapped__`.
+    """
+    for layer in _layers(function):
+        if inspect.iscoroutinefunction(layer):
+            return "coroutine"
+        if inspect.isasyncgenfunction(layer):
+            return "generator"
+    return None
+
+
+def _layers(function: Any) -> Iterator[Any]:
+    seen = set()
+    while function is not None and id(function) not in seen:
+        seen.add(id(function))
+        yield function
+        if isinstance(function, functools.partial):
+            function = function.func
+        elif isinstance(function, (staticmethod, classmethod)) or inspect.ismethod(function):
+            function = function.__func__
+        elif hasattr(function, "__wrapped__"):
+            function = function.__wrapped__
+        elif inspect.isroutine(function) or inspect.isclass(function):
+            return
+        else:
+            function = getattr(type(function), "__call__", None)

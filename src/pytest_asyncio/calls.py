@@ -1,0 +1,126 @@
+"""Running one async test."""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import inspect
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from contextvars import copy_context
+from dataclasses import dataclass
+from typing import Any, Final
+
+import pytest
+
+from . import callables, context, factories, items, lifetimes, loops, marks
+from .loops import LoopOwner
+
+
+@dataclass(slots=True)
+class _Prepared:
+    """What an async test has from its setup to its teardown."""
+
+    owner: LoopOwner
+    undo: context.Undo | None = None
+
+
+_PREPARED: Final = pytest.StashKey[_Prepared]()
+
+
+def plan(item: pytest.Function) -> None:
+    """Read the marks of an async test, before anything is set up for it."""
+    mark = marks.merged(item)
+    marks.warn_of_deprecated(mark, item)
+    item.stash[items.PLANNED] = items.Plan(mark, factories.selected_for(item, mark))
+
+
+def prepare(item: pytest.Function) -> _Prepared:
+    """Open the loop of an async test and let synchronous code find it.
+
+    Called before each of the test's fixtures is set up, and before the test, so that the loop is
+    closed after all of them are torn down.
+    """
+    prepared = item.stash.get(_PREPARED, None)
+    if prepared is None:
+        if items.PLANNED not in item.stash:  # The mark was applied while the test was set up.
+            plan(item)
+        factory = factories.factory_of(item)
+        scope = items.loop_scope_of(item, item.stash[items.PLANNED].mark)
+        prepared = _Prepared(loops.owner_of(loops.node_of_scope(item, scope), factory))
+        item.stash[_PREPARED] = prepared
+        item.addfinalizer(functools.partial(_finish, item, prepared))
+        lifetimes.finish_those_of_other_factories(item, factory)
+    prepared.owner.make_current()
+    return prepared
+
+
+@contextmanager
+def synchronized(item: pytest.Function) -> Iterator[None]:
+    """Let pytest, or Hypothesis, call an async test as if it were synchronous."""
+    if getattr(item.obj, "is_hypothesis_test", False):
+        holder, attribute, run = item.obj.hypothesis, "inner_test", _run_example
+    else:
+        holder, attribute, run = item, "obj", _run_test
+    function = getattr(holder, attribute)
+
+    @functools.wraps(function)
+    def synchronous(*args: Any, **kwargs: Any) -> Any:
+        __tracebackhide__ = True
+        result = function(*args, **kwargs)
+        if inspect.isawaitable(result):
+            return run(item, result)
+        _warn_of_sync_test(item, function)
+        return result
+
+    setattr(holder, attribute, synchronous)
+    try:
+        yield
+    finally:
+        setattr(holder, attribute, function)
+
+
+def _run_test(item: pytest.Function, awaitable: Awaitable[Any]) -> None:
+    __tracebackhide__ = True
+    prepared = prepare(item)
+    own_context = copy_context()
+    try:
+        prepared.owner.call(awaitable, own_context, item)
+    finally:
+        prepared.undo = context.publish(own_context)
+
+
+def _run_example(item: pytest.Function, awaitable: Awaitable[Any]) -> None:
+    """Run one example of Hypothesis, whose context and tasks are its own."""
+    __tracebackhide__ = True
+    owner = prepare(item).owner
+    owner.call(_alone(awaitable), copy_context(), item)
+
+
+async def _alone(awaitable: Awaitable[Any]) -> None:
+    __tracebackhide__ = True
+    before = asyncio.all_tasks()
+    try:
+        await awaitable
+    finally:
+        await loops.cancel(asyncio.all_tasks() - before)
+
+
+def _warn_of_sync_test(item: pytest.Function, function: Callable[..., Any]) -> None:
+    is_marked_itself = any(mark.name == "asyncio" for mark in item.own_markers)
+    if is_marked_itself and callables.kind_of(function) is None:
+        item.warn(
+            pytest.PytestWarning(
+                f"The test {item} is marked with '@pytest.mark.asyncio' but it is not an async "
+                "function. Please remove the mark."
+            )
+        )
+
+
+def _finish(item: pytest.Function, prepared: _Prepared) -> None:
+    """End what is the test's own, after its fixtures are torn down."""
+    del item.stash[_PREPARED], item.stash[items.PLANNED]
+    with ExitStack() as stack:
+        if prepared.undo is not None:
+            stack.callback(prepared.undo)
+        lifetimes.finish_cancelled(item)

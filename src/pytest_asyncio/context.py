@@ -1,0 +1,40 @@
+"""Context variables in and out of a run.
+
+pytest's own code, and with it synchronous tests and fixtures, runs in the context of its thread.
+A run on a loop has a copy of that context. What the run changes is *published* to the thread's
+context, so that what comes later sees it, and is put back when the fixture or test is torn down.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextvars import Context, Token, copy_context
+from typing import TypeAlias
+
+Undo: TypeAlias = Callable[[], None]
+
+
+def publish(source: Context) -> Undo | None:
+    """Set the variables of the current context to their values in `source`.
+
+    Returns what puts them back, or None where nothing differs.
+    """
+    tokens = [
+        (variable, variable.set(value))
+        for variable, value in source.items()
+        if variable.get(Token.MISSING) is not value
+    ]
+    if not tokens:
+        return None
+
+    def undo() -> None:
+        while tokens:
+            variable, token = tokens.pop()
+            variable.reset(token)
+
+    return undo
+
+
+def bring(target: Context) -> None:
+    """Set the variables in `target` to the values that they have in the current context."""
+    target.run(publish, copy_context())

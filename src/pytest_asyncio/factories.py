@@ -1,0 +1,141 @@
+"""Loop factories: which ones the suite offers, and which one an item runs with."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+import pytest
+
+from . import internals, items, marks, policies, settings
+from .marks import AsyncioMark
+from .settings import LoopFactory
+
+FIXTURE: Final = "_asyncio_loop_factory"
+
+
+class Hooks:
+    """The hooks that a suite may implement."""
+
+    @pytest.hookspec(firstresult=True)
+    def pytest_asyncio_loop_factories(
+        self, config: pytest.Config, item: pytest.Item
+    ) -> Mapping[str, LoopFactory] | None:
+        """Offer the loop factories that an async test runs with, by name.
+
+        The test runs once with each. None means no opinion: the next implementation is asked.
+        """
+
+
+@dataclass(frozen=True)
+class NamedFactory:
+    """A loop factory of the suite.
+
+    The hook may make a new function at each call. Two of them are one factory, and share its
+    loops, if they have the same name and run the same code.
+    """
+
+    name: str
+    code: object
+    make: LoopFactory = field(compare=False)
+
+    @classmethod
+    def named(cls, name: str, make: LoopFactory) -> NamedFactory:
+        code = getattr(make, "__code__", make)
+        cells = getattr(make, "__closure__", None) or ()
+        return cls(name, (code, *(id(cell.cell_contents) for cell in cells)), make)
+
+    def __call__(self) -> Any:
+        return self.make()
+
+    def __repr__(self) -> str:
+        return repr(self.name)
+
+
+@pytest.fixture(scope="session", name=FIXTURE)
+def parametrized_loop_factory(request: pytest.FixtureRequest) -> LoopFactory | None:
+    """The loop factory of the test; its parameter makes the variants of the test."""
+    return getattr(request, "param", None)
+
+
+def factory_of(item: pytest.Function) -> LoopFactory | None:
+    """Return the loop factory that an item and its fixtures run with; None is asyncio's own."""
+    planned = item.stash.get(items.PLANNED, None)
+    selected = selected_for(item, AsyncioMark()) if planned is None else planned.factory
+    return selected or policies.factory_of(item) or settings.of(item.config).loop_factory
+
+
+def selected_for(item: pytest.Function, mark: AsyncioMark) -> NamedFactory | None:
+    """Return which of the suite's loop factories an item runs with.
+
+    That is its parameter, or, where it was not parametrized, the first that its mark selects.
+    """
+    callspec = getattr(item, "callspec", None)
+    if callspec is not None and FIXTURE in callspec.params:
+        factory: NamedFactory = callspec.params[FIXTURE]
+        return factory
+    selected = _selected(item, mark)
+    return None if selected is None else next(iter(selected.values()))
+
+
+def parametrize(metafunc: pytest.Metafunc) -> None:
+    """Make a variant of an async test for each loop factory that it runs with."""
+    item = metafunc.definition
+    try:
+        selected = _selected(item, marks.merged(item))
+    except pytest.fail.Exception:
+        return  # The test itself fails with it, and no other test is lost.
+    if selected is None:
+        return
+    internals.request_first(metafunc, FIXTURE, internals.visible_fixtures(item, FIXTURE))
+    metafunc.parametrize(
+        FIXTURE,
+        [
+            factory or pytest.param(None, marks=_unavailable(name, item))
+            for name, factory in selected.items()
+        ],
+        ids=[pytest.HIDDEN_PARAM] if len(selected) == 1 else list(selected),
+        indirect=True,
+        scope=items.widest_loop_scope_of(item),
+    )
+
+
+def _unavailable(name: str, item: pytest.Item) -> pytest.MarkDecorator:
+    available = ", ".join(_offered(item) or ())
+    return pytest.mark.skip(
+        reason=f"Loop factory {name!r} is not available. Available factories: {available}."
+    )
+
+
+def _selected(item: pytest.Item, mark: AsyncioMark) -> dict[str, NamedFactory | None] | None:
+    """Select an item's loop factories by its mark: None for a name that is not offered."""
+    offered = _offered(item)
+    if mark.loop_factories is None:
+        return offered
+    if offered is None:
+        pytest.fail(
+            f"{item.nodeid}: mark.asyncio 'loop_factories' requires at least one "
+            "pytest_asyncio_loop_factories hook implementation.",
+            pytrace=False,
+        )
+    return {name: offered.get(name) for name in mark.loop_factories}
+
+
+def _offered(item: pytest.Item) -> dict[str, NamedFactory | None] | None:
+    hook = item.ihook.pytest_asyncio_loop_factories
+    if not hook.get_hookimpls():
+        return None
+    factories = hook(config=item.config, item=item)
+    if (
+        isinstance(factories, Mapping)
+        and factories
+        and all(isinstance(name, str) and name for name in factories)
+        and all(map(callable, factories.values()))
+    ):
+        return {name: NamedFactory.named(name, make) for name, make in factories.items()}
+    pytest.fail(
+        f"{item.nodeid}: pytest_asyncio_loop_factories must return a non-empty mapping of "
+        f"factory names to callables, not {factories!r}.",
+        pytrace=False,
+    )

@@ -1,0 +1,126 @@
+"""`pytest_asyncio.fixture`, and which loop an async fixture runs on."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Iterable
+from typing import Any, ParamSpec, TypeVar, overload
+
+import pytest
+
+from . import settings
+from .callables import kind_of
+from .settings import SCOPES, ScopeName
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+@overload
+def fixture(
+    fixture_function: Callable[P, R],
+    *,
+    scope: ScopeName | Callable[[str, pytest.Config], ScopeName] = ...,
+    loop_scope: ScopeName | None = ...,
+    params: Iterable[object] | None = ...,
+    autouse: bool = ...,
+    ids: Iterable[str | float | int | bool | None] | Callable[[Any], object | None] | None = ...,
+    name: str | None = ...,
+) -> Callable[P, R]: ...
+
+
+@overload
+def fixture(
+    fixture_function: None = ...,
+    *,
+    scope: ScopeName | Callable[[str, pytest.Config], ScopeName] = ...,
+    loop_scope: ScopeName | None = ...,
+    params: Iterable[object] | None = ...,
+    autouse: bool = ...,
+    ids: Iterable[str | float | int | bool | None] | Callable[[Any], object | None] | None = ...,
+    name: str | None = ...,
+) -> Callable[[Callable[P, R]], Callable[P, R]]: ...
+
+
+def fixture(
+    fixture_function: Callable[..., Any] | None = None,
+    loop_scope: ScopeName | None = None,
+    **kwargs: Any,
+) -> Any:
+    """Declare a fixture whose function, if it is async, runs on an event loop.
+
+    It takes the arguments of `pytest.fixture` and `loop_scope`: how wide the loop is shared that
+    the fixture runs on. The default is the option `asyncio_default_fixture_loop_scope`, and at
+    least the fixture's own `scope`.
+
+    An async generator, or a function decorated with `contextlib.asynccontextmanager`, is one task
+    from its setup to its teardown: time-outs, task groups and cancel scopes may be held open over
+    the `yield`. A synchronous function finds its loop by `asyncio.get_event_loop()`.
+    """
+    if fixture_function is None:
+        return lambda function: fixture(function, loop_scope=loop_scope, **kwargs)
+    # A method's function is shared by all instances; other plugins set these two names themselves.
+    function = getattr(fixture_function, "__func__", fixture_function)
+    function._force_asyncio_fixture = True
+    function._loop_scope = loop_scope
+    return pytest.fixture(fixture_function, **kwargs)
+
+
+def is_declared(fixturedef: pytest.FixtureDef[Any]) -> bool:
+    """Tell whether a fixture was declared by `pytest_asyncio.fixture`."""
+    return getattr(_function_of(fixturedef), "_force_asyncio_fixture", False)
+
+
+def is_ours(fixturedef: pytest.FixtureDef[Any], config: pytest.Config) -> bool:
+    """Tell whether the plugin sets a fixture up: all declared ones, in auto mode all async ones."""
+    return is_declared(fixturedef) or (
+        settings.of(config).auto_mode and kind_of(fixturedef.func) is not None
+    )
+
+
+def loop_scope_of(
+    fixturedef: pytest.FixtureDef[Any], scope: ScopeName, config: pytest.Config
+) -> ScopeName:
+    """Return the loop scope of a fixture that is cached for `scope`.
+
+    A loop must live as long as the fixture: a narrower default widens, and a narrower
+    `loop_scope=` in the code is a failure.
+    """
+    explicit = getattr(_function_of(fixturedef), "_loop_scope", None)
+    if explicit is None:
+        default = settings.of(config).fixture_loop_scope
+        if default is None or default == "fixture-scope":
+            return scope
+        return settings.widest(default, scope)
+    if not settings.is_scope(explicit):
+        pytest.fail(
+            f"Fixture {fixturedef.argname!r}: {explicit!r} is not a valid loop_scope. "
+            f"Valid scopes are: {', '.join(SCOPES)}.",
+            pytrace=False,
+        )
+    if settings.widest(explicit, scope) != explicit:
+        pytest.fail(
+            f"Fixture {fixturedef.argname!r} has scope={scope!r} and loop_scope={explicit!r}: "
+            "its loop would be closed before the fixture is torn down. "
+            f"Write loop_scope={scope!r} or a wider one.",
+            pytrace=False,
+        )
+    return explicit
+
+
+def warn_of_plain_async(fixturedef: pytest.FixtureDef[Any], item: pytest.Function) -> None:
+    """Warn about an async fixture of an asyncio test that strict mode leaves alone."""
+    if not is_ours(fixturedef, item.config) and kind_of(fixturedef.func) is not None:
+        warnings.warn(
+            pytest.PytestDeprecationWarning(
+                f"asyncio test {item.name!r} requested async @pytest.fixture "
+                f"{fixturedef.argname!r} in strict mode. You might want to use "
+                "@pytest_asyncio.fixture or switch to auto mode. "
+                "This will become an error in future versions of pytest-asyncio."
+            ),
+            stacklevel=2,
+        )
+
+
+def _function_of(fixturedef: pytest.FixtureDef[Any]) -> Callable[..., Any]:
+    return getattr(fixturedef.func, "__func__", fixturedef.func)

@@ -1,0 +1,118 @@
+"""What counts as an async test."""
+
+from __future__ import annotations
+
+import inspect
+from dataclasses import dataclass
+from typing import Any, Final, TypeGuard
+
+import pytest
+
+from . import callables, fixtures, internals, marks, settings
+from .marks import AsyncioMark
+from .settings import LoopFactory, ScopeName
+
+_OTHER_FRAMEWORKS: Final = ("anyio", "trio")
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What is known of an async test before anything is set up for it."""
+
+    mark: AsyncioMark
+    factory: LoopFactory | None
+
+
+PLANNED: Final = pytest.StashKey[Plan]()
+
+
+def is_async_test(item: pytest.Item) -> TypeGuard[pytest.Function]:
+    """Tell whether an item is an async test that the plugin runs.
+
+    These are marked with `asyncio`; in auto mode all async tests are, once they are collected.
+    """
+    return is_marked(item) and callables.kind_of(test_function(item)) is not None
+
+
+def is_marked(item: pytest.Item) -> TypeGuard[pytest.Function]:
+    """Tell whether the plugin runs an item if it turns out to be async.
+
+    The methods of a `unittest.TestCase` are called by unittest.
+    """
+    return (
+        item.get_closest_marker("asyncio") is not None
+        and isinstance(item, pytest.Function)
+        and not getattr(item, "nofuncargs", False)
+    )
+
+
+def is_planned(item: pytest.Item) -> bool:
+    return PLANNED in item.stash
+
+
+def test_function(item: pytest.Function) -> Any:
+    """Return the function that the user wrote, which for Hypothesis is an inner one."""
+    function = item.obj
+    if getattr(function, "is_hypothesis_test", False):
+        return function.hypothesis.inner_test
+    return function
+
+
+def collect(item: pytest.Item) -> None:
+    """Give a collected item the mark that auto mode implies; turn async generators away."""
+    if not isinstance(item, pytest.Function) or getattr(item, "nofuncargs", False):
+        return
+    if settings.of(item.config).auto_mode:
+        add_implied_mark(item)
+    if is_marked(item) and inspect.isasyncgenfunction(test_function(item)):
+        reason = (
+            "Tests based on asynchronous generators are not supported. "
+            f"{item.name} will be ignored."
+        )
+        item.warn(pytest.PytestCollectionWarning(reason))
+        item.add_marker(pytest.mark.xfail(run=False, reason=reason))
+
+
+def add_implied_mark(item: pytest.Function) -> None:
+    """Mark an async test in auto mode, unless another framework's plugin is to run it."""
+    if item.get_closest_marker("asyncio") is not None:
+        return
+    if callables.kind_of(test_function(item)) is not None and not _is_of_others(item):
+        item.add_marker("asyncio")
+
+
+def loop_scope_of(item: pytest.Function, mark: AsyncioMark) -> ScopeName:
+    """Return the loop scope of a test: its mark's, or else the default."""
+    if mark.loop_scope is not None:
+        return mark.loop_scope
+    default = settings.of(item.config).test_loop_scope
+    return _widest_fixture_loop_scope(item) if default == "auto" else default
+
+
+def widest_loop_scope_of(item: pytest.Function) -> ScopeName:
+    """Return the widest loop scope of a test and its async fixtures.
+
+    As the scope of a parameter, it has pytest group the tests by that parameter, so that each of
+    the loops is opened once.
+    """
+    own = loop_scope_of(item, marks.merged(item))
+    return settings.widest(own, _widest_fixture_loop_scope(item))
+
+
+def _widest_fixture_loop_scope(item: pytest.Function) -> ScopeName:
+    used = (definitions[-1] for definitions in internals.fixture_definitions(item).values())
+    return settings.widest(
+        "function",
+        *(
+            fixtures.loop_scope_of(fixturedef, fixturedef.scope, item.config)
+            for fixturedef in used
+            if fixtures.is_ours(fixturedef, item.config)
+        ),
+    )
+
+
+def _is_of_others(item: pytest.Function) -> bool:
+    return any(
+        item.get_closest_marker(name) is not None and item.config.pluginmanager.hasplugin(name)
+        for name in _OTHER_FRAMEWORKS
+    )

@@ -1,0 +1,304 @@
+"""The life of one async fixture, from its setup to its teardown."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import functools
+import inspect
+from asyncio import CancelledError, Future, Task
+from collections.abc import AsyncGenerator, Callable, Iterator
+from contextvars import Context, copy_context
+from typing import Any, Final, Protocol, final
+
+import pytest
+
+from . import context, fixtures, internals, loops
+from .callables import kind_of
+from .factories import NamedFactory, factory_of
+from .loops import LoopOwner, Run
+from .settings import LoopFactory
+
+
+def owner_for(fixturedef: pytest.FixtureDef[Any], request: pytest.FixtureRequest) -> LoopOwner:
+    """Return the owner of the loop that a fixture runs on."""
+    item = internals.item_of(request)
+    scope = fixtures.loop_scope_of(fixturedef, request.scope, request.config)
+    node = loops.node_of_scope(request.node, scope)
+    factory = factory_of(item)
+    if isinstance(factory, NamedFactory) and request.scope != "function":
+        request.session.stash.setdefault(_BOUND, {})[fixturedef] = (factory, request)
+    if scope != "package" or node is not request.session:
+        return loops.owner_of(node, factory)
+    # Defined outside of all packages, the fixture would outlive the loop of the test's package.
+    node = loops.node_of_scope(item, scope)
+    owner = loops.owner_of(node, factory)
+    node.addfinalizer(functools.partial(internals.finish, fixturedef, request))
+    return owner
+
+
+@contextlib.contextmanager
+def synchronized(
+    fixturedef: pytest.FixtureDef[Any], request: pytest.FixtureRequest
+) -> Iterator[None]:
+    """Let pytest set up a fixture of ours as if its function were synchronous."""
+    function = internals.bound_fixture_function(fixturedef, request)
+    replacement = _on_its_loop if kind_of(function) is None else _awaited
+    with internals.replaced_fixture_function(
+        fixturedef, replacement(function, fixturedef, request)
+    ):
+        yield
+
+
+def _on_its_loop(
+    function: Callable[..., Any],
+    fixturedef: pytest.FixtureDef[Any],
+    request: pytest.FixtureRequest,
+) -> Callable[..., Any]:
+    """Let a synchronous function find its loop by `asyncio.get_event_loop()`."""
+
+    @functools.wraps(function)
+    def call(**kwargs: Any) -> Any:
+        __tracebackhide__ = True
+        owner_for(fixturedef, request).make_current()
+        return function(**kwargs)
+
+    @functools.wraps(function)
+    def generate(**kwargs: Any) -> Iterator[Any]:
+        __tracebackhide__ = True
+        owner = owner_for(fixturedef, request)
+        owner.make_current()
+        for value in function(**kwargs):
+            yield value
+            owner.make_current()
+
+    return generate if inspect.isgeneratorfunction(function) else call
+
+
+def _awaited(
+    function: Callable[..., Any],
+    fixturedef: pytest.FixtureDef[Any],
+    request: pytest.FixtureRequest,
+) -> Callable[..., Any]:
+    """Let an async function run on its loop."""
+
+    @functools.wraps(function)
+    def set_up(**kwargs: Any) -> Any:
+        __tracebackhide__ = True
+        if loops.running(request.session) is not None:
+            pytest.fail(
+                f"The async fixture {fixturedef.argname!r} is requested by code that runs on an "
+                "event loop, which cannot wait for it synchronously. Write\n"
+                f"    await pytest_asyncio.getfixturevalue(request, {fixturedef.argname!r})",
+                pytrace=False,
+            )
+        owner = owner_for(fixturedef, request)
+        own_context = copy_context()
+        result = own_context.run(function, **kwargs)
+        if inspect.isawaitable(result):
+            value = owner.call(result, own_context, internals.item_of(request), fixturedef)
+            undo = context.publish(own_context)
+            if undo is not None:
+                request.addfinalizer(undo)
+            return value
+        stages = _stages_of(result, fixturedef)
+        if stages is None:
+            return result
+        return _Lifetime(stages, fixturedef, request, owner, own_context).set_up()
+
+    return set_up
+
+
+class _Stages(Protocol):
+    """A fixture in two stages: its setup, and its teardown."""
+
+    async def enter(self) -> Any: ...
+
+    async def leave(self, cancellation: BaseException | None) -> None:
+        """Go on after the `yield`, raising `cancellation` there if there is one."""
+
+
+def _stages_of(result: object, fixturedef: pytest.FixtureDef[Any]) -> _Stages | None:
+    if isinstance(result, AsyncGenerator):
+        return _Generator(result, fixturedef.argname)
+    # Left alone in plain fixtures: their tests enter the context manager themselves.
+    if isinstance(result, contextlib.AbstractAsyncContextManager) and fixtures.is_declared(
+        fixturedef
+    ):
+        return _ContextManager(result)
+    return None
+
+
+@final
+class _Generator:
+    def __init__(self, generator: AsyncGenerator[Any, None], name: str) -> None:
+        self._generator = generator
+        self._name = name
+
+    async def enter(self) -> Any:
+        try:
+            return await anext(self._generator)
+        except StopAsyncIteration:
+            pytest.fail(f"The async fixture {self._name!r} did not yield a value.", pytrace=False)
+
+    async def leave(self, cancellation: BaseException | None) -> None:
+        if getattr(self._generator, "ag_frame", self) is None:
+            pytest.fail(
+                f"The async fixture {self._name!r} was closed before its teardown.", pytrace=False
+            )
+        try:
+            if cancellation is None:
+                await anext(self._generator)
+            else:
+                await self._generator.athrow(cancellation)
+        except StopAsyncIteration:
+            return
+        await self._generator.aclose()
+        pytest.fail(
+            f"The async fixture {self._name!r} has more than one 'yield'. What follows the first "
+            "is its teardown and must not yield again.",
+            pytrace=False,
+        )
+
+
+@final
+class _ContextManager:
+    def __init__(self, manager: contextlib.AbstractAsyncContextManager[Any]) -> None:
+        self._manager = manager
+
+    async def enter(self) -> Any:
+        return await self._manager.__aenter__()
+
+    async def leave(self, cancellation: BaseException | None) -> None:
+        kind = None if cancellation is None else type(cancellation)
+        if not await self._manager.__aexit__(kind, cancellation, None) and cancellation is not None:
+            raise cancellation
+
+
+@final
+class _Lifetime:
+    """A fixture that yields: one task from its setup to its teardown.
+
+    Cancel scopes, task groups and time-outs belong to the task that entered them, so the task
+    that sets the fixture up waits at the `yield`, while its loop runs tests or stands still,
+    until the teardown. Such a scope may cancel the task there. That ends what uses the fixture
+    at the moment, but not yet the fixture: what depends on it is torn down first, and only then
+    does the fixture's own code see the cancellation, which it turns into its own exception.
+    """
+
+    def __init__(
+        self,
+        stages: _Stages,
+        fixturedef: pytest.FixtureDef[Any],
+        request: pytest.FixtureRequest,
+        owner: LoopOwner,
+        own_context: Context,
+    ) -> None:
+        self.fixturedef: Final = fixturedef
+        self.request: Final = request
+        self._item = internals.item_of(request)
+        self._stages = stages
+        self._owner = owner
+        self._loop = owner.loop
+        self._context = own_context
+        self._undo: context.Undo | None = None
+        self._cancellation: BaseException | None = None
+        self._leaving = False
+        self._yielded: Future[Any] = self._loop.create_future()
+        self._at_yield: Future[None] = self._loop.create_future()
+        self._task = self._loop.create_task(self._live(), name=str(self), context=own_context)
+        self._task.add_done_callback(self._end_setup)
+
+    def __str__(self) -> str:
+        return f"fixture {self.fixturedef.argname!r}"
+
+    def set_up(self) -> Any:
+        __tracebackhide__ = True
+        run = Run(self._task, self._item, "setup", self.fixturedef)
+        self._owner.run(run, until=self._yielded)
+        if self._task.done():
+            run.result()
+        self._undo = context.publish(self._context)
+        self.request.addfinalizer(self.tear_down)
+        # To the tests, all tasks of their loop are their own: they count, await or cancel them.
+        asyncio.tasks._unregister_task(self._task)
+        return self._yielded.result()
+
+    def tear_down(self) -> None:
+        __tracebackhide__ = True
+        try:
+            if self._loop.is_closed():
+                pytest.fail(
+                    f"The async {self} cannot be torn down: its event loop is closed.",
+                    pytrace=False,
+                )
+            asyncio.tasks._register_task(self._task)
+            context.bring(self._context)
+            self._leaving = True
+            if not self._at_yield.done():
+                self._at_yield.set_result(None)
+            run = Run(self._task, self._item, "teardown", self.fixturedef)
+            self._owner.run(run)
+            run.result()
+        except BaseException as error:
+            if self._cancellation is not None:
+                error.add_note(f"This ended the async {self} while it was in use.")
+            raise
+        finally:
+            if self._cancellation is not None:
+                self.request.session.stash[_CANCELLED].remove(self)
+            if self._undo is not None:
+                self._undo()
+
+    async def _live(self) -> None:
+        self._yielded.set_result(await self._stages.enter())
+        while not self._leaving:
+            try:
+                await self._at_yield
+            except CancelledError as cancellation:
+                self._at_yield = self._loop.create_future()
+                if self._cancellation is None:
+                    self._cancellation = cancellation
+                    self._cancel_user()
+        await self._stages.leave(self._cancellation)
+
+    def _end_setup(self, task: Task[None]) -> None:
+        if not self._yielded.done():
+            self._yielded.set_result(None)
+
+    def _cancel_user(self) -> None:
+        """Cancel, once, the test or fixture that uses the fixture at the moment."""
+        self.request.session.stash.setdefault(_CANCELLED, []).append(self)
+        running = loops.running(self.request.session)
+        if running is not None and internals.may_use(running.item, self.fixturedef):
+            running.cancel(
+                pytest.fail.Exception(
+                    f"Cancelled, because the async {self} ended while it was in use. "
+                    "Its own error is shown at its teardown."
+                )
+            )
+
+
+def finish_cancelled(item: pytest.Function) -> None:
+    """Tear down the wide fixtures that ended while they were set up, if an item uses them.
+
+    The next item that requests them gets new ones.
+    """
+    for lifetime in tuple(item.session.stash.get(_CANCELLED, ())):
+        if lifetime.fixturedef.argname in item.fixturenames:
+            internals.finish(lifetime.fixturedef, lifetime.request)
+
+
+def finish_those_of_other_factories(item: pytest.Function, factory: LoopFactory | None) -> None:
+    """Tear down the wide fixtures that an item requests and that run with another loop factory."""
+    bound = item.session.stash.get(_BOUND, {})
+    for fixturedef, (bound_factory, request) in tuple(bound.items()):
+        if bound_factory != factory and fixturedef.argname in item.fixturenames:
+            del bound[fixturedef]
+            internals.finish(fixturedef, request)
+
+
+_CANCELLED: Final = pytest.StashKey[list[_Lifetime]]()
+_BOUND: Final = pytest.StashKey[
+    dict[pytest.FixtureDef[Any], tuple[NamedFactory, pytest.FixtureRequest]]
+]()

@@ -1,0 +1,412 @@
+"""Loop owners: each opens, runs and closes the loop of one (collection node, loop factory)."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import inspect
+import traceback
+import warnings
+from asyncio import AbstractEventLoop, Future, Task
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from contextvars import Context
+from typing import Any, Final, Literal, NoReturn, TypeAlias, TypeVar, final
+
+import pytest
+
+from . import settings
+from .settings import LoopFactory, ScopeName
+
+T = TypeVar("T")
+Phase: TypeAlias = Literal["setup", "call", "teardown"]
+
+GRACE: Final = 10.0
+"""Seconds that a cancelled task may take to end before it is cancelled once more."""
+
+LAST_GRACE: Final = 1.0
+"""Seconds that it may take after that, before its loop is given up."""
+
+
+def owner_of(node: pytest.Item | pytest.Collector, factory: LoopFactory | None) -> LoopOwner:
+    """Return the loop owner of a node, which pytest has set up and not torn down, and a factory."""
+    owners = node.stash.setdefault(_OWNERS, {})
+    owner = owners.get(factory)
+    if owner is None:
+        owner = owners[factory] = LoopOwner(node, factory)
+        node.addfinalizer(owner.close)
+    return owner
+
+
+def node_of_scope(
+    node: pytest.Item | pytest.Collector, scope: ScopeName
+) -> pytest.Item | pytest.Collector:
+    """Return the node whose loop is meant by a loop scope, as seen from `node`.
+
+    A function without a class is its own class, and what is in no package has the session's loop.
+    """
+    if scope == "session":
+        return node.session
+    if scope == "package":
+        return node.getparent(pytest.Package) or node.session
+    if scope == "module":
+        return node.getparent(pytest.Module) or node
+    if scope == "class":
+        return node.getparent(pytest.Class) or node
+    return node
+
+
+def running(session: pytest.Session) -> Run | None:
+    """Return the run that is going on. No other can be started before it has ended."""
+    living = session.stash.get(_LIVING, None)
+    return None if living is None else living.running
+
+
+def tell_of_closed_loops(item: pytest.Item) -> None:
+    """Warn about a test that has closed a loop which it shares with others."""
+    living = item.session.stash.get(_LIVING, None)
+    if living is not None:
+        for owner in tuple(living.loops):
+            owner.tell_if_closed(item)
+
+
+@final
+class Run:
+    """One entry into a loop: a phase of a fixture, or the call of a test.
+
+    `phase` is pytest's word for it; `fixturedef` is the fixture, or None for a test.
+    """
+
+    __slots__ = ("_reason", "fixturedef", "item", "phase", "task")
+
+    def __init__(
+        self,
+        task: Task[Any],
+        item: pytest.Function,
+        phase: Phase,
+        fixturedef: pytest.FixtureDef[Any] | None = None,
+    ) -> None:
+        self.task: Final = task
+        self.item: Final = item
+        self.phase: Final = phase
+        self.fixturedef: Final = fixturedef
+        self._reason: BaseException | None = None
+
+    def cancel(self, reason: BaseException) -> None:
+        """Cancel the task, once; if that ends it, the run raises `reason`."""
+        if self._reason is None:
+            self._reason = reason
+            self.task.cancel()
+
+    def result(self) -> Any:
+        """Return or raise what the task did."""
+        __tracebackhide__ = True
+        try:
+            return self.task.result()
+        except asyncio.CancelledError as error:
+            if self._reason is None:
+                raise
+            raise self._reason.with_traceback(error.__traceback__) from None
+
+
+Watcher: TypeAlias = Callable[[Run], AbstractContextManager[None]]
+"""A feature that surrounds every run of a session."""
+
+
+def watch_runs(session: pytest.Session, watcher: Watcher) -> None:
+    """Have a watcher surround every run from now on."""
+    session.stash.setdefault(_LIVING, _Living()).watchers.append(watcher)
+
+
+@final
+class LoopOwner:
+    """The one object that opens, runs and closes the loop of a node and a loop factory.
+
+    The loop is opened at its first use and closed when pytest tears the node down. Between runs
+    it stands still.
+    """
+
+    def __init__(self, node: pytest.Item | pytest.Collector, factory: LoopFactory | None) -> None:
+        self.node: Final = node
+        self._factory: Final = factory
+        self._living: Final = node.session.stash.setdefault(_LIVING, _Living())
+        self._loop: AbstractEventLoop | None = None
+        self._has_run = False
+        self._failure: BaseException | None = None
+
+    @property
+    def loop(self) -> AbstractEventLoop:
+        """The loop, opened where it is not open."""
+        loop = self._loop
+        if loop is None or loop.is_closed():
+            loop = self._open()
+        return loop
+
+    def make_current(self) -> None:
+        """Let synchronous code find the loop by `asyncio.get_event_loop()`."""
+        loop = self.loop
+        if _current_loop() is not loop:
+            asyncio.set_event_loop(loop)
+
+    def call(
+        self,
+        awaitable: Awaitable[Any],
+        context: Context,
+        item: pytest.Function,
+        fixturedef: pytest.FixtureDef[Any] | None = None,
+    ) -> Any:
+        """Run what a test or fixture function has returned in a task of its own."""
+        __tracebackhide__ = True
+        coroutine = awaitable if inspect.iscoroutine(awaitable) else _wait_for(awaitable)
+        task = self.loop.create_task(coroutine, context=context)
+        run = Run(task, item, "call" if fixturedef is None else "setup", fixturedef)
+        self.run(run)
+        return run.result()
+
+    def run(self, run: Run, *, until: Future[Any] | None = None) -> None:
+        """Run the loop until a run's task ends, or until a future is done that the task is to set.
+
+        What the task itself raises is in `run.result()`. Where something else ends the run
+        (Ctrl-C, a signal handler that raises, `loop.stop()`, `pytest.fail()` in a callback), the
+        task is cancelled and awaited, and then that is raised.
+        """
+        __tracebackhide__ = True
+        self._has_run = True
+        self._living.running = run
+        interruption: BaseException | None = None
+        try:
+            with contextlib.ExitStack() as stack:
+                for watch in self._living.watchers:
+                    stack.enter_context(watch(run))
+                spin(run.task.get_loop(), until or run.task)
+        except BaseException as error:
+            # What the task itself raised, and asyncio let through, is Ctrl-C or SystemExit.
+            if not _is_outcome_of(run.task, error):
+                interruption = error
+        finally:
+            self._living.running = None
+        if self._failure is not None:
+            interruption, self._failure = self._failure, None
+        if interruption is not None:
+            self._break_off(run.task, interruption)
+
+    def close(self) -> None:
+        """End what is left on the loop, close it, and put the thread's current loop back."""
+        del self.node.stash[_OWNERS][self._factory]
+        if self._loop is not None:
+            try:
+                self._wind_up(self._loop)
+            finally:
+                self._drop()
+
+    def tell_if_closed(self, culprit: pytest.Item) -> None:
+        """Warn about a test that has closed the loop. The next test gets a new one."""
+        if self._loop is not None and self._loop.is_closed():
+            self._drop()
+            culprit.warn(RuntimeWarning(f"{culprit.nodeid} has closed {self}."))
+
+    def __str__(self) -> str:
+        return f"the event loop of {self.node.nodeid or 'the session'}"
+
+    def _open(self) -> AbstractEventLoop:
+        if self._loop is not None:
+            self._drop()
+            if self._has_run:
+                warnings.warn(RuntimeWarning(f"A test or fixture has closed {self}."), stacklevel=1)
+        loop = (self._factory or asyncio.new_event_loop)()
+        if not isinstance(loop, AbstractEventLoop):
+            pytest.fail(
+                f"{self.node.nodeid}: the loop factory {self._factory!r} returned {loop!r}, "
+                "which is not an event loop.",
+                pytrace=False,
+            )
+        if settings.of(self.node.config).debug:
+            loop.set_debug(True)
+        # An attribute, so that the handler that a test sets, or reads, stays its own.
+        loop.default_exception_handler = self._handle_exception  # type: ignore[method-assign]
+        self._loop = loop
+        self._has_run = False
+        self._living.add(self, loop)
+        return loop
+
+    def _drop(self) -> None:
+        loop, self._loop = self._loop, None
+        assert loop is not None
+        loop.close()
+        self._living.remove(self)
+
+    def _handle_exception(self, context: dict[str, Any]) -> None:
+        """Let `pytest.fail()` in a callback end the run instead of being logged."""
+        loop = self._loop
+        if loop is None:
+            return
+        error = context.get("exception")
+        if isinstance(error, _OUTCOMES) and "handle" in context and loop.is_running():
+            self._failure = error
+            loop.stop()
+        else:
+            type(loop).default_exception_handler(loop, context)
+
+    def _break_off(self, task: Task[Any], interruption: BaseException) -> NoReturn:
+        __tracebackhide__ = True
+        loop = task.get_loop()
+        if not task.done():
+            spin(loop, loop.create_task(cancel({task})))
+        if not task.done():
+            interruption.add_note(
+                f"{task.get_name()} did not end when it was cancelled, so {self} was given up."
+            )
+            self._drop()
+        if isinstance(interruption, Stopped):
+            pytest.fail(f"{interruption} Something has called stop() on {self}.", pytrace=False)
+        raise interruption
+
+    def _wind_up(self, loop: AbstractEventLoop) -> None:
+        if loop.is_closed():
+            _warn_of_teardown(
+                f"The reason is that a test or fixture has closed {self}, so that what was left "
+                "on it could not be ended. Leave the closing to pytest-asyncio."
+            )
+            return
+        ending = loop.create_task(_end_everything(loop))
+        spin(loop, ending)
+        for error in ending.result():
+            _warn_of_teardown("".join(traceback.format_exception(error)))
+
+
+class _Living:
+    """The owners of a session whose loops are open, in the order in which they were opened."""
+
+    def __init__(self) -> None:
+        self.running: Run | None = None
+        self.watchers: list[Watcher] = []
+        self.loops: dict[LoopOwner, AbstractEventLoop] = {}
+        self._before: AbstractEventLoop | None = None
+
+    def add(self, owner: LoopOwner, loop: AbstractEventLoop) -> None:
+        if not self.loops:
+            self._before = _current_loop()
+        self.loops[owner] = loop
+        asyncio.set_event_loop(loop)
+
+    def remove(self, owner: LoopOwner) -> None:
+        del self.loops[owner]
+        loop = next(reversed(self.loops.values()), self._before)
+        asyncio.set_event_loop(None if loop is None or loop.is_closed() else loop)
+
+
+_OWNERS: Final = pytest.StashKey[dict[LoopFactory | None, LoopOwner]]()
+_LIVING: Final = pytest.StashKey[_Living]()
+_OUTCOMES: Final = (pytest.fail.Exception, pytest.skip.Exception, pytest.exit.Exception)
+
+
+class Stopped(RuntimeError):
+    """A loop was stopped by something that ran on it."""
+
+
+def spin(loop: AbstractEventLoop, future: Future[Any]) -> None:
+    """Run a loop until a future is done, also where another loop is running in the thread.
+
+    Unlike `run_until_complete()`, it leaves the result, and the traceback of an exception, to
+    `future.result()`.
+    """
+    __tracebackhide__ = True
+    is_over = False
+
+    def stop(_: Future[Any]) -> None:
+        if not is_over:  # It may have been broken off before it got here.
+            loop.stop()
+
+    future.add_done_callback(stop)
+    outer = asyncio._get_running_loop()
+    try:
+        if outer is None:
+            loop.run_forever()
+        else:
+            with _out_of_the_way(outer):
+                loop.run_forever()
+    finally:
+        is_over = True
+        future.remove_done_callback(stop)
+    if not future.done():
+        raise Stopped("Event loop stopped before Future completed.")
+
+
+@contextmanager
+def _out_of_the_way(outer: AbstractEventLoop) -> Iterator[None]:
+    """Hide a loop that is running in the thread, and its task, from one that is to run in it."""
+    task = asyncio.current_task(outer)
+    if task is not None:
+        asyncio.tasks._leave_task(outer, task)
+    asyncio._set_running_loop(None)
+    try:
+        yield
+    finally:
+        asyncio._set_running_loop(outer)
+        if task is not None:
+            asyncio.tasks._enter_task(outer, task)
+
+
+def _current_loop() -> AbstractEventLoop | None:
+    """The loop that synchronous code would find.
+
+    `asyncio.get_event_loop()` would make one where there is none, or find one that is running.
+    """
+    get_policy = getattr(asyncio.events, "_get_event_loop_policy", asyncio.get_event_loop_policy)
+    local = getattr(get_policy(), "_local", None)
+    return getattr(local, "_loop", None)
+
+
+def _is_outcome_of(task: Task[Any], error: BaseException) -> bool:
+    return task.done() and not task.cancelled() and task.exception() is error
+
+
+async def _wait_for(awaitable: Awaitable[T]) -> T:
+    return await awaitable
+
+
+async def cancel(tasks: set[Task[Any]]) -> set[Task[Any]]:
+    """Cancel tasks and let them end; return those that refuse to."""
+    for seconds in (GRACE, LAST_GRACE):
+        for task in tasks:
+            task.cancel()
+        if tasks:
+            _, tasks = await asyncio.wait(tasks, timeout=seconds)
+    return tasks
+
+
+async def _end_everything(loop: AbstractEventLoop) -> list[Exception]:
+    errors = []
+    for end in (_end_tasks, loop.shutdown_asyncgens, loop.shutdown_default_executor):
+        try:
+            await end()
+        except Exception as error:
+            errors.append(error)
+    return errors
+
+
+async def _end_tasks() -> None:
+    loop = asyncio.get_running_loop()
+    tasks = asyncio.all_tasks(loop) - {asyncio.current_task(loop)}
+    if not tasks:
+        return
+    refusing = await cancel(tasks)
+    for task in tasks - refusing:
+        if not task.cancelled() and (error := task.exception()) is not None:
+            loop.call_exception_handler(
+                {
+                    "message": "unhandled exception while the event loop was closed",
+                    "exception": error,
+                    "task": task,
+                }
+            )
+    if refusing:
+        names = ", ".join(sorted(task.get_name() for task in refusing))
+        raise RuntimeError(f"These tasks did not end when they were cancelled: {names}.")
+
+
+def _warn_of_teardown(reason: str) -> None:
+    warnings.warn(
+        RuntimeWarning(f"An exception occurred during teardown of an asyncio.Runner.\n{reason}"),
+        stacklevel=1,
+    )

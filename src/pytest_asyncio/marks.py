@@ -1,0 +1,121 @@
+"""`@pytest.mark.asyncio(...)`: the marks of one item, merged into one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import pytest
+
+from .settings import SCOPES, ScopeName, is_scope
+
+MARKER: Final = (
+    "asyncio(*, loop_scope='function', loop_factories=None): run the test, which is a "
+    "coroutine function, in an asyncio event loop; loop_scope says which tests share the loop, "
+    "loop_factories by name which of the suite's loop factories the test runs with."
+)
+
+
+@dataclass(frozen=True, slots=True)
+class AsyncioMark:
+    """What all `asyncio` marks of an item say together."""
+
+    loop_scope: ScopeName | None = None
+    loop_factories: tuple[str, ...] | None = None
+    deprecated_scope: bool = False
+
+
+def merged(item: pytest.Item) -> AsyncioMark:
+    """Merge the marks of an item keyword by keyword: the closest that has the keyword counts.
+
+    Closest are the marks of the item's parameters, then those of its function, class, module,
+    and package. A mark without any keyword says that the loop is the default one. A mark that
+    cannot be honoured is a failure of the test.
+    """
+    values: dict[str, Any] = {}
+    for mark in _closest_first(item):
+        for keyword, value in _keywords(mark, item).items():
+            values.setdefault(keyword, value)
+    return AsyncioMark(**values)
+
+
+def _closest_first(item: pytest.Item) -> Iterator[pytest.Mark]:
+    callspec = getattr(item, "callspec", None)
+    if callspec is not None:
+        yield from (mark for mark in callspec.marks if mark.name == "asyncio")
+    yield from item.iter_markers("asyncio")
+
+
+def _keywords(mark: pytest.Mark, item: pytest.Item) -> dict[str, Any]:
+    if mark.args or not mark.kwargs.keys() <= _VALIDATORS.keys() | {"scope"}:
+        *others, last = map(repr, _VALIDATORS)
+        pytest.fail(
+            f"{item.nodeid}: mark.asyncio accepts only keyword arguments "
+            f"{', '.join(others)} and {last}, not {_as_written(mark)}.",
+            pytrace=False,
+        )
+    keywords = dict(mark.kwargs)
+    deprecated = {}
+    if "scope" in keywords:
+        if "loop_scope" in keywords:
+            pytest.fail(
+                f'{item.nodeid}: An asyncio pytest marker defines both "scope" and "loop_scope", '
+                'but it should only use "loop_scope".',
+                pytrace=False,
+            )
+        keywords["loop_scope"] = keywords.pop("scope")
+        deprecated = {"deprecated_scope": True}
+    if not keywords:
+        return {"loop_scope": None, "loop_factories": None}
+    return {
+        keyword: _VALIDATORS[keyword](value, item)
+        for keyword, value in keywords.items()
+        if value is not None
+    } | deprecated
+
+
+def warn_of_deprecated(mark: AsyncioMark, item: pytest.Item) -> None:
+    if mark.deprecated_scope:
+        item.warn(
+            pytest.PytestDeprecationWarning(
+                f"{item.nodeid}: the 'scope' of mark.asyncio is deprecated. "
+                f"Write @pytest.mark.asyncio(loop_scope={mark.loop_scope!r})."
+            )
+        )
+
+
+def _as_written(mark: pytest.Mark) -> str:
+    arguments = [*map(repr, mark.args), *(f"{key}={value!r}" for key, value in mark.kwargs.items())]
+    return f"({', '.join(arguments)})"
+
+
+def _loop_scope(value: object, item: pytest.Item) -> ScopeName:
+    if is_scope(value):
+        return value
+    pytest.fail(
+        f"{item.nodeid}: mark.asyncio got an unexpected loop scope value {value!r}. "
+        f"Valid scopes are: {', '.join(SCOPES)}.",
+        pytrace=False,
+    )
+
+
+def _loop_factories(value: object, item: pytest.Item) -> tuple[str, ...]:
+    if (
+        isinstance(value, Sequence)
+        and not isinstance(value, str)
+        and value
+        and all(isinstance(name, str) and name for name in value)
+    ):
+        return tuple(value)
+    pytest.fail(
+        f"{item.nodeid}: mark.asyncio 'loop_factories' must be a non-empty sequence of strings, "
+        f"not {value!r}.",
+        pytrace=False,
+    )
+
+
+_VALIDATORS: Final[dict[str, Callable[[object, pytest.Item], object]]] = {
+    "loop_scope": _loop_scope,
+    "loop_factories": _loop_factories,
+}

@@ -1,0 +1,136 @@
+"""The hooks of pytest that the plugin implements.
+
+What needs asyncio is imported by the first async test or fixture: a session without one does not
+pay for it.
+"""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Callable, Generator
+from typing import Any, ClassVar
+
+import pytest
+
+from . import factories, fixtures, internals, items, marks, policies, settings
+from .factories import parametrized_loop_factory as _parametrized_loop_factory
+from .fixtures import fixture
+from .items import is_async_test
+from .policies import default_policy as _default_policy
+from .ports import different_ports, unused_port as _unused_port
+
+
+def pytest_addhooks(pluginmanager: pytest.PytestPluginManager) -> None:
+    pluginmanager.add_hookspecs(factories.Hooks)
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    settings.add_options(parser)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_configure(config: pytest.Config) -> None:
+    settings.parse(config)
+    config.addinivalue_line("markers", marks.MARKER)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_report_header(config: pytest.Config) -> str:
+    return settings.header(config)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    policies.request_override(metafunc)
+    item = metafunc.definition
+    if settings.of(metafunc.config).auto_mode:
+        items.add_implied_mark(item)
+    if is_async_test(item):
+        factories.parametrize(metafunc)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_itemcollected(item: pytest.Item) -> None:
+    items.collect(item)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    if is_async_test(item):
+        _Async.of(item.session).calls.plan(item)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_fixture_setup(
+    fixturedef: pytest.FixtureDef[Any], request: pytest.FixtureRequest
+) -> Generator[None, object, object]:
+    __tracebackhide__ = True
+    policies.warn_of_override(fixturedef)
+    item = internals.item_of(request)
+    if items.is_planned(item) and not policies.is_pending(item):
+        _Async.of(item.session).calls.prepare(item)
+        fixtures.warn_of_plain_async(fixturedef, item)
+    if not fixtures.is_ours(fixturedef, request.config):
+        return (yield)
+    with _Async.of(item.session).lifetimes.synchronized(fixturedef, request):
+        return (yield)
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> Generator[None, object, object]:
+    __tracebackhide__ = True
+    if not items.is_marked(pyfuncitem):
+        return (yield)
+    with _Async.of(pyfuncitem.session).calls.synchronized(pyfuncitem):
+        return (yield)
+
+
+class _Async:
+    """The rooms that need asyncio, and the hooks of a session that uses them."""
+
+    _KEY: ClassVar = pytest.StashKey["_Async"]()
+
+    def __init__(self) -> None:
+        from . import calls, lifetimes, loops
+
+        self.calls, self.lifetimes, self.loops = calls, lifetimes, loops
+
+    @classmethod
+    def of(cls, session: pytest.Session) -> _Async:
+        started = session.stash.get(cls._KEY, None)
+        if started is None:
+            started = session.stash[cls._KEY] = cls()
+            session.config.pluginmanager.register(started)
+        return started
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_setup(self, item: pytest.Item) -> None:
+        self.lifetimes.finish_cancelled(item)
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_runtest_teardown(self, item: pytest.Item) -> None:
+        self.loops.tell_of_closed_loops(item)
+
+
+@pytest.fixture
+def unused_tcp_port() -> int:
+    """A TCP port of the loopback interface that nothing listens on."""
+    return _unused_port(socket.SOCK_STREAM)
+
+
+@pytest.fixture
+def unused_udp_port() -> int:
+    """A UDP port of the loopback interface that nothing is bound to."""
+    return _unused_port(socket.SOCK_DGRAM)
+
+
+@pytest.fixture(scope="session")
+def unused_tcp_port_factory() -> Callable[[], int]:
+    """A function that returns another unused TCP port at each call."""
+    return different_ports(lambda: _unused_port(socket.SOCK_STREAM))
+
+
+@pytest.fixture(scope="session")
+def unused_udp_port_factory() -> Callable[[], int]:
+    """A function that returns another unused UDP port at each call."""
+    return different_ports(lambda: _unused_port(socket.SOCK_DGRAM))

@@ -1,0 +1,84 @@
+"""The deprecated way to other loops: a suite that overrides the fixture `event_loop_policy`.
+
+Where a suite does, every test that sees the override requests it, as if it were autouse.
+"""
+
+from __future__ import annotations
+
+import warnings
+from functools import partial
+from typing import Any, Final
+
+import pytest
+
+from . import internals
+from .settings import LoopFactory
+
+FIXTURE: Final = "event_loop_policy"
+
+
+@pytest.fixture(scope="session", name=FIXTURE)
+def default_policy() -> Any:
+    """The event loop policy that makes the event loops. Overriding it is deprecated."""
+    return _get_policy()
+
+
+def is_override(fixturedef: pytest.FixtureDef[Any]) -> bool:
+    return fixturedef.argname == FIXTURE and fixturedef.func.__module__ != __name__
+
+
+def is_pending(item: pytest.Function) -> bool:
+    """Tell whether an item has yet to request the override that it sees."""
+    return _override_of(item) is not None and not internals.has_requested(item, FIXTURE)
+
+
+def request_override(metafunc: pytest.Metafunc) -> None:
+    """Have a test request the override that it sees, as if it were autouse."""
+    definitions = internals.visible_fixtures(metafunc.definition, FIXTURE)
+    if is_override(definitions[-1]):
+        internals.request_first(metafunc, FIXTURE, definitions)
+
+
+def warn_of_override(fixturedef: pytest.FixtureDef[Any]) -> None:
+    if is_override(fixturedef):
+        warnings.warn(
+            pytest.PytestDeprecationWarning(
+                "Overriding the fixture event_loop_policy is deprecated. Implement the hook "
+                "pytest_asyncio_loop_factories to say what makes the event loops."
+            ),
+            stacklevel=1,
+        )
+
+
+def factory_of(item: pytest.Function) -> LoopFactory | None:
+    """Put the policy that an item sees in force for the item; return what makes its loops."""
+    if _override_of(item) is None:
+        return None
+    policy = internals.request_of(item).getfixturevalue(FIXTURE)
+    before = _get_policy()
+    if before is not policy:
+        _set_policy(policy)
+        item.addfinalizer(partial(_set_policy, before))
+    factory: LoopFactory = policy.new_event_loop
+    return factory
+
+
+def _override_of(item: pytest.Function) -> pytest.FixtureDef[Any] | None:
+    definitions = internals.fixture_definitions(item).get(FIXTURE)
+    return definitions[-1] if definitions and is_override(definitions[-1]) else None
+
+
+def _get_policy() -> Any:
+    import asyncio  # the tests of a suite may all be synchronous
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        return asyncio.get_event_loop_policy()
+
+
+def _set_policy(policy: Any) -> None:
+    import asyncio
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        asyncio.set_event_loop_policy(policy)
