@@ -71,9 +71,8 @@ def selected_for(item: pytest.Function, mark: AsyncioMark) -> NamedFactory | Non
 
     That is its parameter, or, where it was not parametrized, the first that its mark selects.
     """
-    callspec = getattr(item, "callspec", None)
-    if callspec is not None and FIXTURE in callspec.params:
-        factory: NamedFactory = callspec.params[FIXTURE]
+    if FIXTURE in (parameters := _parameters_of(item)):
+        factory: NamedFactory | None = parameters[FIXTURE]
         return factory
     selected = _selected(item, mark)
     return None if selected is None else next(iter(selected.values()))
@@ -88,7 +87,7 @@ def parametrize(metafunc: pytest.Metafunc) -> None:
         return  # The test itself fails with it, and no other test is lost.
     if selected is None:
         return
-    internals.request_first(metafunc, FIXTURE, internals.visible_fixtures(item, FIXTURE))
+    internals.request_first(item, FIXTURE, internals.visible_fixtures(item, FIXTURE))
     metafunc.parametrize(
         FIXTURE,
         [
@@ -99,6 +98,47 @@ def parametrize(metafunc: pytest.Metafunc) -> None:
         indirect=True,
         scope=items.widest_loop_scope_of(item),
     )
+
+
+def apply_late_marks(collected: list[pytest.Item], config: pytest.Config) -> None:
+    """Honour the marks that were added after the tests were parametrized."""
+    if not config.hook.pytest_asyncio_loop_factories.get_hookimpls():
+        return
+    kept = [variant for item in collected for variant in _variants_of(item)]
+    deselected = [item for item in collected if FIXTURE in _parameters_of(item)]
+    deselected = [item for item in deselected if item not in kept]
+    if deselected:
+        config.hook.pytest_deselected(items=deselected)
+    collected[:] = kept
+
+
+def _variants_of(item: pytest.Item) -> list[pytest.Item]:
+    if not items.is_async_test(item):
+        return [item]
+    try:
+        selected = _selected(item, marks.merged(item))
+    except pytest.fail.Exception:
+        return [item]  # The test itself fails with it.
+    if selected is None:
+        return [item]
+    if FIXTURE in (parameters := _parameters_of(item)):
+        own = parameters[FIXTURE]
+        return [item] if own is None or own in selected.values() else []
+    internals.request_first(item, FIXTURE, internals.visible_fixtures(item, FIXTURE))
+    scope = items.widest_loop_scope_of(item)
+    variants: list[pytest.Item] = []
+    for name, factory in selected.items():
+        id = pytest.HIDDEN_PARAM if len(selected) == 1 else name
+        variant = internals.variant(item, FIXTURE, factory, id, scope)
+        if factory is None:
+            variant.add_marker(_unavailable(name, item))
+        variants.append(variant)
+    return variants
+
+
+def _parameters_of(item: pytest.Item) -> dict[str, Any]:
+    callspec = getattr(item, "callspec", None)
+    return {} if callspec is None else callspec.params
 
 
 def _unavailable(name: str, item: pytest.Item) -> pytest.MarkDecorator:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Iterable
-from typing import Any, ParamSpec, TypeVar, overload
+from dataclasses import dataclass
+from typing import Any, Final, ParamSpec, TypeVar, overload
 
 import pytest
 
@@ -14,6 +15,20 @@ from .settings import SCOPES, ScopeName
 
 P = ParamSpec("P")
 R = TypeVar("R")
+
+
+@dataclass(slots=True)
+class Deferral:
+    """Code on a loop is requesting a fixture and will await what has to be awaited for it.
+
+    Only what pytest sets up on its own account can be awaited and then requested once more: a
+    fixture function that is at `depth` 1 cannot be left and entered again.
+    """
+
+    depth: int = 0
+
+
+DEFERRAL: Final = pytest.StashKey[Deferral | None]()
 
 
 @overload

@@ -10,7 +10,14 @@ from contextlib import contextmanager
 from typing import Any, cast
 
 import pytest
+from _pytest import python
 from _pytest.fixtures import resolve_fixture_function
+from _pytest.scope import Scope
+
+from .settings import ScopeName
+
+# pytest 9.2 has dropped the 2.
+CallSpec: Any = getattr(python, "CallSpec", None) or python.CallSpec2
 
 
 def item_of(request: pytest.FixtureRequest) -> pytest.Function:
@@ -72,10 +79,15 @@ def has_requested(item: pytest.Function, name: str) -> bool:
     return name in request_of(item)._fixture_defs
 
 
+def requested_fixtures(item: pytest.Function) -> Iterator[pytest.FixtureDef[Any]]:
+    """The fixtures that an item has requested so far."""
+    yield from request_of(item)._fixture_defs.values()
+
+
 def may_use(item: pytest.Function, fixturedef: pytest.FixtureDef[Any]) -> bool:
     """Tell whether an item has requested this very fixture; a finished item may have."""
     request = request_of(item)
-    return not request or fixturedef in request._fixture_defs.values()
+    return not request or fixturedef in requested_fixtures(item)
 
 
 def finish(fixturedef: pytest.FixtureDef[Any], request: pytest.FixtureRequest) -> None:
@@ -85,23 +97,64 @@ def finish(fixturedef: pytest.FixtureDef[Any], request: pytest.FixtureRequest) -
     fixturedef.finish(cast("Any", request))
 
 
+def settle(fixturedef: pytest.FixtureDef[Any], value: object) -> None:
+    """Let a fixture have a value, although its setup has left pytest with an exception."""
+    definition = cast("Any", fixturedef)
+    definition.cached_result = (value, definition.cached_result[1], None)
+
+
+def settle_with_error(fixturedef: pytest.FixtureDef[Any], error: BaseException) -> None:
+    """Let the setup of a fixture have failed with another exception than the one pytest saw."""
+    definition = cast("Any", fixturedef)
+    definition.cached_result = (None, definition.cached_result[1], (error, error.__traceback__))
+
+
 def visible_fixtures(node: pytest.Item, name: str) -> Sequence[pytest.FixtureDef[Any]]:
     """All fixtures called `name` that `node` could request, the closest last."""
     return cast("Any", node.session)._fixturemanager.getfixturedefs(name, node) or ()
 
 
 def request_first(
-    metafunc: pytest.Metafunc, name: str, definitions: Sequence[pytest.FixtureDef[Any]]
+    item: pytest.Function, name: str, definitions: Sequence[pytest.FixtureDef[Any]]
 ) -> None:
-    """Have all items of a test function request a fixture before their other ones.
+    """Have all items of the same test function request a fixture before their other ones.
 
     The mark `usefixtures` is read before `pytest_generate_tests`, and an autouse fixture would be
     seen by every test.
     """
-    info = cast("Any", metafunc.definition)._fixtureinfo
+    info = cast("Any", item)._fixtureinfo
     # pytest prunes what is not reached from these; the dataclass is frozen.
     object.__setattr__(info, "initialnames", (name, *info.initialnames))
     info.name2fixturedefs[name] = definitions
     if name in info.names_closure:
         info.names_closure.remove(name)
     info.names_closure.insert(0, name)
+
+
+def variant(
+    item: pytest.Function, name: str, value: object, id: Any, scope: ScopeName
+) -> pytest.Function:
+    """Return a copy of an item that has one parameter more.
+
+    `Metafunc.parametrize()` can be called during the collection of the function only.
+    """
+    callspec = getattr(item, "callspec", None) or CallSpec()
+    callspec = callspec.setmulti(
+        argnames=(name,),
+        valset=(value,),
+        id=id,
+        marks=(),
+        scope=Scope(scope),
+        param_index=0,
+        nodeid=item.nodeid,
+    )
+    copy = type(item).from_parent(
+        item.parent,
+        name=f"{item.originalname}[{callspec.id}]" if callspec.id else item.name,
+        callspec=callspec,
+        fixtureinfo=cast("Any", item)._fixtureinfo,
+        originalname=item.originalname,
+    )
+    copy.own_markers[:] = item.own_markers
+    copy.keywords.update(item.keywords)
+    return copy

@@ -6,14 +6,16 @@ import asyncio
 import contextlib
 import functools
 import inspect
+from abc import ABC, abstractmethod
 from asyncio import CancelledError, Future, Task
-from collections.abc import AsyncGenerator, Callable, Iterator
+from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Iterator
 from contextvars import Context, copy_context
-from typing import Any, Final, Protocol, final
+from typing import Any, Final, NoReturn, Protocol, final
 
 import pytest
 
 from . import context, fixtures, internals, loops
+from .advice import advise
 from .callables import kind_of
 from .factories import NamedFactory, factory_of
 from .loops import LoopOwner, Run
@@ -85,28 +87,141 @@ def _awaited(
     @functools.wraps(function)
     def set_up(**kwargs: Any) -> Any:
         __tracebackhide__ = True
-        if loops.running(request.session) is not None:
-            pytest.fail(
-                f"The async fixture {fixturedef.argname!r} is requested by code that runs on an "
-                "event loop, which cannot wait for it synchronously. Write\n"
-                f"    await pytest_asyncio.getfixturevalue(request, {fixturedef.argname!r})",
-                pytrace=False,
-            )
+        deferral = request.session.stash.get(fixtures.DEFERRAL, None)
+        is_deferred = deferral is not None and deferral.depth == 1
+        if not is_deferred and loops.running(request.session) is not None:
+            _refuse(fixturedef)
         owner = owner_for(fixturedef, request)
+        if is_deferred:
+            _check_loop(owner, fixturedef)
         own_context = copy_context()
         result = own_context.run(function, **kwargs)
         if inspect.isawaitable(result):
-            value = owner.call(result, own_context, internals.item_of(request), fixturedef)
-            undo = context.publish(own_context)
-            if undo is not None:
-                request.addfinalizer(undo)
-            return value
-        stages = _stages_of(result, fixturedef)
-        if stages is None:
+            setup: _Setup = _Awaiting(result, fixturedef, request, owner, own_context)
+        elif (stages := _stages_of(result, fixturedef, request)) is not None:
+            setup = _Lifetime(stages, fixturedef, request, owner, own_context)
+        else:
             return result
-        return _Lifetime(stages, fixturedef, request, owner, own_context).set_up()
+        setup.begin()
+        if is_deferred:
+            raise Deferred(setup)
+        owner.run(setup.run, until=setup.future)
+        return setup.value()
 
     return set_up
+
+
+def _refuse(fixturedef: pytest.FixtureDef[Any]) -> NoReturn:
+    pytest.fail(
+        f"The async fixture {fixturedef.argname!r} is requested by code that runs on an event "
+        "loop, which cannot wait for it synchronously. Write\n"
+        f"    await pytest_asyncio.getfixturevalue(request, {fixturedef.argname!r})",
+        pytrace=False,
+    )
+
+
+def _check_loop(owner: LoopOwner, fixturedef: pytest.FixtureDef[Any]) -> None:
+    if owner.loop is not asyncio.get_running_loop():
+        pytest.fail(
+            f"The async fixture {fixturedef.argname!r} runs on {owner}, and cannot be awaited on "
+            "another loop. Request it as an argument, or give both the same loop_scope.",
+            pytrace=False,
+        )
+
+
+async def getfixturevalue(request: pytest.FixtureRequest, name: str) -> Any:
+    """Request a fixture from async code: what `request.getfixturevalue()` is to synchronous code.
+
+    The fixture, and each async fixture that it needs, is awaited on the running loop where it is
+    not set up yet. It is torn down like any other. Raises what the fixture raises, and
+    `pytest.FixtureLookupError` where there is none of that name.
+    """
+    stash = request.session.stash
+    while True:
+        outer = stash.get(fixtures.DEFERRAL, None)
+        stash[fixtures.DEFERRAL] = fixtures.Deferral()
+        try:
+            return request.getfixturevalue(name)
+        except Deferred as deferred:
+            setup = deferred.setup
+        finally:
+            stash[fixtures.DEFERRAL] = outer
+        await setup.settle()
+
+
+class Deferred(Exception):
+    """Leave pytest's synchronous request of a fixture, so that its setup can be awaited."""
+
+    def __init__(self, setup: _Setup) -> None:
+        self.setup: Final = setup
+
+
+class _Setup(ABC):
+    """The setup of one async fixture. The run is over when `future` is done."""
+
+    run: Run
+    future: Future[Any]
+
+    def __init__(
+        self,
+        coroutine: Coroutine[Any, Any, Any],
+        fixturedef: pytest.FixtureDef[Any],
+        request: pytest.FixtureRequest,
+        owner: LoopOwner,
+        own_context: Context,
+    ) -> None:
+        self.fixturedef: Final = fixturedef
+        self.request: Final = request
+        self.owner: Final = owner
+        self.loop: Final = owner.loop
+        self.context: Final = own_context
+        self.item: Final = internals.item_of(request)
+        self._coroutine: Final = coroutine
+
+    def __str__(self) -> str:
+        return f"fixture {self.fixturedef.argname!r}"
+
+    def begin(self) -> None:
+        task = self.loop.create_task(self._coroutine, name=str(self), context=self.context)
+        self.run = Run(task, self.item, "setup", self.fixturedef)
+        self.future = task
+
+    @abstractmethod
+    def value(self) -> Any:
+        """Return the value of the fixture, once the run is over, and have it torn down."""
+
+    async def settle(self) -> None:
+        """Wait for the setup, and let pytest find its value as if it had waited itself."""
+        try:
+            await asyncio.wait({self.future})
+        except CancelledError:
+            self.run.task.cancel()
+            await asyncio.wait({self.run.task})
+            internals.finish(self.fixturedef, self.request)
+            raise
+        try:
+            value = self.value()
+        except BaseException as error:
+            internals.settle_with_error(self.fixturedef, error)
+        else:
+            internals.settle(self.fixturedef, value)
+
+
+@final
+class _Awaiting(_Setup):
+    """A fixture that returns."""
+
+    def __init__(self, awaitable: Awaitable[Any], *args: Any) -> None:
+        coroutine = awaitable if inspect.iscoroutine(awaitable) else loops.wait_for(awaitable)
+        super().__init__(coroutine, *args)
+
+    def value(self) -> Any:
+        __tracebackhide__ = True
+        value = self.run.result()
+        undo = context.publish(self.context)
+        if undo is not None:
+            self.request.addfinalizer(undo)
+        return value
 
 
 class _Stages(Protocol):
@@ -118,9 +233,11 @@ class _Stages(Protocol):
         """Go on after the `yield`, raising `cancellation` there if there is one."""
 
 
-def _stages_of(result: object, fixturedef: pytest.FixtureDef[Any]) -> _Stages | None:
+def _stages_of(
+    result: object, fixturedef: pytest.FixtureDef[Any], request: pytest.FixtureRequest
+) -> _Stages | None:
     if isinstance(result, AsyncGenerator):
-        return _Generator(result, fixturedef.argname)
+        return _Generator(result, fixturedef.argname, internals.item_of(request))
     # Left alone in plain fixtures: their tests enter the context manager themselves.
     if isinstance(result, contextlib.AbstractAsyncContextManager) and fixtures.is_declared(
         fixturedef
@@ -131,9 +248,12 @@ def _stages_of(result: object, fixturedef: pytest.FixtureDef[Any]) -> _Stages | 
 
 @final
 class _Generator:
-    def __init__(self, generator: AsyncGenerator[Any, None], name: str) -> None:
+    def __init__(
+        self, generator: AsyncGenerator[Any, None], name: str, item: pytest.Function
+    ) -> None:
         self._generator = generator
         self._name = name
+        self._item = item
 
     async def enter(self) -> Any:
         try:
@@ -143,9 +263,12 @@ class _Generator:
 
     async def leave(self, cancellation: BaseException | None) -> None:
         if getattr(self._generator, "ag_frame", self) is None:
-            pytest.fail(
-                f"The async fixture {self._name!r} was closed before its teardown.", pytrace=False
+            advise(
+                self._item,
+                f"The async fixture {self._name!r} was closed before its teardown, probably by "
+                "shutdown_asyncgens() on its event loop. Leave that to the plugin.",
             )
+            return
         try:
             if cancellation is None:
                 await anext(self._generator)
@@ -176,7 +299,7 @@ class _ContextManager:
 
 
 @final
-class _Lifetime:
+class _Lifetime(_Setup):
     """A fixture that yields: one task from its setup to its teardown.
 
     Cancel scopes, task groups and time-outs belong to the task that entered them, so the task
@@ -186,59 +309,46 @@ class _Lifetime:
     does the fixture's own code see the cancellation, which it turns into its own exception.
     """
 
-    def __init__(
-        self,
-        stages: _Stages,
-        fixturedef: pytest.FixtureDef[Any],
-        request: pytest.FixtureRequest,
-        owner: LoopOwner,
-        own_context: Context,
-    ) -> None:
-        self.fixturedef: Final = fixturedef
-        self.request: Final = request
-        self._item = internals.item_of(request)
+    def __init__(self, stages: _Stages, *args: Any) -> None:
+        super().__init__(self._live(), *args)
         self._stages = stages
-        self._owner = owner
-        self._loop = owner.loop
-        self._context = own_context
         self._undo: context.Undo | None = None
         self._cancellation: BaseException | None = None
         self._leaving = False
-        self._yielded: Future[Any] = self._loop.create_future()
-        self._at_yield: Future[None] = self._loop.create_future()
-        self._task = self._loop.create_task(self._live(), name=str(self), context=own_context)
-        self._task.add_done_callback(self._end_setup)
+        self._at_yield: Future[None] = self.loop.create_future()
+        self._yielded: Future[Any] = self.loop.create_future()
 
-    def __str__(self) -> str:
-        return f"fixture {self.fixturedef.argname!r}"
+    def begin(self) -> None:
+        super().begin()
+        self.future = self._yielded
+        self.run.task.add_done_callback(self._end_setup)
 
-    def set_up(self) -> Any:
+    def value(self) -> Any:
         __tracebackhide__ = True
-        run = Run(self._task, self._item, "setup", self.fixturedef)
-        self._owner.run(run, until=self._yielded)
-        if self._task.done():
-            run.result()
-        self._undo = context.publish(self._context)
-        self.request.addfinalizer(self.tear_down)
+        if self.run.task.done():
+            self.run.result()
+        self._undo = context.publish(self.context)
+        self.request.addfinalizer(self._tear_down)
         # To the tests, all tasks of their loop are their own: they count, await or cancel them.
-        asyncio.tasks._unregister_task(self._task)
+        asyncio.tasks._unregister_task(self.run.task)
         return self._yielded.result()
 
-    def tear_down(self) -> None:
+    def _tear_down(self) -> None:
         __tracebackhide__ = True
         try:
-            if self._loop.is_closed():
+            if self.loop.is_closed():
                 pytest.fail(
                     f"The async {self} cannot be torn down: its event loop is closed.",
                     pytrace=False,
                 )
-            asyncio.tasks._register_task(self._task)
-            context.bring(self._context)
+            task = self.run.task
+            asyncio.tasks._register_task(task)
+            context.bring(self.context)
             self._leaving = True
             if not self._at_yield.done():
                 self._at_yield.set_result(None)
-            run = Run(self._task, self._item, "teardown", self.fixturedef)
-            self._owner.run(run)
+            run = Run(task, self.item, "teardown", self.fixturedef)
+            self.owner.run(run)
             run.result()
         except BaseException as error:
             if self._cancellation is not None:
@@ -256,7 +366,7 @@ class _Lifetime:
             try:
                 await self._at_yield
             except CancelledError as cancellation:
-                self._at_yield = self._loop.create_future()
+                self._at_yield = self.loop.create_future()
                 if self._cancellation is None:
                     self._cancellation = cancellation
                     self._cancel_user()

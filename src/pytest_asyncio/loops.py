@@ -148,18 +148,11 @@ class LoopOwner:
         if _current_loop() is not loop:
             asyncio.set_event_loop(loop)
 
-    def call(
-        self,
-        awaitable: Awaitable[Any],
-        context: Context,
-        item: pytest.Function,
-        fixturedef: pytest.FixtureDef[Any] | None = None,
-    ) -> Any:
-        """Run what a test or fixture function has returned in a task of its own."""
+    def call(self, awaitable: Awaitable[Any], context: Context, item: pytest.Function) -> Any:
+        """Run what a test function has returned in a task of its own."""
         __tracebackhide__ = True
-        coroutine = awaitable if inspect.iscoroutine(awaitable) else _wait_for(awaitable)
-        task = self.loop.create_task(coroutine, context=context)
-        run = Run(task, item, "call" if fixturedef is None else "setup", fixturedef)
+        coroutine = awaitable if inspect.iscoroutine(awaitable) else wait_for(awaitable)
+        run = Run(self.loop.create_task(coroutine, context=context), item, "call")
         self.run(run)
         return run.result()
 
@@ -361,7 +354,7 @@ def _is_outcome_of(task: Task[Any], error: BaseException) -> bool:
     return task.done() and not task.cancelled() and task.exception() is error
 
 
-async def _wait_for(awaitable: Awaitable[T]) -> T:
+async def wait_for(awaitable: Awaitable[T]) -> T:
     return await awaitable
 
 

@@ -8,16 +8,31 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Callable, Generator
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import pytest
 
-from . import factories, fixtures, internals, items, marks, policies, settings
+from . import (
+    factories,
+    fixtures,
+    internals,
+    items,
+    marks,
+    policies,
+    settings,
+    testcases,
+    xunit,
+)
 from .factories import parametrized_loop_factory as _parametrized_loop_factory
 from .fixtures import fixture
 from .items import is_async_test
 from .policies import default_policy as _default_policy
-from .ports import different_ports, unused_port as _unused_port
+from .ports import different_ports
+from .ports import unused_port as _unused_port
+from .settings import ScopeName as _ScopeName
+
+if TYPE_CHECKING:
+    from .runners import LoopRunner
 
 
 def pytest_addhooks(pluginmanager: pytest.PytestPluginManager) -> None:
@@ -52,6 +67,15 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 @pytest.hookimpl(tryfirst=True)
 def pytest_itemcollected(item: pytest.Item) -> None:
     items.collect(item)
+    testcases.refuse_unawaited(item)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection_modifyitems(
+    config: pytest.Config, items: list[pytest.Item]
+) -> Generator[None]:
+    yield
+    factories.apply_late_marks(items, config)
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -70,10 +94,21 @@ def pytest_fixture_setup(
     if items.is_planned(item) and not policies.is_pending(item):
         _Async.of(item.session).calls.prepare(item)
         fixtures.warn_of_plain_async(fixturedef, item)
-    if not fixtures.is_ours(fixturedef, request.config):
+    deferral = request.session.stash.get(fixtures.DEFERRAL, None)
+    if deferral is not None:
+        deferral.depth += 1
+    try:
+        if fixtures.is_ours(fixturedef, request.config):
+            with _Async.of(item.session).lifetimes.synchronized(fixturedef, request):
+                return (yield)
+        if xunit.is_ours(fixturedef, request):
+            _Async.of(item.session)
+            with xunit.synchronized(fixturedef, request):
+                return (yield)
         return (yield)
-    with _Async.of(item.session).lifetimes.synchronized(fixturedef, request):
-        return (yield)
+    finally:
+        if deferral is not None:
+            deferral.depth -= 1
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
@@ -91,9 +126,10 @@ class _Async:
     _KEY: ClassVar = pytest.StashKey["_Async"]()
 
     def __init__(self) -> None:
-        from . import calls, lifetimes, loops
+        from . import calls, lifetimes, loops, notes, runners
 
         self.calls, self.lifetimes, self.loops = calls, lifetimes, loops
+        self.notes, self.runners = notes, runners
 
     @classmethod
     def of(cls, session: pytest.Session) -> _Async:
@@ -106,6 +142,11 @@ class _Async:
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_setup(self, item: pytest.Item) -> None:
         self.lifetimes.finish_cancelled(item)
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_makereport(self, item: pytest.Item, call: pytest.CallInfo[None]) -> None:
+        if call.excinfo is not None:
+            self.notes.explain(call.excinfo.value, item)
 
     @pytest.hookimpl(trylast=True)
     def pytest_runtest_teardown(self, item: pytest.Item) -> None:
@@ -134,3 +175,26 @@ def unused_tcp_port_factory() -> Callable[[], int]:
 def unused_udp_port_factory() -> Callable[[], int]:
     """A function that returns another unused UDP port at each call."""
     return different_ports(lambda: _unused_port(socket.SOCK_DGRAM))
+
+
+@pytest.fixture
+def asyncio_runner(request: pytest.FixtureRequest) -> LoopRunner:
+    """The loop of the test, for synchronous code: `.loop` and `.run(coroutine)`."""
+    return _Async.of(request.session).runners.of_test(request)
+
+
+def _scoped_runner(scope: _ScopeName) -> Any:
+    """Make a fixture by which other plugins, and their users, find the loop of a loop scope."""
+
+    @pytest.fixture(scope=scope, name=f"_{scope}_scoped_runner")
+    def runner(request: pytest.FixtureRequest) -> LoopRunner:
+        return _Async.of(request.session).runners.of_scope(request, scope)
+
+    return runner
+
+
+_function_scoped_runner = _scoped_runner("function")
+_class_scoped_runner = _scoped_runner("class")
+_module_scoped_runner = _scoped_runner("module")
+_package_scoped_runner = _scoped_runner("package")
+_session_scoped_runner = _scoped_runner("session")

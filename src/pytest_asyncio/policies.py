@@ -36,7 +36,7 @@ def request_override(metafunc: pytest.Metafunc) -> None:
     """Have a test request the override that it sees, as if it were autouse."""
     definitions = internals.visible_fixtures(metafunc.definition, FIXTURE)
     if is_override(definitions[-1]):
-        internals.request_first(metafunc, FIXTURE, definitions)
+        internals.request_first(metafunc.definition, FIXTURE, definitions)
 
 
 def warn_of_override(fixturedef: pytest.FixtureDef[Any]) -> None:

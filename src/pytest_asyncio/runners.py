@@ -1,6 +1,70 @@
-"""The loops of tests, for synchronous code: `asyncio_runner`, and what other plugins look for."""
+"""The loops of tests for synchronous code: `asyncio_runner`, and what other plugins look for."""
 
 from __future__ import annotations
 
-from typing import Any
+import asyncio
+from asyncio import AbstractEventLoop
+from collections.abc import Coroutine
+from contextvars import Context, copy_context
+from typing import Any, TypeVar
+
 import pytest
+
+from . import calls, factories, internals, loops
+from .loops import LoopOwner
+from .settings import ScopeName
+
+T = TypeVar("T")
+
+
+class LoopRunner(asyncio.Runner):  # type: ignore[misc]  # Other plugins look for a Runner.
+    """The loop of a test, for synchronous tests and fixtures.
+
+    An `asyncio.Runner` whose loop is opened and closed by its owner.
+    """
+
+    def __init__(self, owner: LoopOwner, item: pytest.Function) -> None:
+        self._owner = owner
+        self._item = item
+        self._own_context = copy_context()
+
+    @property
+    def loop(self) -> AbstractEventLoop:
+        """The loop, which stands still while synchronous code runs."""
+        return self._owner.loop
+
+    def get_loop(self) -> AbstractEventLoop:
+        return self._owner.loop
+
+    def run(self, coro: Coroutine[Any, Any, T], *, context: Context | None = None) -> T:
+        """Run a coroutine on the loop and return its result.
+
+        It runs in `context`, or else in one that all calls share. Fails the test if it is called
+        from code that runs on a loop, which must await instead.
+        """
+        __tracebackhide__ = True
+        if loops.running(self._item.session) is not None:
+            coro.close()
+            pytest.fail(
+                f"{self._item.nodeid}: asyncio_runner.run() was called by code that runs on an "
+                "event loop. Write 'await' instead.",
+                pytrace=False,
+            )
+        result: T = self._owner.call(coro, context or self._own_context, self._item)
+        return result
+
+    def close(self) -> None:
+        """Do nothing: the loop is closed when its scope ends."""
+
+
+def of_test(request: pytest.FixtureRequest) -> LoopRunner:
+    """Return the runner of the loop of the requesting test."""
+    item = internals.item_of(request)
+    return LoopRunner(calls.prepare(item).owner, item)
+
+
+def of_scope(request: pytest.FixtureRequest, scope: ScopeName) -> LoopRunner:
+    """Return the runner of the loop that a loop scope means for the requesting test."""
+    item = internals.item_of(request)
+    owner = loops.owner_of(loops.node_of_scope(item, scope), factories.factory_of(item))
+    return LoopRunner(owner, item)

@@ -1,0 +1,45 @@
+"""What the tests share: each one writes a suite as a user would, runs it, and reads the report."""
+
+from __future__ import annotations
+
+import asyncio  # noqa: F401  # else each suite that is run in this process imports a new one
+import textwrap
+from collections.abc import Callable, Mapping
+
+import pytest
+
+pytest_plugins = ["pytester"]
+
+HEADER = "import asyncio, pytest, pytest_asyncio\n"
+
+
+@pytest.fixture
+def suite(
+    pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
+) -> Callable[..., pytest.RunResult]:
+    """Write a suite and run it; a warning that nothing expects is an error there.
+
+    Each file starts with `import asyncio, pytest, pytest_asyncio`. `args` go to the command line,
+    where `-Wdefault` lets warnings be reported, and `-p` adds to the plugins, of which there is
+    only this one. `files` holds further ones by their path.
+    """
+    monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
+
+    def run(
+        source: str = "",
+        *args: str,
+        ini: str = "",
+        conftest: str = "",
+        files: Mapping[str, str] | None = None,
+    ) -> pytest.RunResult:
+        __tracebackhide__ = True
+        sources = {"test_it.py": source, "conftest.py": conftest}
+        for name, text in ({k: v for k, v in sources.items() if v} | dict(files or {})).items():
+            path = pytester.path / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(HEADER + textwrap.dedent(text), encoding="utf-8")
+        ini = "[pytest]\nfilterwarnings = error\n" + textwrap.dedent(ini)
+        (pytester.path / "pytest.ini").write_text(ini, encoding="utf-8")
+        return pytester.runpytest("-p", "pytest_asyncio.plugin", "-p", "no:cacheprovider", *args)
+
+    return run

@@ -1,0 +1,744 @@
+"""Loops: who shares one, what synchronous code finds, and how one ends."""
+
+from __future__ import annotations
+
+import pytest
+
+SCOPES = ("function", "class", "module", "package", "session")
+
+# Two tests for each step of the tree. Each reports by `see(...)` which loop it runs on.
+TREE_TEST = """
+    pytestmark = pytest.mark.asyncio
+
+    async def test_one(see): see()
+    async def test_two(see): see()
+
+    class TestIt:
+        async def test_one(self, see): see()
+        async def test_two(self, see): see()
+"""
+TREE_FILES = {
+    "test_top.py": TREE_TEST,
+    "pkg/__init__.py": "",
+    "pkg/test_a.py": TREE_TEST,
+    "pkg/test_b.py": TREE_TEST,
+    "pkg/sub/__init__.py": "",
+    "pkg/sub/test_c.py": TREE_TEST,
+}
+TREE_CONFTEST = """
+    loops = []
+    seen = {}
+
+    @pytest.fixture
+    def see(request):
+        def see():
+            loop = asyncio.get_running_loop()
+            if loop not in loops:
+                loops.append(loop)
+            seen[request.node.nodeid] = loops.index(loop)
+        return see
+
+    def pytest_terminal_summary(terminalreporter):
+        groups = [[name for name in seen if seen[name] == i] for i in range(len(loops))]
+        terminalreporter.write_line(f"loops: {[len(group) for group in groups]}")
+"""
+
+
+@pytest.fixture
+def short_grace(monkeypatch):
+    monkeypatch.setattr("pytest_asyncio.loops.GRACE", 0.01)
+    monkeypatch.setattr("pytest_asyncio.loops.LAST_GRACE", 0.01)
+
+
+@pytest.mark.parametrize(
+    ("scope", "tests_on_each_loop"),
+    [
+        ("function", [1] * 16),
+        # A function outside of a class is a class of its own.
+        ("class", [1, 1, 2] * 4),
+        ("module", [4, 4, 4, 4]),
+        # What is in no package runs on the session's loop, and a sub-package on its own.
+        ("package", [8, 4, 4]),
+        ("session", [16]),
+    ],
+)
+def test_a_loop_is_shared_by_the_tests_in_its_scope(suite, scope, tests_on_each_loop):
+    result = suite(
+        conftest=TREE_CONFTEST, files=TREE_FILES, ini=f"asyncio_default_test_loop_scope = {scope}"
+    )
+    result.assert_outcomes(passed=16)
+    (line,) = (line for line in result.outlines if line.startswith("loops: "))
+    assert sorted(eval(line.removeprefix("loops: "))) == sorted(tests_on_each_loop)
+
+
+@pytest.mark.parametrize("scope", SCOPES)
+def test_each_loop_scope_may_be_written_on_a_test(suite, scope):
+    result = suite(f"""
+        loops = set()
+
+        class TestIt:
+            @pytest.mark.asyncio(loop_scope="{scope}")
+            async def test_one(self):
+                loops.add(asyncio.get_running_loop())
+
+            @pytest.mark.asyncio(loop_scope="{scope}")
+            async def test_two(self):
+                assert (asyncio.get_running_loop() in loops) == ("{scope}" != "function")
+    """)
+    result.assert_outcomes(passed=2)
+
+
+@pytest.mark.parametrize("test_scope", SCOPES)
+@pytest.mark.parametrize("fixture_scope", SCOPES)
+def test_test_and_fixture_share_a_loop_if_they_have_the_same_loop_scope(
+    suite, test_scope, fixture_scope
+):
+    result = suite(
+        f"""
+        class TestIt:
+            @pytest.mark.asyncio(loop_scope="{test_scope}")
+            async def test_it(self, loop):
+                is_same = loop is asyncio.get_running_loop()
+                assert is_same == ("{test_scope}" == "{fixture_scope}")
+        """,
+        files={
+            "__init__.py": "",
+            "conftest.py": f"""
+                @pytest_asyncio.fixture(loop_scope="{fixture_scope}")
+                async def loop():
+                    return asyncio.get_running_loop()
+            """,
+        },
+    )
+    result.assert_outcomes(passed=1)
+
+
+@pytest.mark.parametrize(
+    ("scope", "loop_scope"),
+    [(scope, loop) for i, scope in enumerate(SCOPES) for loop in SCOPES[i:]],
+)
+def test_the_loop_scope_of_a_fixture_may_be_wider_than_its_scope(suite, scope, loop_scope):
+    result = suite(
+        f"""
+        @pytest_asyncio.fixture(scope="{scope}", loop_scope="{loop_scope}")
+        async def loop():
+            loop = asyncio.get_running_loop()
+            yield loop
+            assert loop is asyncio.get_running_loop()
+
+        @pytest.mark.asyncio(loop_scope="{loop_scope}")
+        async def test_it(loop):
+            assert loop is asyncio.get_running_loop()
+        """,
+        files={"__init__.py": ""},
+    )
+    result.assert_outcomes(passed=1)
+
+
+@pytest.mark.parametrize("scope", SCOPES)
+@pytest.mark.parametrize("default", ["", "fixture-scope", *SCOPES])
+def test_the_default_loop_scope_of_a_fixture_is_at_least_its_scope(suite, scope, default):
+    expected = max(scope, default, key=lambda name: SCOPES.index(name) if name in SCOPES else -1)
+    result = suite(
+        f"""
+        @pytest_asyncio.fixture(scope="{scope}")
+        async def loop():
+            return asyncio.get_running_loop()
+
+        @pytest.mark.asyncio(loop_scope="{expected}")
+        async def test_it(loop):
+            assert loop is asyncio.get_running_loop()
+        """,
+        ini=f"asyncio_default_fixture_loop_scope = {default}",
+        files={"__init__.py": ""},
+    )
+    result.assert_outcomes(passed=1)
+
+
+@pytest.mark.parametrize(
+    ("scope", "loop_scope"),
+    [(scope, loop) for i, scope in enumerate(SCOPES) for loop in SCOPES[:i]],
+)
+def test_a_narrower_loop_scope_is_refused_with_both_scopes(suite, scope, loop_scope):
+    result = suite(f"""
+        @pytest_asyncio.fixture(scope="{scope}", loop_scope="{loop_scope}")
+        async def database():
+            pass
+
+        @pytest.mark.asyncio
+        async def test_it(database):
+            pass
+    """)
+    result.assert_outcomes(errors=1)
+    result.stdout.fnmatch_lines(
+        f"Fixture 'database' has scope='{scope}' and loop_scope='{loop_scope}': its loop would be "
+        f"closed before the fixture is torn down. Write loop_scope='{scope}' or a wider one."
+    )
+
+
+def test_an_unknown_loop_scope_of_a_fixture_is_refused(suite):
+    result = suite("""
+        @pytest_asyncio.fixture(loop_scope="modul")
+        async def database():
+            pass
+
+        @pytest.mark.asyncio
+        async def test_it(database):
+            pass
+    """)
+    result.assert_outcomes(errors=1)
+    result.stdout.fnmatch_lines("Fixture 'database': 'modul' is not a valid loop_scope. *")
+
+
+AUTO = "asyncio_default_test_loop_scope = auto"
+
+
+@pytest.mark.parametrize("autouse", [False, True])
+def test_the_auto_scope_is_the_widest_among_the_fixtures_of_a_test(suite, autouse):
+    result = suite(
+        f"""
+        @pytest_asyncio.fixture(loop_scope="module", autouse={autouse})
+        async def loop():
+            return asyncio.get_running_loop()
+
+        @pytest.fixture
+        def indirect(loop):
+            return loop
+
+        @pytest_asyncio.fixture(loop_scope="class")
+        async def narrower():
+            pass
+
+        @pytest.mark.asyncio
+        async def test_it(narrower, {"request" if autouse else "indirect"}):
+            {"indirect = request.getfixturevalue('loop')" if autouse else ""}
+            assert indirect is asyncio.get_running_loop()
+        """,
+        ini=AUTO,
+    )
+    result.assert_outcomes(passed=1)
+
+
+def test_the_auto_scope_of_a_test_without_async_fixtures_is_function(suite):
+    result = suite(
+        """
+        loops = set()
+
+        @pytest.mark.asyncio
+        @pytest.mark.parametrize("_", "ab")
+        async def test_it(_):
+            assert asyncio.get_running_loop() not in loops
+            loops.add(asyncio.get_running_loop())
+        """,
+        ini=AUTO,
+    )
+    result.assert_outcomes(passed=2)
+
+
+def test_an_explicit_scope_is_stronger_than_the_auto_scope(suite):
+    result = suite(
+        """
+        @pytest_asyncio.fixture(loop_scope="module")
+        async def loop():
+            return asyncio.get_running_loop()
+
+        @pytest.mark.asyncio(loop_scope="function")
+        async def test_it(loop):
+            assert loop is not asyncio.get_running_loop()
+        """,
+        ini=AUTO,
+    )
+    result.assert_outcomes(passed=1)
+
+
+def test_a_package_fixture_of_the_root_conftest_runs_on_the_loop_of_each_package(suite):
+    test = """
+        @pytest.mark.asyncio(loop_scope="package")
+        async def test_it(loop):
+            assert loop is asyncio.get_running_loop()
+    """
+    result = suite(
+        conftest="""
+            @pytest_asyncio.fixture(scope="package", loop_scope="package")
+            async def loop():
+                loop = asyncio.get_running_loop()
+                yield loop
+                assert loop is asyncio.get_running_loop()
+        """,
+        files={
+            "a/__init__.py": "",
+            "a/test_a.py": test,
+            "b/__init__.py": "",
+            "b/test_b.py": test,
+        },
+    )
+    result.assert_outcomes(passed=2)
+
+
+@pytest.mark.parametrize("scope", SCOPES)
+def test_sync_fixtures_and_tests_find_the_loop_of_the_test_at_hand(suite, scope):
+    result = suite(f"""
+        @pytest.fixture
+        def found():
+            loop = asyncio.get_event_loop()
+            yield loop
+            assert loop is asyncio.get_event_loop()
+
+        @pytest.mark.asyncio(loop_scope="{scope}")
+        async def test_async(found):
+            assert found is asyncio.get_running_loop()
+    """)
+    result.assert_outcomes(passed=1)
+
+
+def test_a_sync_test_finds_the_loop_that_is_open(suite):
+    result = suite("""
+        loops = []
+
+        @pytest.mark.asyncio(loop_scope="module")
+        async def test_async():
+            loops.append(asyncio.get_running_loop())
+
+        def test_sync():
+            assert loops == [asyncio.get_event_loop()]
+    """)
+    result.assert_outcomes(passed=2)
+
+
+@pytest.mark.parametrize(
+    "body", ["return loop", "yield loop; assert loop is asyncio.get_event_loop()"]
+)
+def test_a_sync_fixture_of_ours_finds_the_loop_of_its_loop_scope(suite, body):
+    result = suite(f"""
+        @pytest_asyncio.fixture(loop_scope="module")
+        def found():
+            loop = asyncio.get_event_loop()
+            {body}
+
+        @pytest.mark.asyncio
+        async def test_other_loop(found):
+            assert found is not asyncio.get_running_loop()
+
+        @pytest.mark.asyncio(loop_scope="module")
+        async def test_same_loop(found):
+            assert found is asyncio.get_running_loop()
+    """)
+    result.assert_outcomes(passed=2)
+
+
+BREAKING = {
+    "unset": "asyncio.set_event_loop(None)",
+    "run": "asyncio.run(asyncio.sleep(0))",
+    "runner": "with asyncio.Runner() as runner: runner.get_loop()",
+    "replaced": "asyncio.set_event_loop(other := asyncio.new_event_loop()); other.close()",
+}
+
+
+@pytest.mark.parametrize("scope", SCOPES)
+@pytest.mark.parametrize("action", BREAKING.values(), ids=BREAKING)
+def test_the_current_loop_is_repaired_after_a_test_has_broken_it(suite, scope, action):
+    result = suite(
+        f"""
+        class TestIt:
+            @pytest.fixture
+            def found(self):
+                return asyncio.get_event_loop()
+
+            async def test_before(self):
+                pass
+
+            def test_breaks_it(self):
+                {action}
+
+            async def test_after(self, found):
+                assert found is asyncio.get_running_loop()
+        """,
+        "--asyncio-mode=auto",
+        ini=f"asyncio_default_test_loop_scope = {scope}",
+    )
+    result.assert_outcomes(passed=3)
+
+
+def test_the_current_loop_is_put_back_when_the_last_loop_is_closed(suite):
+    result = suite("""
+        mine = asyncio.new_event_loop()
+
+        def test_sync():
+            asyncio.set_event_loop(mine)
+
+        @pytest.mark.asyncio
+        async def test_async():
+            assert asyncio.get_running_loop() is not mine
+
+        def test_sync_again():
+            assert asyncio.get_event_loop() is mine
+            mine.close()
+            asyncio.set_event_loop(None)
+    """)
+    result.assert_outcomes(passed=3)
+
+
+def test_a_closed_loop_is_not_put_back(suite):
+    result = suite("""
+        mine = asyncio.new_event_loop()
+
+        def test_sync():
+            asyncio.set_event_loop(mine)
+
+        @pytest.mark.asyncio
+        async def test_async():
+            mine.close()
+
+        def test_sync_again():
+            with pytest.raises(RuntimeError, match="no current event loop"):
+                asyncio.get_event_loop_policy().get_event_loop()
+    """)
+    result.assert_outcomes(passed=3)
+
+
+@pytest.mark.parametrize("scope", ["module", "session"])
+def test_a_test_that_closes_a_shared_loop_is_told_and_the_next_gets_a_new_one(suite, scope):
+    result = suite(
+        """
+        class TestIt:
+            async def test_before(self):
+                pass
+
+            def test_closes_it(self):
+                asyncio.get_event_loop().close()
+
+            async def test_after(self):
+                await asyncio.sleep(0)
+        """,
+        "--asyncio-mode=auto",
+        "-Wdefault",
+        ini=f"asyncio_default_test_loop_scope = {scope}",
+    )
+    result.assert_outcomes(passed=3, warnings=1)
+    owner = "test_it.py" if scope == "module" else "the session"
+    result.stdout.fnmatch_lines(
+        f"*RuntimeWarning: test_it.py::TestIt::test_closes_it has closed the event loop of {owner}."
+    )
+
+
+def test_a_fixture_that_closes_the_loop_is_told_and_the_test_gets_a_new_one(suite):
+    result = suite(
+        """
+        @pytest_asyncio.fixture
+        async def loop():
+            return asyncio.get_running_loop()
+
+        @pytest.fixture
+        def closed(loop):
+            loop.close()
+
+        @pytest.mark.asyncio
+        async def test_it(closed):
+            await asyncio.sleep(0)
+        """,
+        "-Wdefault",
+    )
+    result.assert_outcomes(passed=1, warnings=1)
+    result.stdout.fnmatch_lines(
+        "*RuntimeWarning: A test or fixture has closed the event loop of test_it.py::test_it."
+    )
+
+
+def test_a_sync_fixture_may_close_a_loop_that_nothing_ran_on(suite):
+    result = suite("""
+        @pytest.fixture
+        def closed():
+            asyncio.get_event_loop().close()
+
+        @pytest.mark.asyncio
+        async def test_it(closed):
+            await asyncio.sleep(0)
+    """)
+    result.assert_outcomes(passed=1)
+
+
+def test_a_fixture_that_closes_its_loop_at_its_teardown_is_told(suite):
+    result = suite(
+        """
+        @pytest.fixture
+        def closing():
+            loop = asyncio.get_event_loop()
+            yield
+            loop.close()
+
+        @pytest.mark.asyncio
+        async def test_it(closing):
+            pass
+        """,
+        "-Wdefault",
+    )
+    result.assert_outcomes(passed=1, warnings=1)
+    result.stdout.fnmatch_lines(
+        [
+            "*RuntimeWarning: An exception occurred during teardown of an asyncio.Runner.",
+            "*a test or fixture has closed the event loop of test_it.py::test_it, *",
+        ]
+    )
+
+
+def test_a_test_that_stops_its_loop_is_told_and_the_next_one_runs(suite):
+    result = suite(
+        """
+        async def test_stops_it():
+            asyncio.get_running_loop().stop()
+            await asyncio.Event().wait()
+
+        async def test_after():
+            await asyncio.sleep(0)
+        """,
+        "--asyncio-mode=auto",
+        ini="asyncio_default_test_loop_scope = session",
+    )
+    result.assert_outcomes(failed=1, passed=1)
+    result.stdout.fnmatch_lines(
+        "Event loop stopped before Future completed. Something has called stop() on the event "
+        "loop of the session."
+    )
+
+
+def test_a_failure_in_a_callback_fails_the_test(suite):
+    result = suite("""
+        @pytest.mark.asyncio
+        async def test_it():
+            asyncio.get_running_loop().call_soon(pytest.fail, "from the callback")
+            await asyncio.Event().wait()
+    """)
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines("*Failed: from the callback")
+
+
+def test_a_skip_in_a_callback_skips_the_test(suite):
+    result = suite("""
+        @pytest.mark.asyncio
+        async def test_it():
+            asyncio.get_running_loop().call_soon(pytest.skip, "from the callback")
+            await asyncio.Event().wait()
+    """)
+    result.assert_outcomes(skipped=1)
+
+
+def test_any_other_error_in_a_callback_is_logged_as_asyncio_does(suite):
+    result = suite("""
+        @pytest.mark.asyncio
+        async def test_it(caplog):
+            asyncio.get_running_loop().call_soon(lambda: 1 / 0)
+            await asyncio.sleep(0)
+            assert "ZeroDivisionError" in caplog.text
+    """)
+    result.assert_outcomes(passed=1)
+
+
+def test_the_exception_handler_of_a_test_is_its_own(suite):
+    result = suite("""
+        @pytest.mark.asyncio
+        async def test_it():
+            loop = asyncio.get_running_loop()
+            assert loop.get_exception_handler() is None
+            contexts = []
+            loop.set_exception_handler(lambda loop, context: contexts.append(context))
+            loop.call_soon(lambda: 1 / 0)
+            await asyncio.sleep(0)
+            (context,) = contexts
+            assert isinstance(context["exception"], ZeroDivisionError)
+    """)
+    result.assert_outcomes(passed=1)
+
+
+def test_leftover_tasks_are_cancelled_and_awaited_before_the_loop_is_closed(suite):
+    result = suite(
+        """
+        ended = []
+
+        async def forever():
+            try:
+                await asyncio.Event().wait()
+            finally:
+                await asyncio.sleep(0)
+                ended.append(True)
+
+        @pytest.mark.asyncio
+        async def test_async():
+            global task
+            task = asyncio.create_task(forever())
+            await asyncio.sleep(0)
+
+        def test_sync():
+            assert ended
+            assert task.cancelled()
+        """
+    )
+    result.assert_outcomes(passed=2)
+
+
+def test_leftover_tasks_live_as_long_as_their_loop(suite):
+    result = suite("""
+        pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+        async def test_one():
+            global task
+            task = asyncio.create_task(asyncio.Event().wait())
+
+        async def test_two():
+            assert not task.done()
+    """)
+    result.assert_outcomes(passed=2)
+
+
+def test_the_error_of_a_leftover_task_is_logged(suite):
+    result = suite("""
+        async def failing():
+            try:
+                await asyncio.Event().wait()
+            finally:
+                1 / 0
+
+        @pytest.mark.asyncio
+        async def test_it():
+            asyncio.create_task(failing())
+            await asyncio.sleep(0)
+
+        def test_after(caplog):
+            assert 0
+    """)
+    result.assert_outcomes(passed=1)
+
+
+def test_a_leftover_task_that_swallows_a_cancellation_is_cancelled_again(suite, short_grace):
+    result = suite("""
+        async def stubborn():
+            try:
+                await asyncio.Event().wait()
+            except asyncio.CancelledError:
+                await asyncio.Event().wait()
+
+        @pytest.mark.asyncio
+        async def test_it():
+            asyncio.create_task(stubborn())
+            await asyncio.sleep(0)
+    """)
+    result.assert_outcomes(passed=1)
+
+
+@pytest.mark.filterwarnings("ignore")  # The task is destroyed while it is pending.
+def test_a_leftover_task_that_refuses_to_end_is_named(suite, short_grace):
+    result = suite(
+        """
+        async def refusing():
+            while True:
+                try:
+                    await asyncio.Event().wait()
+                except asyncio.CancelledError:
+                    pass
+
+        @pytest.mark.asyncio
+        async def test_it():
+            global task
+            task = asyncio.create_task(refusing(), name="refusing")
+            await asyncio.sleep(0)
+
+        def test_after():
+            assert not task.done()
+        """,
+        "-Wdefault",
+    )
+    result.assert_outcomes(passed=2)
+    result.stdout.fnmatch_lines(
+        "*RuntimeError: These tasks did not end when they were cancelled: refusing."
+    )
+
+
+def test_leftover_async_generators_are_closed(suite):
+    result = suite("""
+        closed = []
+
+        async def numbers():
+            try:
+                yield 1
+            finally:
+                await asyncio.sleep(0)
+                closed.append(True)
+
+        @pytest.mark.asyncio
+        async def test_async():
+            global generator
+            generator = numbers()
+            assert await anext(generator) == 1
+
+        def test_sync():
+            assert closed
+    """)
+    result.assert_outcomes(passed=2)
+
+
+def test_the_default_executor_is_shut_down(suite):
+    result = suite("""
+        import threading
+
+        @pytest.mark.asyncio
+        async def test_async():
+            global thread
+            thread = await asyncio.to_thread(threading.current_thread)
+
+        def test_sync():
+            assert not thread.is_alive()
+    """)
+    result.assert_outcomes(passed=2)
+
+
+def test_a_step_of_the_closing_that_fails_is_reported_and_the_others_are_done(suite):
+    result = suite(
+        """
+        @pytest.mark.asyncio
+        async def test_async(monkeypatch):
+            global loop, task
+            loop = asyncio.get_running_loop()
+            task = asyncio.create_task(asyncio.Event().wait())
+
+            async def failing():
+                raise OSError("no more generators")
+
+            loop.shutdown_asyncgens = failing
+            await asyncio.to_thread(int)
+
+        def test_sync():
+            assert task.cancelled()
+            assert loop.is_closed()
+            assert loop._default_executor is None
+        """,
+        "-Wdefault",
+    )
+    result.assert_outcomes(passed=2, warnings=1)
+    result.stdout.fnmatch_lines(
+        [
+            "*RuntimeWarning: An exception occurred during teardown of an asyncio.Runner.",
+            "*OSError: no more generators",
+        ]
+    )
+
+
+def test_no_loop_is_left_open(suite):
+    result = suite(
+        """
+        @pytest_asyncio.fixture(scope="session", autouse=True)
+        async def wide():
+            yield
+
+        @pytest.fixture(autouse=True)
+        def find():
+            asyncio.get_event_loop()
+
+        async def test_async():
+            pass
+
+        def test_runs_one_itself():
+            asyncio.run(asyncio.sleep(0))
+        """,
+        "--asyncio-mode=auto",
+        "-Werror",
+    )
+    result.assert_outcomes(passed=2)

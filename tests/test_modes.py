@@ -1,0 +1,235 @@
+"""Strict mode runs what is marked as asyncio's; auto mode runs all that is async."""
+
+from __future__ import annotations
+
+import pytest
+
+COLLECT_ONLY = ("--collect-only", "-q")
+
+
+def test_strict_mode_runs_marked_tests(suite):
+    result = suite("""
+        @pytest.mark.asyncio
+        async def test_it():
+            await asyncio.sleep(0)
+    """)
+    result.assert_outcomes(passed=1)
+
+
+def test_strict_mode_leaves_unmarked_tests_to_pytest(suite):
+    result = suite("async def test_it(): pass", "-Wdefault")
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines("*async def functions are not natively supported.*")
+
+
+def test_auto_mode_runs_async_functions_methods_and_static_methods(suite):
+    result = suite(
+        """
+        async def test_function():
+            await asyncio.sleep(0)
+
+        class TestClass:
+            async def test_method(self):
+                await asyncio.sleep(0)
+
+            @staticmethod
+            async def test_static_method():
+                await asyncio.sleep(0)
+        """,
+        "--asyncio-mode=auto",
+    )
+    result.assert_outcomes(passed=3)
+
+
+def test_a_failure_of_an_async_test_is_a_failure(suite):
+    result = suite(
+        """
+        async def test_it():
+            await asyncio.sleep(0)
+            assert 1 == 2
+        """,
+        "--asyncio-mode=auto",
+    )
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines([">       assert 1 == 2", "E       assert 1 == 2"])
+
+
+PLAIN_ASYNC_FIXTURES = """
+    @pytest.fixture
+    async def coroutine():
+        return 1
+
+    @pytest.fixture
+    async def generator():
+        yield 1
+
+    @pytest.mark.asyncio
+    async def test_coroutine(coroutine):
+        assert coroutine == 1
+
+    @pytest.mark.asyncio
+    async def test_generator(generator):
+        assert generator == 1
+"""
+
+
+def test_auto_mode_runs_plain_async_fixtures(suite):
+    suite(PLAIN_ASYNC_FIXTURES, "--asyncio-mode=auto").assert_outcomes(passed=2)
+
+
+@pytest.mark.filterwarnings("ignore:coroutine .* was never awaited:RuntimeWarning")
+def test_strict_mode_leaves_plain_async_fixtures_alone_and_says_so(suite):
+    result = suite(PLAIN_ASYNC_FIXTURES, "-Wdefault")
+    outcomes = result.parseoutcomes()  # From version 9.1 on, pytest refuses them.
+    assert outcomes.get("failed", 0) + outcomes.get("errors", 0) == 2
+    for name in ("coroutine", "generator"):
+        result.stdout.fnmatch_lines(
+            f"*asyncio test 'test_{name}' requested async @pytest.fixture '{name}' in strict mode. "
+            "You might want to use @pytest_asyncio.fixture or switch to auto mode.*"
+        )
+
+
+def test_auto_mode_does_not_mark_what_is_marked(suite):
+    result = suite(
+        """
+        @pytest.mark.asyncio(loop_scope="session")
+        async def test_it(request):
+            assert [mark.name for mark in request.node.iter_markers()] == ["asyncio"]
+        """,
+        "--asyncio-mode=auto",
+    )
+    result.assert_outcomes(passed=1)
+
+
+def test_auto_mode_keeps_other_marks_as_they_are(suite):
+    result = suite(
+        """
+        @pytest.mark.dummy
+        async def test_it(request):
+            assert len(list(request.node.iter_markers("dummy"))) == 1
+        """,
+        "--asyncio-mode=auto",
+        ini="markers = dummy",
+    )
+    result.assert_outcomes(passed=1)
+
+
+def test_in_auto_mode_async_tests_can_be_selected_by_their_mark(suite):
+    result = suite(
+        """
+        async def test_async(): pass
+        def test_sync(): pass
+        """,
+        "--asyncio-mode=auto",
+        "-m",
+        "asyncio",
+    )
+    result.assert_outcomes(passed=1, deselected=1)
+
+
+@pytest.mark.parametrize("mode", ["strict", "auto"])
+def test_is_async_test_tells_what_the_plugin_runs(suite, mode):
+    result = suite(
+        """
+        def test_sync(): pass
+
+        @pytest.mark.asyncio
+        def test_marked_but_sync(): pass
+
+        @pytest.mark.asyncio
+        async def test_marked(): pass
+
+        async def test_plain(): pass
+
+        class TestClass:
+            @pytest.mark.asyncio
+            async def test_method(self): pass
+        """,
+        "-q",
+        "--collect-only",
+        f"--asyncio-mode={mode}",
+        conftest="""
+            def pytest_collection_modifyitems(items):
+                print(*(item.name for item in items if pytest_asyncio.is_async_test(item)))
+        """,
+    )
+    plain = " test_plain" if mode == "auto" else ""
+    result.stdout.fnmatch_lines(f"test_marked{plain} test_method")
+
+
+def test_is_async_test_is_false_for_what_is_not_a_function(suite):
+    result = suite(
+        """
+        def documented():
+            '''
+            >>> 1 + 1
+            2
+            '''
+        """,
+        "--doctest-modules",
+        "--asyncio-mode=auto",
+        conftest="""
+            def pytest_collection_modifyitems(items):
+                (item,) = items
+                item.add_marker("asyncio")
+                assert not pytest_asyncio.is_async_test(item)
+        """,
+    )
+    result.assert_outcomes(passed=1)
+
+
+@pytest.mark.parametrize("framework", ["anyio", "trio"])
+def test_auto_mode_leaves_the_tests_of_other_frameworks_alone(suite, framework):
+    result = suite(
+        f"""
+        @pytest.mark.{framework}
+        async def test_it():
+            pass
+        """,
+        *COLLECT_ONLY,
+        "--asyncio-mode=auto",
+        conftest=f"""
+            import types
+
+            def pytest_configure(config):
+                config.addinivalue_line("markers", "{framework}")
+                if not config.pluginmanager.hasplugin("{framework}"):
+                    config.pluginmanager.register(types.ModuleType("fake"), "{framework}")
+
+            def pytest_collection_modifyitems(items):
+                assert not pytest_asyncio.is_async_test(items[0])
+        """,
+    )
+    assert result.ret is pytest.ExitCode.OK
+
+
+def test_a_mark_of_a_framework_that_is_not_installed_is_only_a_mark(suite):
+    result = suite(
+        """
+        @pytest.mark.trio
+        async def test_it():
+            asyncio.get_running_loop()
+        """,
+        "--asyncio-mode=auto",
+        ini="markers = trio",
+    )
+    result.assert_outcomes(passed=1)
+
+
+def test_auto_mode_leaves_unittest_alone(suite):
+    result = suite(
+        """
+        import unittest
+
+        class TestIt(unittest.IsolatedAsyncioTestCase):
+            async def test_it(self):
+                assert asyncio.get_running_loop()
+        """,
+        "--asyncio-mode=auto",
+    )
+    result.assert_outcomes(passed=1)
+
+
+def test_without_the_plugin_async_tests_are_left_to_pytest(suite):
+    result = suite("async def test_it(): pass", "-p", "no:asyncio", "-Wdefault")
+    result.assert_outcomes(failed=1)

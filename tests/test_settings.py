@@ -1,0 +1,200 @@
+"""The options: what each value does, where it is shown, and what is refused."""
+
+from __future__ import annotations
+
+import pytest
+
+SCOPES = ("function", "class", "module", "package", "session")
+SCOPE_OPTIONS = ("asyncio_default_fixture_loop_scope", "asyncio_default_test_loop_scope")
+
+TEST = """
+    @pytest.mark.asyncio
+    async def test_it():
+        pass
+"""
+
+DEBUG_TEST = """
+    @pytest_asyncio.fixture
+    async def fixture_debug():
+        return asyncio.get_running_loop().get_debug()
+
+    @pytest.mark.asyncio
+    async def test_it(fixture_debug):
+        assert {asyncio.get_running_loop().get_debug(), fixture_debug} == {%s}
+"""
+
+LOOP_CLASS_CONFTEST = """
+    class Loop(asyncio.SelectorEventLoop):
+        pass
+
+    not_callable = 1
+    makes_no_loop = object
+"""
+
+
+def test_the_header_shows_the_defaults(suite):
+    suite(TEST).stdout.fnmatch_lines(
+        "asyncio: mode=strict, debug=False, asyncio_default_fixture_loop_scope=None, "
+        "asyncio_default_test_loop_scope=function"
+    )
+
+
+def test_the_header_shows_what_is_set(suite):
+    result = suite(
+        TEST,
+        "--asyncio-debug",
+        conftest=LOOP_CLASS_CONFTEST,
+        ini="""
+            asyncio_mode = auto
+            asyncio_default_fixture_loop_scope = fixture-scope
+            asyncio_default_test_loop_scope = auto
+            asyncio_loop_factory = conftest:Loop
+        """,
+    )
+    result.stdout.fnmatch_lines(
+        "asyncio: mode=auto, debug=True, asyncio_default_fixture_loop_scope=fixture-scope, "
+        "asyncio_default_test_loop_scope=auto, asyncio_loop_factory=conftest:Loop"
+    )
+
+
+def test_the_help_lists_the_options(suite):
+    suite(TEST, "--help").stdout.fnmatch_lines(
+        [
+            "asyncio:",
+            "  --asyncio-mode=MODE *",
+            "  --asyncio-debug *",
+            "  --asyncio-loop-factory=NAME",
+            "*asyncio_mode (string):*",
+            "*asyncio_debug (bool):*",
+            "*asyncio_loop_factory (string):*",
+            "*asyncio_default_fixture_loop_scope (string):*",
+            "*asyncio_default_test_loop_scope (string):*",
+        ]
+    )
+
+
+@pytest.mark.parametrize("mode", ["", "legacy", "AUTO"])
+def test_an_unknown_mode_is_a_usage_error(suite, mode):
+    result = suite(TEST, f"--asyncio-mode={mode}")
+    assert result.ret is pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines(
+        f"ERROR: '{mode}' is not a valid asyncio_mode. Valid modes: auto, strict."
+    )
+
+
+def test_an_unknown_mode_in_the_ini_file_is_a_usage_error(suite):
+    result = suite(TEST, ini="asyncio_mode = legacy")
+    assert result.ret is pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines("ERROR: 'legacy' is not a valid asyncio_mode.*")
+
+
+def test_the_command_line_overrides_the_mode_of_the_ini_file(suite):
+    result = suite("async def test_it(): pass", "--asyncio-mode=auto", ini="asyncio_mode = strict")
+    result.assert_outcomes(passed=1)
+
+
+@pytest.mark.parametrize("option", SCOPE_OPTIONS)
+@pytest.mark.parametrize("scope", SCOPES)
+def test_each_scope_is_a_valid_default_loop_scope(suite, option, scope):
+    result = suite(TEST, ini=f"{option} = {scope}")
+    result.assert_outcomes(passed=1)
+    result.stdout.fnmatch_lines(f"asyncio: *{option}={scope}*")
+
+
+@pytest.mark.parametrize(
+    ("option", "other"), list(zip(SCOPE_OPTIONS, ("fixture-scope", "auto"), strict=True))
+)
+def test_an_unknown_default_loop_scope_is_a_usage_error(suite, option, other):
+    result = suite(TEST, ini=f"{option} = modul")
+    assert result.ret is pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines(
+        [
+            f"ERROR: 'modul' is not a valid {option}. Valid scopes are: {', '.join(SCOPES)}.",
+            f"{option} may also be '{other}'.",
+        ]
+    )
+
+
+@pytest.mark.parametrize(
+    ("option", "others_word"), list(zip(SCOPE_OPTIONS, ("auto", "fixture-scope"), strict=True))
+)
+def test_the_special_word_of_one_default_is_refused_for_the_other(suite, option, others_word):
+    result = suite(TEST, ini=f"{option} = {others_word}")
+    assert result.ret is pytest.ExitCode.USAGE_ERROR
+
+
+def test_an_empty_default_test_loop_scope_is_function(suite):
+    result = suite(TEST, ini="asyncio_default_test_loop_scope =")
+    result.stdout.fnmatch_lines("asyncio: *asyncio_default_test_loop_scope=function*")
+
+
+@pytest.mark.parametrize(
+    ("ini", "args", "debug"),
+    [
+        ("", [], False),
+        ("asyncio_debug = true", [], True),
+        ("asyncio_debug = false", [], False),
+        ("", ["--asyncio-debug"], True),
+        ("asyncio_debug = false", ["--asyncio-debug"], True),
+    ],
+)
+def test_debug_is_set_on_the_loops_of_tests_and_fixtures(suite, ini, args, debug):
+    suite(DEBUG_TEST % debug, *args, ini=ini).assert_outcomes(passed=1)
+
+
+def test_without_the_option_debug_is_left_to_asyncio(suite, monkeypatch):
+    monkeypatch.setenv("PYTHONASYNCIODEBUG", "1")
+    suite(DEBUG_TEST % True).assert_outcomes(passed=1)
+
+
+@pytest.mark.parametrize(
+    ("args", "ini"),
+    [
+        (["--asyncio-loop-factory=conftest.Loop"], ""),
+        (["--asyncio-loop-factory=conftest:Loop"], "asyncio_loop_factory = conftest.Missing"),
+        ([], "asyncio_loop_factory = conftest.Loop"),
+    ],
+)
+def test_a_loop_factory_is_named_by_its_dotted_name(suite, args, ini):
+    result = suite(
+        """
+        @pytest_asyncio.fixture(loop_scope="session")
+        async def loop_of_fixture():
+            return asyncio.get_running_loop()
+
+        @pytest.mark.asyncio
+        async def test_it(loop_of_fixture):
+            assert type(loop_of_fixture).__name__ == "Loop"
+            assert type(asyncio.get_running_loop()).__name__ == "Loop"
+        """,
+        *args,
+        ini=ini,
+        conftest=LOOP_CLASS_CONFTEST,
+    )
+    result.assert_outcomes(passed=1)
+
+
+@pytest.mark.parametrize(
+    ("name", "reason"),
+    [
+        ("conftest.Missing", "*Missing*"),
+        ("no_such_module.Loop", "No module named 'no_such_module'"),
+        ("not a name", "*"),
+        ("conftest.not_callable", "it is not callable"),
+    ],
+)
+def test_a_loop_factory_that_cannot_be_found_is_one_usage_error(suite, name, reason):
+    result = suite(TEST, f"--asyncio-loop-factory={name}", conftest=LOOP_CLASS_CONFTEST)
+    assert result.ret is pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines(f"ERROR: '{name}' is not a valid asyncio_loop_factory: {reason}.*")
+
+
+def test_a_loop_factory_that_makes_no_loop_fails_the_test(suite):
+    result = suite(
+        TEST, "--asyncio-loop-factory=conftest.makes_no_loop", conftest=LOOP_CLASS_CONFTEST
+    )
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(
+        "test_it.py::test_it: the loop factory <class 'object'> returned <object object at *>, "
+        "which is not an event loop."
+    )
