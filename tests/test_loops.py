@@ -590,7 +590,8 @@ def test_leftover_tasks_live_as_long_as_their_loop(suite):
 
 
 def test_the_error_of_a_leftover_task_is_logged(suite):
-    result = suite("""
+    result = suite(
+        """
         async def failing():
             try:
                 await asyncio.Event().wait()
@@ -601,11 +602,13 @@ def test_the_error_of_a_leftover_task_is_logged(suite):
         async def test_it():
             asyncio.create_task(failing())
             await asyncio.sleep(0)
-
-        def test_after(caplog):
-            assert 0
-    """)
+        """,
+        "--log-cli-level=ERROR",
+    )
     result.assert_outcomes(passed=1)
+    result.stdout.fnmatch_lines(
+        ["*unhandled exception while the event loop was closed*", "ZeroDivisionError: *"]
+    )
 
 
 def test_a_leftover_task_that_swallows_a_cancellation_is_cancelled_again(suite, short_grace):

@@ -5,11 +5,11 @@ from __future__ import annotations
 import asyncio
 import functools
 import inspect
-from collections.abc import Awaitable, Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Awaitable, Callable
+from contextlib import ExitStack
 from contextvars import copy_context
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, NoReturn
 
 import pytest
 
@@ -32,7 +32,11 @@ def plan(item: pytest.Function) -> None:
     """Read the marks of an async test, before anything is set up for it."""
     mark = marks.merged(item)
     marks.warn_of_deprecated(mark, item)
-    item.stash[items.PLANNED] = items.Plan(mark, factories.selected_for(item, mark))
+    item.stash[items.PLANNED] = items.Plan(
+        mark,
+        factories.selected_for(item, mark),
+        callables.kind_of(items.test_function(item)) is not None,
+    )
 
 
 def prepare(item: pytest.Function) -> _Prepared:
@@ -41,6 +45,7 @@ def prepare(item: pytest.Function) -> _Prepared:
     Called before each of the test's fixtures is set up, and before the test, so that the loop is
     closed after all of them are torn down.
     """
+    __tracebackhide__ = True
     prepared = item.stash.get(_PREPARED, None)
     if prepared is None:
         if items.PLANNED not in item.stash:  # The mark was applied while the test was set up.
@@ -55,9 +60,28 @@ def prepare(item: pytest.Function) -> _Prepared:
     return prepared
 
 
-@contextmanager
-def synchronized(item: pytest.Function) -> Iterator[None]:
-    """Let pytest, or Hypothesis, call an async test as if it were synchronous."""
+def prepare_for(
+    fixturedef: pytest.FixtureDef[Any], item: pytest.Function
+) -> Callable[..., Any] | None:
+    """Prepare an async test before one of its fixtures is set up.
+
+    If that fails, the fixture has to fail with it: pytest keeps no account of a fixture whose
+    setup is broken off by a hook. Returns the function that does.
+    """
+    try:
+        prepare(item)
+    except BaseException as error:
+        return functools.wraps(fixturedef.func)(functools.partial(_fail, error))
+    return None
+
+
+def _fail(error: BaseException, **kwargs: Any) -> NoReturn:
+    __tracebackhide__ = True
+    raise error
+
+
+def synchronize(item: pytest.Function) -> Callable[[], None]:
+    """Let pytest, or Hypothesis, call a test as if it were synchronous; return what ends that."""
     if getattr(item.obj, "is_hypothesis_test", False):
         holder, attribute, run = item.obj.hypothesis, "inner_test", _run_example
     else:
@@ -74,10 +98,7 @@ def synchronized(item: pytest.Function) -> Iterator[None]:
         return result
 
     setattr(holder, attribute, synchronous)
-    try:
-        yield
-    finally:
-        setattr(holder, attribute, function)
+    return functools.partial(setattr, holder, attribute, function)
 
 
 def _run_test(item: pytest.Function, awaitable: Awaitable[Any]) -> None:
@@ -85,7 +106,8 @@ def _run_test(item: pytest.Function, awaitable: Awaitable[Any]) -> None:
     prepared = prepare(item)
     own_context = copy_context()
     try:
-        prepared.owner.call(awaitable, own_context, item)
+        with prepared.owner.settings_kept():
+            prepared.owner.call(awaitable, own_context, item)
     finally:
         prepared.undo = context.publish(own_context)
 
@@ -94,7 +116,8 @@ def _run_example(item: pytest.Function, awaitable: Awaitable[Any]) -> None:
     """Run one example of Hypothesis, whose context and tasks are its own."""
     __tracebackhide__ = True
     owner = prepare(item).owner
-    owner.call(_alone(awaitable), copy_context(), item)
+    with owner.settings_kept():
+        owner.call(_alone(awaitable), copy_context(), item)
 
 
 async def _alone(awaitable: Awaitable[Any]) -> None:

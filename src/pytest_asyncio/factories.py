@@ -47,6 +47,7 @@ class NamedFactory:
         return cls(name, (code, *(id(cell.cell_contents) for cell in cells)), make)
 
     def __call__(self) -> Any:
+        __tracebackhide__ = True
         return self.make()
 
     def __repr__(self) -> str:
@@ -81,6 +82,8 @@ def selected_for(item: pytest.Function, mark: AsyncioMark) -> NamedFactory | Non
 def parametrize(metafunc: pytest.Metafunc) -> None:
     """Make a variant of an async test for each loop factory that it runs with."""
     item = metafunc.definition
+    if not metafunc.config.hook.pytest_asyncio_loop_factories.get_hookimpls():
+        return
     try:
         selected = _selected(item, marks.merged(item))
     except pytest.fail.Exception:

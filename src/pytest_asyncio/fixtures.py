@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from typing import Any, Final, ParamSpec, TypeVar, overload
 
 import pytest
 
 from . import settings
+from .advice import advise
 from .callables import kind_of
 from .settings import SCOPES, ScopeName
 
@@ -17,18 +17,8 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 
-@dataclass(slots=True)
-class Deferral:
-    """Code on a loop is requesting a fixture and will await what has to be awaited for it.
-
-    Only what pytest sets up on its own account can be awaited and then requested once more: a
-    fixture function that is at `depth` 1 cannot be left and entered again.
-    """
-
-    depth: int = 0
-
-
-DEFERRAL: Final = pytest.StashKey[Deferral | None]()
+DEFERRAL: Final = pytest.StashKey[bool]()
+"""Set while code on a loop requests a fixture, and will await what has to be awaited for it."""
 
 
 @overload
@@ -137,5 +127,28 @@ def warn_of_plain_async(fixturedef: pytest.FixtureDef[Any], item: pytest.Functio
         )
 
 
+def advise_of_unset_option(fixturedef: pytest.FixtureDef[Any], item: pytest.Item) -> None:
+    """Advise, once, about a wide async fixture for which nothing says a loop scope."""
+    if (
+        fixturedef.scope == "function"
+        or settings.of(item.config).fixture_loop_scope is not None
+        or getattr(_function_of(fixturedef), "_loop_scope", None) is not None
+    ):
+        return
+    advised = item.session.stash.setdefault(_ADVISED, set())
+    if fixturedef not in advised:
+        advised.add(fixturedef)
+        advise(
+            item,
+            'The configuration option "asyncio_default_fixture_loop_scope" is unset, and the '
+            f"async fixture {fixturedef.argname!r} has no loop_scope: its loop is shared in its "
+            f"{fixturedef.scope}. Set the option to 'fixture-scope' to keep that, or to the loop "
+            f"scope that such fixtures shall have: {', '.join(SCOPES)}.",
+        )
+
+
 def _function_of(fixturedef: pytest.FixtureDef[Any]) -> Callable[..., Any]:
     return getattr(fixturedef.func, "__func__", fixturedef.func)
+
+
+_ADVISED: Final = pytest.StashKey[set[pytest.FixtureDef[Any]]]()

@@ -6,11 +6,11 @@ Works with pytest 8.4 and newer.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from typing import Any, cast
 
 import pytest
 from _pytest import python
+from _pytest._code.code import ExceptionRepr
 from _pytest.fixtures import resolve_fixture_function
 from _pytest.scope import Scope
 
@@ -46,22 +46,17 @@ def bound_fixture_function(
     return resolve_fixture_function(fixturedef, request)
 
 
-@contextmanager
-def replaced_fixture_function(
+def replace_fixture_function(
     fixturedef: pytest.FixtureDef[Any], function: Callable[..., Any]
-) -> Iterator[None]:
-    """Let pytest call `function` in place of the fixture function.
+) -> Callable[..., Any]:
+    """Let pytest call `function` in place of the fixture function, which is returned.
 
     A result of None lets the first-result hook `pytest_fixture_setup` go on to the next
     implementation, so that a fixture cannot be set up by returning its value from the hook.
     """
-    definition = cast("Any", fixturedef)
     original = fixturedef.func
-    definition.func = function
-    try:
-        yield
-    finally:
-        definition.func = original
+    cast("Any", fixturedef).func = function
+    return original
 
 
 def fixture_definitions(
@@ -107,6 +102,19 @@ def settle_with_error(fixturedef: pytest.FixtureDef[Any], error: BaseException) 
     """Let the setup of a fixture have failed with another exception than the one pytest saw."""
     definition = cast("Any", fixturedef)
     definition.cached_result = (None, definition.cached_result[1], (error, error.__traceback__))
+
+
+def has_one_fixture(session: pytest.Session, name: str) -> bool:
+    """Tell whether a single fixture of the whole session is called `name`.
+
+    It spares each test function of a suite the look-up of those that are visible to it.
+    """
+    manager = cast("Any", session)._fixturemanager
+    by_node = getattr(manager, "_arg2node2fixturedefs", None)
+    if by_node is None:  # pytest < 9.1
+        return len(manager._arg2fixturedefs[name]) == 1
+    by_nodeid = manager._arg2nodeid2fixturedefs
+    return name not in by_nodeid and sum(map(len, by_node[name].values())) == 1
 
 
 def visible_fixtures(node: pytest.Item, name: str) -> Sequence[pytest.FixtureDef[Any]]:
@@ -158,3 +166,15 @@ def variant(
     copy.own_markers[:] = item.own_markers
     copy.keywords.update(item.keywords)
     return copy
+
+
+def add_section(report: pytest.TestReport, title: str, text: str) -> None:
+    """Add a section to the report of a failure, wherever the failure is shown.
+
+    Unlike those in `report.sections`, which are shown in the terminal only, it is a part of the
+    failure in JUnit XML too. A failure without a traceback is mere text.
+    """
+    if isinstance(report.longrepr, ExceptionRepr):
+        report.longrepr.addsection(title, text)
+    else:
+        report.sections.append((title, text))

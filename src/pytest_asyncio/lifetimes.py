@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import functools
 import inspect
+import itertools
 from abc import ABC, abstractmethod
 from asyncio import CancelledError, Future, Task
 from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Iterator
@@ -39,17 +40,13 @@ def owner_for(fixturedef: pytest.FixtureDef[Any], request: pytest.FixtureRequest
     return owner
 
 
-@contextlib.contextmanager
-def synchronized(
+def synchronous(
     fixturedef: pytest.FixtureDef[Any], request: pytest.FixtureRequest
-) -> Iterator[None]:
-    """Let pytest set up a fixture of ours as if its function were synchronous."""
+) -> Callable[..., Any]:
+    """Return what pytest can call, in place of its function, to set up a fixture of ours."""
     function = internals.bound_fixture_function(fixturedef, request)
-    replacement = _on_its_loop if kind_of(function) is None else _awaited
-    with internals.replaced_fixture_function(
-        fixturedef, replacement(function, fixturedef, request)
-    ):
-        yield
+    make = _on_its_loop if kind_of(function) is None else _awaited
+    return functools.wraps(function)(make(function, fixturedef, request))
 
 
 def _on_its_loop(
@@ -59,13 +56,11 @@ def _on_its_loop(
 ) -> Callable[..., Any]:
     """Let a synchronous function find its loop by `asyncio.get_event_loop()`."""
 
-    @functools.wraps(function)
     def call(**kwargs: Any) -> Any:
         __tracebackhide__ = True
         owner_for(fixturedef, request).make_current()
         return function(**kwargs)
 
-    @functools.wraps(function)
     def generate(**kwargs: Any) -> Iterator[Any]:
         __tracebackhide__ = True
         owner = owner_for(fixturedef, request)
@@ -84,13 +79,12 @@ def _awaited(
 ) -> Callable[..., Any]:
     """Let an async function run on its loop."""
 
-    @functools.wraps(function)
     def set_up(**kwargs: Any) -> Any:
         __tracebackhide__ = True
-        deferral = request.session.stash.get(fixtures.DEFERRAL, None)
-        is_deferred = deferral is not None and deferral.depth == 1
+        is_deferred = fixtures.DEFERRAL in request.session.stash
         if not is_deferred and loops.running(request.session) is not None:
             _refuse(fixturedef)
+        fixtures.advise_of_unset_option(fixturedef, internals.item_of(request))
         owner = owner_for(fixturedef, request)
         if is_deferred:
             _check_loop(owner, fixturedef)
@@ -136,17 +130,49 @@ async def getfixturevalue(request: pytest.FixtureRequest, name: str) -> Any:
     not set up yet. It is torn down like any other. Raises what the fixture raises, and
     `pytest.FixtureLookupError` where there is none of that name.
     """
-    stash = request.session.stash
     while True:
-        outer = stash.get(fixtures.DEFERRAL, None)
-        stash[fixtures.DEFERRAL] = fixtures.Deferral()
+        request.session.stash[fixtures.DEFERRAL] = True
         try:
             return request.getfixturevalue(name)
         except Deferred as deferred:
             setup = deferred.setup
         finally:
-            stash[fixtures.DEFERRAL] = outer
+            del request.session.stash[fixtures.DEFERRAL]
         await setup.settle()
+
+
+def undeferred(
+    fixturedef: pytest.FixtureDef[Any], request: pytest.FixtureRequest
+) -> Callable[..., Any]:
+    """Keep a synchronous fixture from being left in the middle, for what its function requests.
+
+    What it requests by its arguments is set up before.
+    """
+    function = internals.bound_fixture_function(fixturedef, request)
+
+    def call(**kwargs: Any) -> Any:
+        __tracebackhide__ = True
+        with _no_deferral(request.session):
+            return function(**kwargs)
+
+    def generate(**kwargs: Any) -> Iterator[Any]:
+        __tracebackhide__ = True
+        generator = function(**kwargs)
+        with _no_deferral(request.session):
+            values = list(itertools.islice(generator, 1))
+        yield from values
+        yield from generator
+
+    return functools.wraps(function)(generate if inspect.isgeneratorfunction(function) else call)
+
+
+@contextlib.contextmanager
+def _no_deferral(session: pytest.Session) -> Iterator[None]:
+    del session.stash[fixtures.DEFERRAL]
+    try:
+        yield
+    finally:
+        session.stash[fixtures.DEFERRAL] = True
 
 
 class Deferred(Exception):
@@ -331,10 +357,14 @@ class _Lifetime(_Setup):
         self.request.addfinalizer(self._tear_down)
         # To the tests, all tasks of their loop are their own: they count, await or cancel them.
         asyncio.tasks._unregister_task(self.run.task)
+        self.request.session.stash.setdefault(_STANDING, set()).add(self.run.task)
+        if self.run.failure is not None:
+            raise self.run.failure
         return self._yielded.result()
 
     def _tear_down(self) -> None:
         __tracebackhide__ = True
+        self.request.session.stash[_STANDING].remove(self.run.task)
         try:
             if self.loop.is_closed():
                 pytest.fail(
@@ -389,6 +419,11 @@ class _Lifetime(_Setup):
             )
 
 
+def standing(session: pytest.Session) -> Set[Task[None]]:
+    """Return the tasks of the fixtures that stand at their `yield`."""
+    return session.stash.get(_STANDING, frozenset())
+
+
 def finish_cancelled(item: pytest.Function) -> None:
     """Tear down the wide fixtures that ended while they were set up, if an item uses them.
 
@@ -408,6 +443,7 @@ def finish_those_of_other_factories(item: pytest.Function, factory: LoopFactory 
             internals.finish(fixturedef, request)
 
 
+_STANDING: Final = pytest.StashKey[set[Task[None]]]()
 _CANCELLED: Final = pytest.StashKey[list[_Lifetime]]()
 _BOUND: Final = pytest.StashKey[
     dict[pytest.FixtureDef[Any], tuple[NamedFactory, pytest.FixtureRequest]]

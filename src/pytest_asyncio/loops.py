@@ -15,7 +15,7 @@ from typing import Any, Final, Literal, NoReturn, TypeAlias, TypeVar, final
 
 import pytest
 
-from . import settings
+from . import frames, settings
 from .settings import LoopFactory, ScopeName
 
 T = TypeVar("T")
@@ -77,7 +77,7 @@ class Run:
     `phase` is pytest's word for it; `fixturedef` is the fixture, or None for a test.
     """
 
-    __slots__ = ("_reason", "fixturedef", "item", "phase", "task")
+    __slots__ = ("_reason", "failure", "fixturedef", "is_given_up", "item", "phase", "task")
 
     def __init__(
         self,
@@ -90,7 +90,10 @@ class Run:
         self.item: Final = item
         self.phase: Final = phase
         self.fixturedef: Final = fixturedef
+        self.is_given_up = False
         self._reason: BaseException | None = None
+        self.failure: BaseException | None = None
+        """What the run raises, whatever its task does."""
 
     def cancel(self, reason: BaseException) -> None:
         """Cancel the task, once; if that ends it, the run raises `reason`."""
@@ -98,15 +101,24 @@ class Run:
             self._reason = reason
             self.task.cancel()
 
+    def give_up(self, failure: BaseException) -> None:
+        """End the run with `failure` although its task goes on. Its loop is given up too."""
+        self.failure = failure
+        self.is_given_up = True
+        self.task.get_loop().stop()
+
     def result(self) -> Any:
         """Return or raise what the task did."""
         __tracebackhide__ = True
+        if self.failure is not None:
+            raise self.failure
         try:
             return self.task.result()
         except asyncio.CancelledError as error:
             if self._reason is None:
                 raise
-            raise self._reason.with_traceback(error.__traceback__) from None
+            traceback = frames.up_to_users(error.__traceback__)
+            raise self._reason.with_traceback(traceback) from None
 
 
 Watcher: TypeAlias = Callable[[Run], AbstractContextManager[None]]
@@ -137,6 +149,7 @@ class LoopOwner:
     @property
     def loop(self) -> AbstractEventLoop:
         """The loop, opened where it is not open."""
+        __tracebackhide__ = True
         loop = self._loop
         if loop is None or loop.is_closed():
             loop = self._open()
@@ -144,9 +157,15 @@ class LoopOwner:
 
     def make_current(self) -> None:
         """Let synchronous code find the loop by `asyncio.get_event_loop()`."""
+        __tracebackhide__ = True
         loop = self.loop
         if _current_loop() is not loop:
             asyncio.set_event_loop(loop)
+
+    def settings_kept(self) -> AbstractContextManager[None]:
+        """Put back what a test changes on a loop that it shares with others."""
+        is_shared = not isinstance(self.node, pytest.Item)
+        return _settings_kept(self.loop) if is_shared else contextlib.nullcontext()
 
     def call(self, awaitable: Awaitable[Any], context: Context, item: pytest.Function) -> Any:
         """Run what a test function has returned in a task of its own."""
@@ -181,7 +200,7 @@ class LoopOwner:
         if self._failure is not None:
             interruption, self._failure = self._failure, None
         if interruption is not None:
-            self._break_off(run.task, interruption)
+            self._break_off(run, run.failure or interruption)
 
     def close(self) -> None:
         """End what is left on the loop, close it, and put the thread's current loop back."""
@@ -202,6 +221,7 @@ class LoopOwner:
         return f"the event loop of {self.node.nodeid or 'the session'}"
 
     def _open(self) -> AbstractEventLoop:
+        __tracebackhide__ = True
         if self._loop is not None:
             self._drop()
             if self._has_run:
@@ -240,10 +260,11 @@ class LoopOwner:
         else:
             type(loop).default_exception_handler(loop, context)
 
-    def _break_off(self, task: Task[Any], interruption: BaseException) -> NoReturn:
+    def _break_off(self, run: Run, interruption: BaseException) -> NoReturn:
         __tracebackhide__ = True
+        task = run.task
         loop = task.get_loop()
-        if not task.done():
+        if not task.done() and not run.is_given_up:
             spin(loop, loop.create_task(cancel({task})))
         if not task.done():
             interruption.add_note(
@@ -340,13 +361,28 @@ def _out_of_the_way(outer: AbstractEventLoop) -> Iterator[None]:
             asyncio.tasks._enter_task(outer, task)
 
 
+@contextmanager
+def _settings_kept(loop: AbstractEventLoop) -> Iterator[None]:
+    handler = loop.get_exception_handler()
+    debug = loop.get_debug()
+    task_factory = loop.get_task_factory()
+    try:
+        yield
+    finally:
+        loop.set_exception_handler(handler)
+        if loop.get_debug() != debug:
+            loop.set_debug(debug)
+        loop.set_task_factory(task_factory)
+
+
 def _current_loop() -> AbstractEventLoop | None:
     """The loop that synchronous code would find.
 
     `asyncio.get_event_loop()` would make one where there is none, or find one that is running.
     """
-    get_policy = getattr(asyncio.events, "_get_event_loop_policy", asyncio.get_event_loop_policy)
-    local = getattr(get_policy(), "_local", None)
+    # Python 3.14 has deprecated the public name.
+    get = getattr(asyncio.events, "_get_event_loop_policy", None) or asyncio.get_event_loop_policy
+    local = getattr(get(), "_local", None)
     return getattr(local, "_loop", None)
 
 

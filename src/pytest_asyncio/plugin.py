@@ -17,6 +17,7 @@ from . import (
     fixtures,
     internals,
     items,
+    looptime,
     marks,
     policies,
     settings,
@@ -80,8 +81,9 @@ def pytest_collection_modifyitems(
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_setup(item: pytest.Item) -> None:
-    if is_async_test(item):
+    if items.is_marked(item):
         _Async.of(item.session).calls.plan(item)
+        looptime.show_loop(item)
 
 
 @pytest.hookimpl(wrapper=True)
@@ -89,35 +91,47 @@ def pytest_fixture_setup(
     fixturedef: pytest.FixtureDef[Any], request: pytest.FixtureRequest
 ) -> Generator[None, object, object]:
     __tracebackhide__ = True
-    policies.warn_of_override(fixturedef)
-    item = internals.item_of(request)
-    if items.is_planned(item) and not policies.is_pending(item):
-        _Async.of(item.session).calls.prepare(item)
-        fixtures.warn_of_plain_async(fixturedef, item)
-    deferral = request.session.stash.get(fixtures.DEFERRAL, None)
-    if deferral is not None:
-        deferral.depth += 1
+    function = _function_for(fixturedef, request)
+    if function is None:
+        return (yield)
+    original = internals.replace_fixture_function(fixturedef, function)
     try:
-        if fixtures.is_ours(fixturedef, request.config):
-            with _Async.of(item.session).lifetimes.synchronized(fixturedef, request):
-                return (yield)
-        if xunit.is_ours(fixturedef, request):
-            _Async.of(item.session)
-            with xunit.synchronized(fixturedef, request):
-                return (yield)
         return (yield)
     finally:
-        if deferral is not None:
-            deferral.depth -= 1
+        internals.replace_fixture_function(fixturedef, original)
+
+
+def _function_for(
+    fixturedef: pytest.FixtureDef[Any], request: pytest.FixtureRequest
+) -> Callable[..., Any] | None:
+    """Return what pytest is to call in place of the fixture function, if anything."""
+    policies.warn_of_override(fixturedef)
+    item = internals.item_of(request)
+    if items.is_planned_async(item) and not policies.is_pending(item):
+        failing = _Async.of(item.session).calls.prepare_for(fixturedef, item)
+        if failing is not None:
+            return failing
+        fixtures.warn_of_plain_async(fixturedef, item)
+    if fixtures.is_ours(fixturedef, request.config):
+        return _Async.of(item.session).lifetimes.synchronous(fixturedef, request)
+    if xunit.is_ours(fixturedef, request):
+        _Async.of(item.session)
+        return xunit.synchronous(fixturedef, request)
+    if fixtures.DEFERRAL in request.session.stash:
+        return _Async.of(item.session).lifetimes.undeferred(fixturedef, request)
+    return None
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> Generator[None, object, object]:
     __tracebackhide__ = True
-    if not items.is_marked(pyfuncitem):
+    if not items.is_planned(pyfuncitem) and not items.is_marked_late(pyfuncitem):
         return (yield)
-    with _Async.of(pyfuncitem.session).calls.synchronized(pyfuncitem):
+    restore = _Async.of(pyfuncitem.session).calls.synchronize(pyfuncitem)
+    try:
         return (yield)
+    finally:
+        restore()
 
 
 class _Async:

@@ -34,6 +34,8 @@ def is_pending(item: pytest.Function) -> bool:
 
 def request_override(metafunc: pytest.Metafunc) -> None:
     """Have a test request the override that it sees, as if it were autouse."""
+    if internals.has_one_fixture(metafunc.definition.session, FIXTURE):
+        return
     definitions = internals.visible_fixtures(metafunc.definition, FIXTURE)
     if is_override(definitions[-1]):
         internals.request_first(metafunc.definition, FIXTURE, definitions)

@@ -12,12 +12,9 @@ from . import callables
 
 def refuse_unawaited(item: pytest.Item) -> None:
     """Let an async test method fail if its class would let it pass without running it."""
-    unittest = sys.modules.get("unittest")
-    if unittest is None or not isinstance(item, pytest.Function):
+    if not getattr(item, "nofuncargs", False) or not isinstance(item, pytest.Function):
         return
-    cls = item.cls
-    if not (isinstance(cls, type) and issubclass(cls, unittest.TestCase)):
-        return
+    cls, unittest = item.cls, sys.modules["unittest"]
     # Django, Twisted and IsolatedAsyncioTestCase run coroutines by overriding one of these.
     is_plain = all(
         getattr(cls, name) is getattr(unittest.TestCase, name)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import inspect
 from collections.abc import Callable, Iterator
 from contextvars import Context, copy_context
@@ -38,11 +37,10 @@ def is_ours(fixturedef: pytest.FixtureDef[Any], request: pytest.FixtureRequest) 
     )
 
 
-@contextlib.contextmanager
-def synchronized(
+def synchronous(
     fixturedef: pytest.FixtureDef[Any], request: pytest.FixtureRequest
-) -> Iterator[None]:
-    """Let pytest set up such a fixture on the loop that an async fixture of its scope has."""
+) -> Callable[..., Any]:
+    """Return what pytest can call to set up such a fixture, on the loop of an async fixture."""
 
     def generate(request: pytest.FixtureRequest) -> Iterator[None]:
         __tracebackhide__ = True
@@ -58,8 +56,7 @@ def synchronized(
             if undo is not None:
                 undo()
 
-    with internals.replaced_fixture_function(fixturedef, generate):
-        yield
+    return generate
 
 
 def _functions_of(

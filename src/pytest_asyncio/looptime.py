@@ -1,0 +1,25 @@
+"""Coexistence with looptime, which finds the loop of a test through two of the test's fixtures."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import pytest
+
+from . import items, policies
+
+_PLUGIN: Final = "looptime_plugin"
+
+
+def show_loop(item: pytest.Function) -> None:
+    """Have a planned test request what makes loops and its loop's runner, where looptime is used.
+
+    It patches the loop of each runner that it sees set up, and takes the policy's current loop
+    for that of the test.
+    """
+    if not item.config.pluginmanager.hasplugin(_PLUGIN):
+        return
+    scope = items.loop_scope_of(item, item.stash[items.PLANNED].mark)
+    for name in (policies.FIXTURE, f"_{scope}_scoped_runner"):
+        if name not in item.fixturenames:
+            item.fixturenames.append(name)

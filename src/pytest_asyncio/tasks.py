@@ -1,0 +1,160 @@
+"""What the tasks of a loop are doing: the tree of tasks, and the report section that shows it."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import sys
+from asyncio import AbstractEventLoop, Future, Task
+from collections.abc import Iterator, Mapping, Sequence
+from types import FrameType
+from typing import Any, Final
+
+import pytest
+
+from . import frames, internals, lifetimes, loops
+
+TITLE: Final = "asyncio tasks"
+WIDTH: Final = 80
+
+_KEPT: Final = "_pytest_asyncio_tasks"
+_OPAQUE: Final = {  # They tell nobody what they wait for, except the garbage collector.
+    "anext_awaitable",
+    "async_generator_asend",
+    "async_generator_athrow",
+    "coroutine_wrapper",
+}
+
+
+def render(loop: AbstractEventLoop, session: pytest.Session) -> list[str]:
+    """Return the lines of the tree of a loop's tasks: below each one, those that it awaits.
+
+    Each task is told by its name, where it was created, which the debug mode of asyncio records,
+    and its await chain down to the line that waits. Fixtures that are set up are among them.
+    """
+    fixtures = {task for task in lifetimes.standing(session) if task.get_loop() is loop}
+    return list(_Tree(asyncio.all_tasks(loop) | fixtures, loops.running(session)).lines())
+
+
+def attach(error: BaseException, loop: AbstractEventLoop, session: pytest.Session) -> None:
+    """Have the report of an error show what the tasks of a loop are doing now."""
+    vars(error)[_KEPT] = "\n".join(render(loop, session))
+
+
+def show(error: BaseException, report: pytest.TestReport) -> None:
+    """Add what was attached to an error, or to one in its group, to the report of a failure."""
+    if text := vars(error).get(_KEPT):
+        internals.add_section(report, TITLE, text)
+    if isinstance(error, BaseExceptionGroup):
+        for part in error.exceptions:
+            show(part, report)
+
+
+class _Tree:
+    def __init__(self, tasks: set[Task[Any]], run: loops.Run | None) -> None:
+        self._test = run if run is not None and run.fixturedef is None else None
+        self._tasks = sorted(tasks, key=self._order)
+        self._awaiters = _awaiters(self._tasks)
+        self._shown: set[Task[Any]] = set()
+
+    def lines(self) -> Iterator[str]:
+        for task in self._tasks:
+            if not self._awaiters[task]:
+                yield from self._branch(task, "", "")
+        for task in self._tasks:  # Those that await one another hang on none of the above.
+            if task not in self._shown:
+                yield from self._branch(task, "", "")
+
+    def _branch(self, task: Task[Any], first: str, others: str) -> Iterator[str]:
+        if task in self._shown:
+            yield _cut(f"{first}{self._name(task)}, see above")
+            return
+        self._shown.add(task)
+        awaited = [other for other in self._tasks if task in self._awaiters[other]]
+        yield _cut(f"{first}{self._name(task)}{_origin(task)}")
+        bar = "│" if awaited else " "
+        for line in _chain(task):
+            yield _cut(f"{others}{bar}   {line}")
+        for child in awaited[:-1]:
+            yield from self._branch(child, f"{others}├── ", f"{others}│   ")
+        for child in awaited[-1:]:
+            yield from self._branch(child, f"{others}└── ", f"{others}    ")
+
+    def _order(self, task: Task[Any]) -> tuple[bool, int, str]:
+        name = task.get_name()
+        return (not self._is_test(task), len(name), name)
+
+    def _name(self, task: Task[Any]) -> str:
+        name = task.get_name()
+        return f"{self._test.item.name} ({name})" if self._test and self._is_test(task) else name
+
+    def _is_test(self, task: Task[Any]) -> bool:
+        return self._test is not None and task is self._test.task
+
+
+def _awaiters(tasks: Sequence[Task[Any]]) -> dict[Task[Any], set[Future[Any]]]:
+    """Tell for each task which of the others await it."""
+    if sys.version_info >= (3, 14):
+        graphs = [asyncio.capture_call_graph(task, limit=0) for task in tasks]
+        return {
+            task: {awaiter.future for awaiter in graph.awaited_by} & set(tasks)
+            for task, graph in zip(tasks, graphs, strict=True)
+            if graph is not None
+        }
+    waiters = {waiter: task for task in tasks if (waiter := getattr(task, "_fut_waiter", None))}
+    return {task: set(_awaiters_of(task, waiters)) & set(tasks) for task in tasks}
+
+
+def _awaiters_of(
+    task: Task[Any], waiters: Mapping[Future[Any], Task[Any]]
+) -> Iterator[Task[Any]]:
+    """Find who awaits a task in its callbacks, which asyncio sets to wake them."""
+    if task in waiters:
+        yield waiters[task]
+    for callback, _ in getattr(task, "_callbacks", None) or ():
+        parent = getattr(getattr(callback, "__self__", None), "_parent_task", None)
+        if parent is not None:  # a task group's
+            yield parent
+        for cell in getattr(callback, "__closure__", None) or ():  # gather()'s, wait()'s, shield()'s
+            if isinstance(cell.cell_contents, Future) and cell.cell_contents in waiters:
+                yield waiters[cell.cell_contents]
+
+
+def _origin(task: Task[Any]) -> str:
+    for entry in reversed(getattr(task, "_source_traceback", None) or ()):
+        if "asyncio" not in entry.filename:
+            return f", created at {frames.short(entry.filename)}:{entry.lineno}"
+    return ""
+
+
+def _chain(task: Task[Any]) -> Iterator[str]:
+    """Yield the lines at which a task's coroutines stand, from its outermost to its innermost."""
+    awaitable: Any = task.get_coro()
+    while awaitable is not None:
+        frame = _frame_of(awaitable)
+        if frame is not None and frame.f_globals.get("__package__") != __package__:
+            yield frames.place(frame.f_code, frame.f_lineno)
+        awaitable = _awaited_by(awaitable)
+
+
+def _frame_of(awaitable: Any) -> FrameType | None:
+    for name in ("cr_frame", "ag_frame", "gi_frame"):
+        if hasattr(awaitable, name):
+            frame: FrameType | None = getattr(awaitable, name)
+            return frame
+    return None
+
+
+def _awaited_by(awaitable: Any) -> Any:
+    for name in ("cr_await", "ag_await", "gi_yieldfrom"):
+        if hasattr(awaitable, name):
+            return getattr(awaitable, name)
+    if type(awaitable).__name__ in _OPAQUE:
+        for referent in gc.get_referents(awaitable):
+            if type(referent).__name__ in _OPAQUE or _frame_of(referent) is not None:
+                return referent
+    return None
+
+
+def _cut(line: str) -> str:
+    return line if len(line) <= WIDTH else f"{line[: WIDTH - 1]}…"

@@ -1,0 +1,356 @@
+"""`pytest_asyncio.fixture`: every form in which it can be written."""
+
+from __future__ import annotations
+
+import pytest
+
+FORMS = {
+    "coroutine": "async def value(): return 1",
+    "async generator": "async def value(): yield 1",
+    "function": "def value(): return 1",
+    "generator": "def value(): yield 1",
+}
+TEST = """
+    {decorator}
+    {form}
+
+    @pytest.mark.asyncio
+    async def test_async(value):
+        assert value == 1
+
+    def test_sync(value):
+        assert value == 1
+"""
+
+
+@pytest.mark.parametrize("form", FORMS.values(), ids=FORMS)
+@pytest.mark.parametrize(
+    "decorator",
+    [
+        "@pytest_asyncio.fixture",
+        "@pytest_asyncio.fixture()",
+        "@pytest_asyncio.fixture(name='value')",
+    ],
+)
+def test_the_decorator_takes_every_kind_of_function(suite, decorator, form):
+    suite(TEST.format(decorator=decorator, form=form)).assert_outcomes(passed=2)
+
+
+@pytest.mark.parametrize("form", FORMS.values(), ids=FORMS)
+def test_auto_mode_takes_plain_fixtures_of_every_kind(suite, form):
+    source = TEST.format(decorator="@pytest.fixture", form=form)
+    suite(source, "--asyncio-mode=auto").assert_outcomes(passed=2)
+
+
+def test_the_decorator_may_be_called_with_a_function(suite):
+    result = suite("""
+        async def one():
+            return 1
+
+        value = pytest_asyncio.fixture(one, loop_scope="module")
+
+        @pytest.mark.asyncio
+        async def test_it(value):
+            assert value == 1
+    """)
+    result.assert_outcomes(passed=1)
+
+
+@pytest.mark.parametrize("form", FORMS.values(), ids=FORMS)
+def test_methods_are_bound_to_the_instance_of_the_test(suite, form):
+    result = suite(f"""
+        class TestIt:
+            @pytest_asyncio.fixture
+            {form.replace("value()", "value(self)").replace("1", "self")}
+
+            @pytest.mark.asyncio
+            async def test_it(self, value):
+                assert value is self
+    """)
+    result.assert_outcomes(passed=1)
+
+
+def test_class_methods_and_static_methods_can_be_fixtures(suite):
+    result = suite("""
+        class TestIt:
+            @pytest_asyncio.fixture
+            @staticmethod
+            async def static():
+                return 1
+
+            @pytest_asyncio.fixture(scope="class")
+            @classmethod
+            async def of_class(cls):
+                return cls
+
+            @pytest.mark.asyncio
+            async def test_it(self, static, of_class):
+                assert static == 1
+                assert of_class is TestIt
+    """)
+    result.assert_outcomes(passed=1)
+
+
+def test_a_method_of_an_object_can_be_a_fixture(suite):
+    result = suite(
+        """
+        @pytest.mark.asyncio
+        async def test_it(value):
+            assert type(value).__name__ == "Plugin"
+        """,
+        conftest="""
+            class Plugin:
+                @pytest_asyncio.fixture
+                async def value(self):
+                    await asyncio.sleep(0)
+                    return self
+
+            def pytest_configure(config):
+                config.pluginmanager.register(Plugin())
+        """,
+    )
+    result.assert_outcomes(passed=1)
+
+
+def test_a_fixture_may_be_parametrized_with_ids(suite):
+    result = suite(
+        """
+        @pytest_asyncio.fixture(params=[1, 2], ids=["one", "two"])
+        async def value(request):
+            return request.param
+
+        @pytest.mark.asyncio
+        async def test_it(value):
+            assert value in {1, 2}
+        """,
+        "-v",
+    )
+    result.assert_outcomes(passed=2)
+    result.stdout.fnmatch_lines(["*::test_it[[]one] *", "*::test_it[[]two] *"])
+
+
+@pytest.mark.parametrize("loop_scope", ["module", "session"])
+def test_a_parametrized_wide_fixture_lives_once_for_each_parameter(suite, loop_scope):
+    result = suite(
+        f"""
+        @pytest_asyncio.fixture(params=[1, 2], scope="module", loop_scope="{loop_scope}")
+        async def value(request):
+            print("set up", request.param)
+            yield request.param
+            print("torn down", request.param)
+
+        @pytest.mark.asyncio
+        async def test_one(value): pass
+
+        @pytest.mark.asyncio
+        async def test_two(value): pass
+        """,
+        "-s",
+    )
+    result.assert_outcomes(passed=4)
+    steps = [line.lstrip(".") for line in result.outlines if " up " in line or " down " in line]
+    assert [step.split("test_it.py ")[-1] for step in steps] == [
+        "set up 1",
+        "torn down 1",
+        "set up 2",
+        "torn down 2",
+    ]
+
+
+def test_a_fixture_may_be_autouse(suite):
+    result = suite("""
+        ran = []
+
+        @pytest_asyncio.fixture(autouse=True)
+        async def value():
+            ran.append(asyncio.get_running_loop())
+
+        @pytest.mark.asyncio
+        async def test_async():
+            assert ran == [asyncio.get_running_loop()]
+
+        def test_sync():
+            assert len(ran) == 2
+    """)
+    result.assert_outcomes(passed=2)
+
+
+def test_a_fixture_may_have_another_name(suite):
+    result = suite("""
+        @pytest_asyncio.fixture(name="value")
+        async def make_value():
+            return 1
+
+        @pytest.mark.asyncio
+        async def test_it(value):
+            assert value == 1
+    """)
+    result.assert_outcomes(passed=1)
+
+
+def test_the_scope_may_be_decided_by_a_function(suite):
+    result = suite(
+        """
+        @pytest_asyncio.fixture(scope=lambda fixture_name, config: config.getini("fixture_scope"))
+        async def loop():
+            return asyncio.get_running_loop()
+
+        @pytest.mark.asyncio(loop_scope="module")
+        async def test_one(loop):
+            assert loop is asyncio.get_running_loop()
+
+        @pytest.mark.asyncio(loop_scope="module")
+        async def test_two(loop):
+            assert loop is asyncio.get_running_loop()
+        """,
+        conftest="def pytest_addoption(parser): parser.addini('fixture_scope', '')",
+        ini="fixture_scope = module",
+    )
+    result.assert_outcomes(passed=2)
+
+
+def test_fixtures_may_depend_on_each_other_over_loops(suite):
+    result = suite("""
+        @pytest_asyncio.fixture(scope="module", loop_scope="session")
+        async def widest():
+            yield [1]
+
+        @pytest.fixture
+        def between(widest):
+            return [*widest, 2]
+
+        @pytest_asyncio.fixture
+        async def narrowest(between):
+            yield [*between, 3]
+
+        @pytest.mark.asyncio(loop_scope="module")
+        async def test_it(narrowest):
+            assert narrowest == [1, 2, 3]
+    """)
+    result.assert_outcomes(passed=1)
+
+
+def test_a_fixture_may_be_requested_by_name_from_a_sync_fixture(suite):
+    result = suite("""
+        @pytest_asyncio.fixture
+        async def value():
+            return 1
+
+        @pytest.fixture
+        def indirect(request):
+            return request.getfixturevalue("value")
+
+        @pytest.mark.asyncio
+        async def test_it(indirect):
+            assert indirect == 1
+    """)
+    result.assert_outcomes(passed=1)
+
+
+def test_a_fixture_may_be_overridden_and_asked_for_what_it_overrides(suite):
+    result = suite(
+        """
+        @pytest_asyncio.fixture
+        async def value(value):
+            yield value + 1
+
+        @pytest.mark.asyncio
+        async def test_it(value):
+            assert value == 2
+        """,
+        conftest="""
+            @pytest_asyncio.fixture
+            async def value():
+                yield 1
+        """,
+    )
+    result.assert_outcomes(passed=1)
+
+
+def test_an_async_fixture_may_return_none(suite):
+    result = suite("""
+        @pytest_asyncio.fixture
+        async def nothing():
+            pass
+
+        @pytest_asyncio.fixture
+        def nothing_either():
+            pass
+
+        @pytest.mark.asyncio
+        async def test_it(nothing, nothing_either):
+            assert nothing is nothing_either is None
+    """)
+    result.assert_outcomes(passed=1)
+
+
+WRAPPED = {
+    "wraps": """
+        @pytest_asyncio.fixture
+        @logged
+        async def value():
+            await asyncio.sleep(0)
+            return 1
+    """,
+    "wrapped generator": """
+        @pytest_asyncio.fixture
+        @logged
+        async def value():
+            await asyncio.sleep(0)
+            yield 1
+    """,
+    "partial": """
+        async def make(number):
+            await asyncio.sleep(0)
+            return number
+
+        value = pytest_asyncio.fixture(functools.partial(make, 1), name="value")
+    """,
+    "callable object": """
+        class Make:
+            async def __call__(self):
+                await asyncio.sleep(0)
+                return 1
+
+        value = pytest_asyncio.fixture(Make(), name="value")
+    """,
+    "async context manager": """
+        @pytest_asyncio.fixture
+        @contextlib.asynccontextmanager
+        async def value():
+            await asyncio.sleep(0)
+            yield 1
+    """,
+    "function that returns a coroutine": """
+        async def make():
+            await asyncio.sleep(0)
+            return 1
+
+        @pytest_asyncio.fixture
+        @functools.wraps(make)
+        def value():
+            return make()
+    """,
+}
+
+
+@pytest.mark.parametrize("declaration", WRAPPED.values(), ids=WRAPPED)
+def test_what_wraps_an_async_function_is_awaited(suite, declaration):
+    result = suite(
+        """
+        import contextlib, functools
+
+        def logged(function):
+            @functools.wraps(function)
+            def wrapper(*args, **kwargs):
+                return function(*args, **kwargs)
+            return wrapper
+        """
+        + declaration
+        + """
+        @pytest.mark.asyncio
+        async def test_it(value):
+            assert value == 1
+        """
+    )
+    result.assert_outcomes(passed=1)

@@ -1,0 +1,523 @@
+"""The hook `pytest_asyncio_loop_factories`: a test runs once with each factory that is offered."""
+
+from __future__ import annotations
+
+import pytest
+
+SCOPES = ("function", "class", "module", "package", "session")
+
+LOOPS = """
+    class A(asyncio.SelectorEventLoop): pass
+    class B(asyncio.SelectorEventLoop): pass
+"""
+OFFERS_A = (
+    LOOPS
+    + """
+    def pytest_asyncio_loop_factories(config, item):
+        return {"a": A}
+"""
+)
+OFFERS_A_AND_B = (
+    LOOPS
+    + """
+    def pytest_asyncio_loop_factories(config, item):
+        return {"a": A, "b": B}
+"""
+)
+PRINTS_LOOP = """
+    @pytest.mark.asyncio{arguments}
+    async def test_it():
+        print("loop:", type(asyncio.get_running_loop()).__name__)
+"""
+
+
+def loops_of(result: pytest.RunResult) -> list[str]:
+    return [line.split("loop: ")[1] for line in result.outlines if "loop: " in line]
+
+
+def test_each_factory_makes_a_variant_of_a_test_named_after_it(suite):
+    result = suite(PRINTS_LOOP.format(arguments=""), "-v", "-s", conftest=OFFERS_A_AND_B)
+    result.assert_outcomes(passed=2)
+    assert loops_of(result) == ["A", "B"]
+    result.stdout.fnmatch_lines(["test_it.py::test_it[[]a] *", "test_it.py::test_it[[]b] *"])
+
+
+def test_a_single_factory_leaves_the_name_of_a_test_alone(suite):
+    result = suite(PRINTS_LOOP.format(arguments=""), "-v", "-s", conftest=OFFERS_A)
+    result.assert_outcomes(passed=1)
+    assert loops_of(result) == ["A"]
+    result.stdout.fnmatch_lines("test_it.py::test_it *")
+
+
+def test_the_names_of_factories_join_those_of_other_parameters(suite):
+    result = suite(
+        """
+        @pytest.mark.asyncio
+        @pytest.mark.parametrize("number", [1, 2])
+        async def test_it(number):
+            pass
+        """,
+        "--collect-only",
+        "-q",
+        conftest=OFFERS_A_AND_B,
+    )
+    names = [line.split("::")[1] for line in result.outlines if "::" in line]
+    assert names == ["test_it[a-1]", "test_it[a-2]", "test_it[b-1]", "test_it[b-2]"]
+
+
+def test_factories_apply_in_auto_mode(suite):
+    result = suite(
+        """
+        async def test_it():
+            assert type(asyncio.get_running_loop()).__name__ == "A"
+        """,
+        "--asyncio-mode=auto",
+        conftest=OFFERS_A,
+    )
+    result.assert_outcomes(passed=1)
+
+
+def test_sync_tests_are_not_parametrized(suite):
+    result = suite("def test_it(): pass", "-v", conftest=OFFERS_A_AND_B)
+    result.assert_outcomes(passed=1)
+    result.stdout.fnmatch_lines("test_it.py::test_it *")
+
+
+def test_the_async_fixtures_of_a_sync_test_use_the_first_factory(suite):
+    result = suite(
+        """
+        @pytest_asyncio.fixture
+        async def loop():
+            return asyncio.get_running_loop()
+
+        def test_it(loop):
+            assert type(loop).__name__ == "A"
+        """,
+        conftest=OFFERS_A_AND_B,
+    )
+    result.assert_outcomes(passed=1)
+
+
+def test_the_mark_selects_factories_in_its_own_order(suite):
+    result = suite(
+        PRINTS_LOOP.format(arguments='(loop_factories=["b", "a"])'),
+        "-v",
+        "-s",
+        conftest=OFFERS_A_AND_B,
+    )
+    result.assert_outcomes(passed=2)
+    assert loops_of(result) == ["B", "A"]
+
+
+@pytest.mark.parametrize("factories", ['["b"]', '("b",)'])
+def test_the_mark_may_select_one_factory(suite, factories):
+    result = suite(
+        PRINTS_LOOP.format(arguments=f"(loop_factories={factories})"),
+        "-v",
+        "-s",
+        conftest=OFFERS_A_AND_B,
+    )
+    assert loops_of(result) == ["B"]
+    result.stdout.fnmatch_lines("test_it.py::test_it *")
+
+
+def test_a_factory_that_is_not_available_skips_its_variant(suite):
+    result = suite(
+        PRINTS_LOOP.format(arguments='(loop_factories=["a", "missing"])'),
+        "-rs",
+        "-s",
+        conftest=OFFERS_A_AND_B,
+    )
+    result.assert_outcomes(passed=1, skipped=1)
+    result.stdout.fnmatch_lines(
+        "SKIPPED *: Loop factory 'missing' is not available. Available factories: a, b."
+    )
+
+
+def test_a_test_whose_only_factory_is_not_available_is_skipped(suite):
+    result = suite(PRINTS_LOOP.format(arguments='(loop_factories=["missing"])'), conftest=OFFERS_A)
+    result.assert_outcomes(skipped=1)
+
+
+def test_factories_that_nothing_offers_fail_the_test(suite):
+    result = suite(PRINTS_LOOP.format(arguments='(loop_factories=["a"])'))
+    result.assert_outcomes(errors=1)
+    result.stdout.fnmatch_lines(
+        "test_it.py::test_it: mark.asyncio 'loop_factories' requires at least one "
+        "pytest_asyncio_loop_factories hook implementation."
+    )
+
+
+LATE_MARK = (
+    OFFERS_A_AND_B
+    + """
+    def pytest_collection_modifyitems(items):
+        for item in items:
+            item.add_marker(pytest.mark.asyncio({arguments}))
+"""
+)
+
+
+@pytest.mark.parametrize(
+    ("parameters", "loops"), [(1, ["A0", "B0"]), (2, ["A0", "A1", "B0", "B1"])]
+)
+def test_a_late_mark_makes_variants(suite, parameters, loops):
+    result = suite(
+        f"""
+        @pytest.mark.parametrize("number", range({parameters}))
+        async def test_it(number):
+            print(f"loop: {{type(asyncio.get_running_loop()).__name__}}{{number}}")
+        """,
+        "-s",
+        "-v",
+        conftest=LATE_MARK.replace("{arguments}", 'loop_factories=["b", "a"]'),
+    )
+    result.assert_outcomes(passed=len(loops))
+    assert sorted(loops_of(result)) == loops
+    result.stdout.fnmatch_lines(["*::test_it[[]0-b] *", "*::test_it[[]0-a] *"])
+
+
+def test_a_late_mark_that_selects_one_factory_leaves_the_name_of_a_test_alone(suite):
+    result = suite(
+        """
+        async def test_it():
+            assert type(asyncio.get_running_loop()).__name__ == "B"
+        """,
+        "-v",
+        conftest=LATE_MARK.replace("{arguments}", 'loop_factories=["b"]'),
+    )
+    result.assert_outcomes(passed=1)
+    result.stdout.fnmatch_lines("test_it.py::test_it PASSED*")
+
+
+def test_a_late_mark_without_a_selection_makes_a_variant_for_each_factory(suite):
+    result = suite("async def test_it(): pass", conftest=LATE_MARK.replace("{arguments}", ""))
+    result.assert_outcomes(passed=2)
+
+
+def test_a_late_mark_deselects_the_variants_that_it_does_not_select(suite):
+    result = suite(
+        PRINTS_LOOP.format(arguments='(loop_scope="module")'),
+        "-s",
+        conftest=LATE_MARK.replace(
+            "item.add_marker(pytest.mark.asyncio({arguments}))",
+            'item.add_marker(pytest.mark.asyncio(loop_factories=["b"]), append=False)',
+        ),
+    )
+    result.assert_outcomes(passed=1, deselected=1)
+    assert loops_of(result) == ["B"]
+
+
+def test_a_late_mark_skips_a_factory_that_is_not_available(suite):
+    result = suite(
+        "async def test_it(): pass",
+        "-rs",
+        conftest=LATE_MARK.replace("{arguments}", 'loop_factories=["a", "missing"]'),
+    )
+    result.assert_outcomes(passed=1, skipped=1)
+    result.stdout.fnmatch_lines("SKIPPED *: Loop factory 'missing' is not available. *")
+
+
+def test_an_invalid_late_mark_fails_its_test(suite):
+    result = suite(
+        "async def test_it(): pass",
+        conftest=LATE_MARK.replace("{arguments}", "loop_factories=[]"),
+    )
+    result.assert_outcomes(errors=1)
+
+
+def test_a_late_mark_says_nothing_about_sync_tests(suite):
+    result = suite(
+        """
+        @pytest.mark.parametrize("number", [1, 2])
+        def test_it(number):
+            pass
+        """,
+        "-Wdefault",
+        conftest=LATE_MARK.replace("{arguments}", 'loop_factories=["a"]'),
+    )
+    result.assert_outcomes(passed=2)
+
+
+def test_a_mark_that_a_fixture_applies_selects_the_first_of_its_factories(suite):
+    result = suite(
+        """
+        @pytest.fixture(autouse=True)
+        def asynchronous(request):
+            request.applymarker(pytest.mark.asyncio(loop_factories=["b", "a"]))
+
+        async def test_it():
+            assert type(asyncio.get_running_loop()).__name__ == "B"
+        """,
+        conftest=OFFERS_A_AND_B,
+    )
+    result.assert_outcomes(passed=1)
+
+
+@pytest.mark.parametrize(
+    ("factories", "shown"),
+    [
+        ("{}", "{}"),
+        ("{'': A}", "{'': *}"),
+        ("{1: A}", "{1: *}"),
+        ("{'a': 1}", "{'a': 1}"),
+        ("[A]", "[[]*]"),
+        ("A", "<class 'conftest.A'>"),
+        ("None", "None"),
+    ],
+)
+def test_what_is_not_a_mapping_of_names_to_callables_fails_the_test(suite, factories, shown):
+    result = suite(
+        PRINTS_LOOP.format(arguments="") + "\n    def test_sync(): pass\n",
+        conftest=LOOPS
+        + f"""
+    def pytest_asyncio_loop_factories(config, item):
+        return {factories}
+""",
+    )
+    result.assert_outcomes(passed=1, errors=1)
+    result.stdout.fnmatch_lines(
+        "test_it.py::test_it: pytest_asyncio_loop_factories must return a non-empty mapping of "
+        f"factory names to callables, not {shown}."
+    )
+
+
+def test_none_means_that_the_next_implementation_is_asked(suite):
+    result = suite(
+        PRINTS_LOOP.format(arguments=""),
+        "-s",
+        conftest=LOOPS
+        + """
+    class Second:
+        def pytest_asyncio_loop_factories(self, config, item):
+            return {"b": B}
+
+    def pytest_configure(config):
+        config.pluginmanager.register(Second())
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_asyncio_loop_factories(config, item):
+        return None
+""",
+    )
+    result.assert_outcomes(passed=1)
+    assert loops_of(result) == ["B"]
+
+
+def test_the_conftest_next_to_the_test_is_asked_first(suite):
+    test = PRINTS_LOOP.format(arguments="")
+    result = suite(
+        test,
+        "-s",
+        conftest=OFFERS_A,
+        files={
+            "sub/test_sub.py": test,
+            "sub/conftest.py": LOOPS
+            + """
+    def pytest_asyncio_loop_factories(config, item):
+        return {"b": B}
+""",
+        },
+    )
+    result.assert_outcomes(passed=2)
+    assert sorted(loops_of(result)) == ["A", "B"]
+
+
+@pytest.mark.parametrize("scope", SCOPES)
+def test_factories_may_differ_from_test_to_test(suite, scope):
+    result = suite(
+        """
+        pytestmark = pytest.mark.asyncio
+
+        async def test_a(loop):
+            assert type(asyncio.get_running_loop()).__name__ == type(loop).__name__ == "A"
+
+        async def test_b(loop):
+            assert type(asyncio.get_running_loop()).__name__ == type(loop).__name__ == "B"
+
+        async def test_a_again(loop):
+            assert type(asyncio.get_running_loop()).__name__ == type(loop).__name__ == "A"
+        """,
+        ini=f"asyncio_default_test_loop_scope = {scope}",
+        conftest=LOOPS
+        + f"""
+    @pytest_asyncio.fixture(loop_scope="{scope}", scope="{scope}")
+    async def loop():
+        yield asyncio.get_running_loop()
+
+    def pytest_asyncio_loop_factories(config, item):
+        return {{"a": A}} if "_a" in item.name else {{"b": B}}
+""",
+    )
+    result.assert_outcomes(passed=3)
+
+
+@pytest.mark.parametrize("scope", SCOPES)
+def test_a_fixture_lives_once_for_each_factory(suite, scope):
+    test = """
+        @pytest.mark.asyncio(loop_scope="LOOP_SCOPE")
+        async def test_one(server):
+            assert type(asyncio.get_running_loop()).__name__ == server
+
+        @pytest.mark.asyncio(loop_scope="LOOP_SCOPE")
+        async def test_two(server):
+            assert type(asyncio.get_running_loop()).__name__ == server
+    """.replace("LOOP_SCOPE", scope)
+    result = suite(
+        "",
+        "-s",
+        conftest=OFFERS_A_AND_B
+        + f"""
+    @pytest_asyncio.fixture(scope="{scope}", loop_scope="{scope}")
+    async def server():
+        name = type(asyncio.get_running_loop()).__name__
+        print("server loop:", name)
+        yield name
+""",
+        files={"pkg/__init__.py": "", "pkg/test_a.py": test, "pkg/test_b.py": test},
+    )
+    result.assert_outcomes(passed=8)
+    servers_of_each = {"session": 1, "package": 1, "module": 2}.get(scope, 4)
+    assert sorted(loops_of(result)) == ["A"] * servers_of_each + ["B"] * servers_of_each
+
+
+def test_a_sync_test_between_two_async_ones_disturbs_no_fixture(suite):
+    result = suite(
+        """
+        @pytest_asyncio.fixture(scope="session")
+        async def server():
+            print("loop: server")
+            yield
+
+        @pytest.mark.asyncio(loop_scope="session")
+        async def test_one(server): pass
+
+        def test_sync(server): pass
+
+        @pytest.mark.asyncio(loop_scope="session")
+        async def test_two(server): pass
+        """,
+        "-s",
+        conftest=OFFERS_A,
+    )
+    result.assert_outcomes(passed=3)
+    assert loops_of(result) == ["server"]
+
+
+def test_functions_that_the_hook_makes_anew_are_one_factory(suite):
+    result = suite(
+        """
+        pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+        loops = set()
+
+        async def test_one():
+            loops.add(asyncio.get_running_loop())
+
+        async def test_two():
+            assert asyncio.get_running_loop() in loops
+        """,
+        conftest=LOOPS
+        + """
+    def pytest_asyncio_loop_factories(config, item):
+        kind = A
+        return {"a": lambda: kind()}
+""",
+    )
+    result.assert_outcomes(passed=2)
+
+
+def test_functions_with_other_variables_are_other_factories(suite):
+    result = suite(
+        """
+        pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+        async def test_a():
+            assert type(asyncio.get_running_loop()).__name__ == "A"
+
+        async def test_b():
+            assert type(asyncio.get_running_loop()).__name__ == "B"
+        """,
+        conftest=LOOPS
+        + """
+    def pytest_asyncio_loop_factories(config, item):
+        kind = A if item.name == "test_a" else B
+        return {"custom": lambda: kind()}
+""",
+    )
+    result.assert_outcomes(passed=2)
+
+
+def test_a_factory_that_raises_fails_its_test(suite):
+    result = suite(
+        PRINTS_LOOP.format(arguments=""),
+        conftest="""
+            def broken():
+                raise OSError("too many loops")
+
+            def pytest_asyncio_loop_factories(config, item):
+                return {"broken": broken}
+        """,
+    )
+    result.assert_outcomes(errors=1)
+    result.stdout.fnmatch_lines("E * OSError: too many loops")
+    result.stdout.no_fnmatch_line("*pytest_asyncio*loops.py*")
+
+
+def test_a_factory_that_makes_no_loop_fails_its_test_by_the_name_of_the_factory(suite):
+    result = suite(
+        PRINTS_LOOP.format(arguments=""),
+        conftest="""
+            def pytest_asyncio_loop_factories(config, item):
+                return {"broken": lambda: 1}
+        """,
+    )
+    result.assert_outcomes(errors=1)
+    result.stdout.fnmatch_lines(
+        "test_it.py::test_it: the loop factory 'broken' returned 1, which is not an event loop."
+    )
+
+
+def test_uvloop_can_be_one_of_the_factories(suite):
+    pytest.importorskip("uvloop")
+    result = suite(
+        """
+        import uvloop
+
+        @pytest_asyncio.fixture(scope="module")
+        async def wide():
+            task = asyncio.create_task(asyncio.Event().wait())
+            yield asyncio.get_running_loop()
+            task.cancel()
+
+        @pytest.mark.asyncio(loop_scope="module")
+        async def test_it(wide):
+            assert isinstance(asyncio.get_running_loop(), uvloop.Loop)
+            assert wide is asyncio.get_running_loop()
+            asyncio.create_task(asyncio.Event().wait())
+            await asyncio.to_thread(int)
+        """,
+        conftest="""
+            import uvloop
+
+            def pytest_asyncio_loop_factories(config, item):
+                return {"uvloop": uvloop.new_event_loop}
+        """,
+    )
+    result.assert_outcomes(passed=1)
+
+
+def test_sync_fixtures_find_the_loop_of_the_factory(suite):
+    result = suite(
+        """
+        @pytest.fixture
+        def found():
+            return asyncio.get_event_loop()
+
+        @pytest.mark.asyncio
+        async def test_it(found):
+            assert found is asyncio.get_running_loop()
+        """,
+        conftest=OFFERS_A_AND_B,
+    )
+    result.assert_outcomes(passed=2)

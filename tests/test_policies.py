@@ -1,0 +1,274 @@
+"""The deprecated override of the fixture `event_loop_policy`."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+
+import pytest
+
+SCOPES = ("function", "class", "module", "package", "session")
+
+# From Python 3.14 on, the very names of policies warn.
+pytestmark = pytest.mark.filterwarnings("ignore:'?asyncio.*is deprecated:DeprecationWarning")
+IGNORED = ("-Wignore::DeprecationWarning", "-Wignore::pytest.PytestDeprecationWarning")
+
+POLICY = """
+    class Loop(asyncio.SelectorEventLoop): pass
+    class OtherLoop(asyncio.SelectorEventLoop): pass
+
+    class Policy(asyncio.DefaultEventLoopPolicy):
+        _loop_factory = Loop
+
+    class OtherPolicy(asyncio.DefaultEventLoopPolicy):
+        _loop_factory = OtherLoop
+
+    def name_of(loop):
+        return type(loop).__name__
+"""
+OVERRIDE = (
+    POLICY
+    + """
+    @pytest.fixture(scope="{scope}"{more})
+    def event_loop_policy(request):
+        return {policy}
+"""
+)
+PRINTS_LOOP = """
+    @pytest_asyncio.fixture(loop_scope="{scope}")
+    async def loop():
+        return asyncio.get_running_loop()
+
+    @pytest.mark.asyncio(loop_scope="{scope}")
+    async def test_it(loop):
+        assert loop is asyncio.get_running_loop()
+        print("loop:", type(loop).__name__)
+"""
+
+
+def override(policy: str = "Policy()", scope: str = "session", more: str = "") -> str:
+    return OVERRIDE.format(policy=policy, scope=scope, more=more)
+
+
+def loops_of(result: pytest.RunResult) -> list[str]:
+    return [line.split("loop: ")[1] for line in result.outlines if "loop: " in line]
+
+
+@pytest.mark.parametrize(
+    "function",
+    [
+        "set_event_loop_policy",
+        pytest.param(
+            "get_event_loop_policy",
+            marks=pytest.mark.skipif(
+                sys.version_info < (3, 14), reason="asyncio itself asks the policy for a loop"
+            ),
+        ),
+    ],
+)
+def test_a_suite_that_overrides_nothing_needs_no_policy(suite, monkeypatch, function):
+    monkeypatch.delattr(asyncio, function)
+    result = suite("""
+        @pytest.fixture
+        def found():
+            return asyncio.get_event_loop()
+
+        @pytest.mark.asyncio
+        async def test_it(found):
+            assert found is asyncio.get_running_loop()
+    """)
+    result.assert_outcomes(passed=1)
+
+
+@pytest.mark.parametrize("scope", SCOPES)
+def test_the_override_makes_the_loops_of_tests_and_fixtures(suite, scope):
+    result = suite(PRINTS_LOOP.format(scope=scope), "-s", *IGNORED, conftest=override())
+    result.assert_outcomes(passed=1)
+    assert loops_of(result) == ["Loop"]
+
+
+@pytest.mark.parametrize("scope", SCOPES)
+def test_the_override_may_have_any_scope(suite, scope):
+    result = suite(
+        PRINTS_LOOP.format(scope="function"), "-s", *IGNORED, conftest=override(scope=scope)
+    )
+    result.assert_outcomes(passed=1)
+    assert loops_of(result) == ["Loop"]
+
+
+def test_the_override_is_deprecated(suite):
+    result = suite(
+        PRINTS_LOOP.format(scope="function"),
+        "-Wdefault",
+        "-Wignore::DeprecationWarning:asyncio",
+        conftest=override(),
+    )
+    result.assert_outcomes(passed=1)
+    result.stdout.fnmatch_lines(
+        "*PytestDeprecationWarning: Overriding the fixture event_loop_policy is deprecated. "
+        "Implement the hook pytest_asyncio_loop_factories to say what makes the event loops."
+    )
+
+
+def test_only_the_tests_that_see_the_override_use_it(suite):
+    test = PRINTS_LOOP.format(scope="function")
+    result = suite(
+        test,
+        "-s",
+        *IGNORED,
+        files={"sub/conftest.py": override(), "sub/test_sub.py": test},
+    )
+    result.assert_outcomes(passed=2)
+    assert len(set(loops_of(result))) == 2
+
+
+def test_the_override_of_a_class_is_for_its_tests(suite):
+    result = suite(
+        """
+        from conftest import Policy, name_of
+
+        class TestIt:
+            @pytest.fixture(scope="class")
+            def event_loop_policy(self):
+                return Policy()
+
+            @pytest.mark.asyncio(loop_scope="class")
+            async def test_it(self):
+                assert name_of(asyncio.get_running_loop()) == "Loop"
+
+        @pytest.mark.asyncio
+        async def test_outside():
+            assert name_of(asyncio.get_running_loop()) != "Loop"
+        """,
+        *IGNORED,
+        conftest=POLICY,
+    )
+    result.assert_outcomes(passed=2)
+
+
+@pytest.mark.parametrize("scope", SCOPES)
+def test_a_parametrized_override_runs_each_test_with_each_policy(suite, scope):
+    result = suite(
+        PRINTS_LOOP.format(scope=scope),
+        "-v",
+        "-s",
+        *IGNORED,
+        conftest=override(
+            "request.param", more=', params=[Policy(), OtherPolicy()], ids=["one", "other"]'
+        ),
+    )
+    result.assert_outcomes(passed=2)
+    assert loops_of(result) == ["Loop", "OtherLoop"]
+    result.stdout.fnmatch_lines(["*::test_it[[]one] *", "*::test_it[[]other] *"])
+
+
+def test_the_policy_is_in_force_while_a_test_runs(suite):
+    result = suite(
+        """
+        before = asyncio.get_event_loop_policy()
+
+        @pytest.mark.asyncio
+        async def test_async(event_loop_policy):
+            assert asyncio.get_event_loop_policy() is event_loop_policy
+
+        def test_sync():
+            assert asyncio.get_event_loop_policy() is before
+        """,
+        *IGNORED,
+        conftest=override(),
+    )
+    result.assert_outcomes(passed=2)
+
+
+def test_an_override_with_the_policy_in_force_changes_nothing(suite):
+    result = suite(
+        """
+        before = asyncio.get_event_loop_policy()
+
+        @pytest.mark.asyncio
+        async def test_async(event_loop_policy):
+            assert asyncio.get_event_loop_policy() is event_loop_policy is before
+        """,
+        *IGNORED,
+        conftest=override("asyncio.get_event_loop_policy()"),
+    )
+    result.assert_outcomes(passed=1)
+
+
+def test_the_override_may_depend_on_other_fixtures(suite):
+    result = suite(
+        PRINTS_LOOP.format(scope="module"),
+        "-s",
+        *IGNORED,
+        conftest=POLICY
+        + """
+    @pytest.fixture(scope="session")
+    def policy():
+        return Policy()
+
+    @pytest.fixture(scope="session", autouse=True)
+    def event_loop_policy(policy):
+        return policy
+""",
+    )
+    result.assert_outcomes(passed=1)
+    assert loops_of(result) == ["Loop"]
+
+
+def test_an_override_that_fails_fails_the_test(suite):
+    result = suite(PRINTS_LOOP.format(scope="function"), *IGNORED, conftest=override("1 / 0"))
+    result.assert_outcomes(errors=1)
+
+
+def test_sync_tests_run_with_the_override_too(suite):
+    result = suite(
+        """
+        def test_it(request):
+            assert "event_loop_policy" in request.fixturenames
+        """,
+        *IGNORED,
+        conftest=override(),
+    )
+    result.assert_outcomes(passed=1)
+
+
+def test_the_async_fixtures_of_a_sync_test_use_the_override(suite):
+    result = suite(
+        """
+        @pytest_asyncio.fixture
+        async def loop():
+            return asyncio.get_running_loop()
+
+        def test_it(loop):
+            assert type(loop).__name__ == "Loop"
+        """,
+        *IGNORED,
+        conftest=override(),
+    )
+    result.assert_outcomes(passed=1)
+
+
+def test_the_default_policy_can_be_requested_without_a_warning(suite):
+    result = suite("""
+        @pytest.mark.asyncio
+        async def test_it(event_loop_policy):
+            assert hasattr(event_loop_policy, "new_event_loop")
+    """)
+    result.assert_outcomes(passed=1)
+
+
+def test_a_suite_may_ask_in_its_override_for_what_it_overrides(suite):
+    result = suite(
+        """
+        @pytest.mark.asyncio
+        async def test_it():
+            pass
+        """,
+        *IGNORED,
+        conftest="""
+            @pytest.fixture(scope="session")
+            def event_loop_policy(event_loop_policy):
+                return event_loop_policy
+        """,
+    )
+    result.assert_outcomes(passed=1)
