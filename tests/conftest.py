@@ -8,6 +8,8 @@ from collections.abc import Callable, Mapping
 
 import pytest
 
+from pytest_asyncio import plugin
+
 pytest_plugins = ["pytester"]
 
 HEADER = "import asyncio, pytest, pytest_asyncio\n"
@@ -40,6 +42,6 @@ def suite(
             path.write_text(HEADER + textwrap.dedent(text), encoding="utf-8")
         ini = "[pytest]\nfilterwarnings = error\n" + textwrap.dedent(ini)
         (pytester.path / "pytest.ini").write_text(ini, encoding="utf-8")
-        return pytester.runpytest("-p", "pytest_asyncio.plugin", "-p", "no:cacheprovider", *args)
+        return pytester.runpytest("-p", "no:cacheprovider", *args, plugins=[plugin])
 
     return run

@@ -304,10 +304,14 @@ WRAPPED = {
             await asyncio.sleep(0)
             return number
 
-        value = pytest_asyncio.fixture(functools.partial(make, 1), name="value")
+        make_one = functools.partial(make, 1)
+        make_one.__name__ = "make_one"
+        value = pytest_asyncio.fixture(make_one, name="value")
     """,
     "callable object": """
         class Make:
+            __name__ = "make"
+
             async def __call__(self):
                 await asyncio.sleep(0)
                 return 1

@@ -323,6 +323,23 @@ def test_the_conftest_next_to_the_test_is_asked_first(suite):
     assert sorted(loops_of(result)) == ["A", "B"]
 
 
+def test_a_conftest_says_nothing_about_tests_outside_of_its_folder(suite):
+    result = suite(
+        """
+        @pytest.mark.asyncio
+        async def test_it():
+            assert type(asyncio.get_running_loop()).__name__ not in {"A", "B"}
+
+        @pytest.mark.asyncio(loop_factories=["a"])
+        async def test_nothing_is_offered():
+            pass
+        """,
+        files={"sub/conftest.py": OFFERS_A_AND_B, "sub/test_sub.py": "def test_sub(): pass"},
+    )
+    result.assert_outcomes(passed=2, errors=1)
+    result.stdout.fnmatch_lines("*mark.asyncio 'loop_factories' requires at least one *")
+
+
 @pytest.mark.parametrize("scope", SCOPES)
 def test_factories_may_differ_from_test_to_test(suite, scope):
     result = suite(

@@ -228,8 +228,3 @@ def test_auto_mode_leaves_unittest_alone(suite):
         "--asyncio-mode=auto",
     )
     result.assert_outcomes(passed=1)
-
-
-def test_without_the_plugin_async_tests_are_left_to_pytest(suite):
-    result = suite("async def test_it(): pass", "-p", "no:asyncio", "-Wdefault")
-    result.assert_outcomes(failed=1)

@@ -27,10 +27,8 @@ def test_a_server_can_listen_on_an_unused_port(suite):
     result = suite("""
         @pytest.mark.asyncio
         async def test_it(unused_tcp_port):
-            async with await asyncio.start_server(print, "127.0.0.1", unused_tcp_port):
-                _, writer = await asyncio.open_connection("127.0.0.1", unused_tcp_port)
-                writer.close()
-                await writer.wait_closed()
+            async with await asyncio.start_server(print, "127.0.0.1", unused_tcp_port) as server:
+                assert server.is_serving()
     """)
     result.assert_outcomes(passed=1)
 

@@ -30,13 +30,11 @@ def _layers(function: Any) -> Iterator[Any]:
     while function is not None and id(function) not in seen:
         seen.add(id(function))
         yield function
+        if callable(function) and not (inspect.isroutine(function) or inspect.isclass(function)):
+            yield from _layers(type(function).__call__)
         if isinstance(function, functools.partial):
             function = function.func
         elif isinstance(function, (staticmethod, classmethod)) or inspect.ismethod(function):
             function = function.__func__
-        elif hasattr(function, "__wrapped__"):
-            function = function.__wrapped__
-        elif inspect.isroutine(function) or inspect.isclass(function):
-            return
         else:
-            function = getattr(type(function), "__call__", None)
+            function = getattr(function, "__wrapped__", None)

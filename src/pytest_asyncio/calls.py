@@ -13,7 +13,7 @@ from typing import Any, Final, NoReturn
 
 import pytest
 
-from . import callables, context, factories, items, lifetimes, loops, marks
+from . import callables, context, factories, items, lifetimes, loops, marks, policies, scopes
 from .loops import LoopOwner
 
 
@@ -51,7 +51,7 @@ def prepare(item: pytest.Function) -> _Prepared:
         if items.PLANNED not in item.stash:  # The mark was applied while the test was set up.
             plan(item)
         factory = factories.factory_of(item)
-        scope = items.loop_scope_of(item, item.stash[items.PLANNED].mark)
+        scope = scopes.loop_scope_of(item, item.stash[items.PLANNED].mark)
         prepared = _Prepared(loops.owner_of(loops.node_of_scope(item, scope), factory))
         item.stash[_PREPARED] = prepared
         item.addfinalizer(functools.partial(_finish, item, prepared))
@@ -68,6 +68,8 @@ def prepare_for(
     If that fails, the fixture has to fail with it: pytest keeps no account of a fixture whose
     setup is broken off by a hook. Returns the function that does.
     """
+    if policies.is_pending(item):
+        return None
     try:
         prepare(item)
     except BaseException as error:
@@ -82,6 +84,10 @@ def _fail(error: BaseException, **kwargs: Any) -> NoReturn:
 
 def synchronize(item: pytest.Function) -> Callable[[], None]:
     """Let pytest, or Hypothesis, call a test as if it were synchronous; return what ends that."""
+    if not items.is_planned(item):  # The mark was applied while the test was set up.
+        plan(item)
+    if items.is_planned_async(item):  # Before there is a coroutine that nobody would await.
+        prepare(item)
     if getattr(item.obj, "is_hypothesis_test", False):
         holder, attribute, run = item.obj.hypothesis, "inner_test", _run_example
     else:

@@ -2,34 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
 import pytest
 
-from . import internals, items, marks, policies, settings
+from . import internals, items, marks, policies, scopes, settings
 from .marks import AsyncioMark
 from .settings import LoopFactory
 
 FIXTURE: Final = "_asyncio_loop_factory"
 
+VIRTUAL: Final = pytest.StashKey[Callable[[LoopFactory | None, pytest.Function], LoopFactory]]()
+"""Makes of a loop factory the one for an item whose clock is virtual. A feature brings it."""
 
-class Hooks:
-    """The hooks that a suite may implement."""
 
-    @pytest.hookspec(firstresult=True)
-    def pytest_asyncio_loop_factories(
-        self, config: pytest.Config, item: pytest.Item
-    ) -> Mapping[str, LoopFactory] | None:
-        """Offer the loop factories that an async test runs with, by name.
-
-        The test runs once with each. None means no opinion: the next implementation is asked.
-        """
+class ChosenFactory:
+    """A loop factory that tests choose: with another one, they have other loops and fixtures."""
 
 
 @dataclass(frozen=True)
-class NamedFactory:
+class NamedFactory(ChosenFactory):
     """A loop factory of the suite.
 
     The hook may make a new function at each call. Two of them are one factory, and share its
@@ -54,17 +48,16 @@ class NamedFactory:
         return repr(self.name)
 
 
-@pytest.fixture(scope="session", name=FIXTURE)
-def parametrized_loop_factory(request: pytest.FixtureRequest) -> LoopFactory | None:
-    """The loop factory of the test; its parameter makes the variants of the test."""
-    return getattr(request, "param", None)
-
-
 def factory_of(item: pytest.Function) -> LoopFactory | None:
     """Return the loop factory that an item and its fixtures run with; None is asyncio's own."""
     planned = item.stash.get(items.PLANNED, None)
-    selected = selected_for(item, AsyncioMark()) if planned is None else planned.factory
-    return selected or policies.factory_of(item) or settings.of(item.config).loop_factory
+    mark = AsyncioMark() if planned is None else planned.mark
+    selected = selected_for(item, mark) if planned is None else planned.factory
+    options = settings.of(item.config)
+    factory = selected or policies.factory_of(item) or options.loop_factory
+    if (mark.clock or options.clock) == "virtual":
+        return item.session.stash[VIRTUAL](factory, item)
+    return factory
 
 
 def selected_for(item: pytest.Function, mark: AsyncioMark) -> NamedFactory | None:
@@ -82,7 +75,7 @@ def selected_for(item: pytest.Function, mark: AsyncioMark) -> NamedFactory | Non
 def parametrize(metafunc: pytest.Metafunc) -> None:
     """Make a variant of an async test for each loop factory that it runs with."""
     item = metafunc.definition
-    if not metafunc.config.hook.pytest_asyncio_loop_factories.get_hookimpls():
+    if not _is_hooked(metafunc.config):
         return
     try:
         selected = _selected(item, marks.merged(item))
@@ -99,20 +92,21 @@ def parametrize(metafunc: pytest.Metafunc) -> None:
         ],
         ids=[pytest.HIDDEN_PARAM] if len(selected) == 1 else list(selected),
         indirect=True,
-        scope=items.widest_loop_scope_of(item),
+        scope=scopes.widest_loop_scope_of(item),
     )
 
 
 def apply_late_marks(collected: list[pytest.Item], config: pytest.Config) -> None:
     """Honour the marks that were added after the tests were parametrized."""
-    if not config.hook.pytest_asyncio_loop_factories.get_hookimpls():
+    if not _is_hooked(config):
         return
     kept = [variant for item in collected for variant in _variants_of(item)]
-    deselected = [item for item in collected if FIXTURE in _parameters_of(item)]
-    deselected = [item for item in deselected if item not in kept]
+    gone = set(collected).difference(kept)
+    deselected = [item for item in collected if item in gone and FIXTURE in _parameters_of(item)]
     if deselected:
         config.hook.pytest_deselected(items=deselected)
-    collected[:] = kept
+    has_new = len(kept) + len(deselected) > len(collected)
+    collected[:] = internals.grouped_by_parameter(kept) if has_new else kept
 
 
 def _variants_of(item: pytest.Item) -> list[pytest.Item]:
@@ -128,11 +122,11 @@ def _variants_of(item: pytest.Item) -> list[pytest.Item]:
         own = parameters[FIXTURE]
         return [item] if own is None or own in selected.values() else []
     internals.request_first(item, FIXTURE, internals.visible_fixtures(item, FIXTURE))
-    scope = items.widest_loop_scope_of(item)
+    scope = scopes.widest_loop_scope_of(item)
     variants: list[pytest.Item] = []
-    for name, factory in selected.items():
+    for index, (name, factory) in enumerate(selected.items()):
         id = pytest.HIDDEN_PARAM if len(selected) == 1 else name
-        variant = internals.variant(item, FIXTURE, factory, id, scope)
+        variant = internals.variant(item, FIXTURE, index, factory, id, scope)
         if factory is None:
             variant.add_marker(_unavailable(name, item))
         variants.append(variant)
@@ -165,7 +159,13 @@ def _selected(item: pytest.Item, mark: AsyncioMark) -> dict[str, NamedFactory | 
     return {name: offered.get(name) for name in mark.loop_factories}
 
 
+def _is_hooked(config: pytest.Config) -> bool:
+    return bool(config.hook.pytest_asyncio_loop_factories.get_hookimpls())
+
+
 def _offered(item: pytest.Item) -> dict[str, NamedFactory | None] | None:
+    if not _is_hooked(item.config):
+        return None
     hook = item.ihook.pytest_asyncio_loop_factories
     if not hook.get_hookimpls():
         return None

@@ -27,6 +27,7 @@ def fixture(
     *,
     scope: ScopeName | Callable[[str, pytest.Config], ScopeName] = ...,
     loop_scope: ScopeName | None = ...,
+    timeout: float | None = ...,
     params: Iterable[object] | None = ...,
     autouse: bool = ...,
     ids: Iterable[str | float | int | bool | None] | Callable[[Any], object | None] | None = ...,
@@ -40,6 +41,7 @@ def fixture(
     *,
     scope: ScopeName | Callable[[str, pytest.Config], ScopeName] = ...,
     loop_scope: ScopeName | None = ...,
+    timeout: float | None = ...,
     params: Iterable[object] | None = ...,
     autouse: bool = ...,
     ids: Iterable[str | float | int | bool | None] | Callable[[Any], object | None] | None = ...,
@@ -68,6 +70,8 @@ def fixture(
     function = getattr(fixture_function, "__func__", fixture_function)
     function._force_asyncio_fixture = True
     function._loop_scope = loop_scope
+    if "timeout" in kwargs:
+        function._timeout = kwargs.pop("timeout") or 0.0
     return pytest.fixture(fixture_function, **kwargs)
 
 
@@ -111,6 +115,18 @@ def loop_scope_of(
             pytrace=False,
         )
     return explicit
+
+
+def timeout_of(fixturedef: pytest.FixtureDef[Any]) -> float | None:
+    """Return how many seconds each phase of a fixture may take by its own word; 0 is no limit."""
+    timeout = getattr(_function_of(fixturedef), "_timeout", None)
+    if timeout is None or settings.is_timeout(timeout):
+        return timeout
+    pytest.fail(
+        f"Fixture {fixturedef.argname!r}: timeout must be a number of seconds, or 0 or None for "
+        f"no time-out, not {timeout!r}.",
+        pytrace=False,
+    )
 
 
 def warn_of_plain_async(fixturedef: pytest.FixtureDef[Any], item: pytest.Function) -> None:

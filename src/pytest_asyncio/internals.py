@@ -11,7 +11,7 @@ from typing import Any, cast
 import pytest
 from _pytest import python
 from _pytest._code.code import ExceptionRepr
-from _pytest.fixtures import resolve_fixture_function
+from _pytest.fixtures import getfixturemarker, reorder_items, resolve_fixture_function
 from _pytest.scope import Scope
 
 from .settings import ScopeName
@@ -34,6 +34,11 @@ def request_of(item: pytest.Function) -> pytest.FixtureRequest:
     An item gets it from no public attribute.
     """
     return item._request
+
+
+def is_fixture(function: object) -> bool:
+    """Tell whether a function is declared as a fixture, and so not called by the name it has."""
+    return getfixturemarker(function) is not None
 
 
 def bound_fixture_function(
@@ -140,7 +145,7 @@ def request_first(
 
 
 def variant(
-    item: pytest.Function, name: str, value: object, id: Any, scope: ScopeName
+    item: pytest.Function, name: str, index: int, value: object, id: Any, scope: ScopeName
 ) -> pytest.Function:
     """Return a copy of an item that has one parameter more.
 
@@ -153,7 +158,7 @@ def variant(
         id=id,
         marks=(),
         scope=Scope(scope),
-        param_index=0,
+        param_index=index,
         nodeid=item.nodeid,
     )
     copy = type(item).from_parent(
@@ -166,6 +171,14 @@ def variant(
     copy.own_markers[:] = item.own_markers
     copy.keywords.update(item.keywords)
     return copy
+
+
+def grouped_by_parameter(items: list[pytest.Item]) -> list[pytest.Item]:
+    """Order items so that those with the same parameter of a wide fixture follow one another.
+
+    pytest has done so before there were variants.
+    """
+    return cast("Any", reorder_items)(items)
 
 
 def add_section(report: pytest.TestReport, title: str, text: str) -> None:

@@ -18,7 +18,7 @@ import pytest
 from . import context, fixtures, internals, loops
 from .advice import advise
 from .callables import kind_of
-from .factories import NamedFactory, factory_of
+from .factories import ChosenFactory, factory_of
 from .loops import LoopOwner, Run
 from .settings import LoopFactory
 
@@ -29,8 +29,8 @@ def owner_for(fixturedef: pytest.FixtureDef[Any], request: pytest.FixtureRequest
     scope = fixtures.loop_scope_of(fixturedef, request.scope, request.config)
     node = loops.node_of_scope(request.node, scope)
     factory = factory_of(item)
-    if isinstance(factory, NamedFactory) and request.scope != "function":
-        request.session.stash.setdefault(_BOUND, {})[fixturedef] = (factory, request)
+    if request.scope != "function":
+        request.session.stash.setdefault(_BOUND, {})[fixturedef] = (_chosen(factory), request)
     if scope != "package" or node is not request.session:
         return loops.owner_of(node, factory)
     # Defined outside of all packages, the fixture would outlive the loop of the test's package.
@@ -437,14 +437,20 @@ def finish_cancelled(item: pytest.Function) -> None:
 def finish_those_of_other_factories(item: pytest.Function, factory: LoopFactory | None) -> None:
     """Tear down the wide fixtures that an item requests and that run with another loop factory."""
     bound = item.session.stash.get(_BOUND, {})
+    chosen = _chosen(factory)
     for fixturedef, (bound_factory, request) in tuple(bound.items()):
-        if bound_factory != factory and fixturedef.argname in item.fixturenames:
+        if bound_factory != chosen and fixturedef.argname in item.fixturenames:
             del bound[fixturedef]
             internals.finish(fixturedef, request)
+
+
+def _chosen(factory: LoopFactory | None) -> ChosenFactory | None:
+    """Return a factory that the tests chose; None stands for what the whole session runs with."""
+    return factory if isinstance(factory, ChosenFactory) else None
 
 
 _STANDING: Final = pytest.StashKey[set[Task[None]]]()
 _CANCELLED: Final = pytest.StashKey[list[_Lifetime]]()
 _BOUND: Final = pytest.StashKey[
-    dict[pytest.FixtureDef[Any], tuple[NamedFactory, pytest.FixtureRequest]]
+    dict[pytest.FixtureDef[Any], tuple[ChosenFactory | None, pytest.FixtureRequest]]
 ]()

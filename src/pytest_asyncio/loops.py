@@ -70,6 +70,32 @@ def tell_of_closed_loops(item: pytest.Item) -> None:
             owner.tell_if_closed(item)
 
 
+def postpone(interruption: KeyboardInterrupt, session: pytest.Session) -> None:
+    """Let the first Ctrl-C in a teardown wait until the other finalizers have been called.
+
+    pytest forgets those of the same node that come after one that raises it.
+    """
+    living = session.stash[_LIVING]
+    if living.is_urgent:
+        raise interruption
+    living.interruption = interruption
+    living.is_urgent = True
+
+
+def end_at_once(session: pytest.Session) -> None:
+    """Let Ctrl-C not wait for other finalizers from now on."""
+    session.stash[_LIVING].is_urgent = True
+
+
+def raise_postponed(session: pytest.Session) -> None:
+    """Raise what has been postponed, now that pytest has torn down what it was to tear down."""
+    __tracebackhide__ = True
+    living = session.stash.get(_LIVING, None)
+    if living is not None and living.interruption is not None:
+        interruption, living.interruption = living.interruption, None
+        raise interruption
+
+
 @final
 class Run:
     """One entry into a loop: a phase of a fixture, or the call of a test.
@@ -77,7 +103,19 @@ class Run:
     `phase` is pytest's word for it; `fixturedef` is the fixture, or None for a test.
     """
 
-    __slots__ = ("_reason", "failure", "fixturedef", "is_given_up", "item", "phase", "task")
+    __slots__ = (
+        "_reason",
+        "awaited",
+        "failure",
+        "fixturedef",
+        "is_broken_off",
+        "is_given_up",
+        "item",
+        "on_break_off",
+        "on_end",
+        "phase",
+        "task",
+    )
 
     def __init__(
         self,
@@ -90,16 +128,28 @@ class Run:
         self.item: Final = item
         self.phase: Final = phase
         self.fixturedef: Final = fixturedef
+        self.awaited: Future[Any] = task
+        """What ends the run when it is done."""
+        self.is_broken_off = False
         self.is_given_up = False
+        self.on_break_off: Callable[[], None] | None = None
+        self.on_end: list[Callable[[], None]] = []
+        """What is to be called outside of the loop when it stands still again."""
         self._reason: BaseException | None = None
         self.failure: BaseException | None = None
         """What the run raises, whatever its task does."""
 
     def cancel(self, reason: BaseException) -> None:
         """Cancel the task, once; if that ends it, the run raises `reason`."""
-        if self._reason is None:
+        if self._reason is None and not self.is_broken_off and not self.awaited.done():
             self._reason = reason
             self.task.cancel()
+
+    def break_off(self) -> None:
+        """Let the task know that nobody waits any more for what the run was to do."""
+        self.is_broken_off = True
+        if self.on_break_off is not None:
+            self.on_break_off()
 
     def give_up(self, failure: BaseException) -> None:
         """End the run with `failure` although its task goes on. Its loop is given up too."""
@@ -144,6 +194,7 @@ class LoopOwner:
         self._living: Final = node.session.stash.setdefault(_LIVING, _Living())
         self._loop: AbstractEventLoop | None = None
         self._has_run = False
+        self._given_up: AbstractEventLoop | None = None
         self._failure: BaseException | None = None
 
     @property
@@ -185,22 +236,20 @@ class LoopOwner:
         __tracebackhide__ = True
         self._has_run = True
         self._living.running = run
-        interruption: BaseException | None = None
+        run.awaited = until or run.task
         try:
             with contextlib.ExitStack() as stack:
                 for watch in self._living.watchers:
                     stack.enter_context(watch(run))
-                spin(run.task.get_loop(), until or run.task)
+                self._spin(run.task.get_loop(), run.awaited)
         except BaseException as error:
             # What the task itself raised, and asyncio let through, is Ctrl-C or SystemExit.
             if not _is_outcome_of(run.task, error):
-                interruption = error
+                self._break_off(run, run.failure or error)
         finally:
             self._living.running = None
-        if self._failure is not None:
-            interruption, self._failure = self._failure, None
-        if interruption is not None:
-            self._break_off(run, run.failure or interruption)
+            for act in run.on_end:
+                act()
 
     def close(self) -> None:
         """End what is left on the loop, close it, and put the thread's current loop back."""
@@ -208,8 +257,14 @@ class LoopOwner:
         if self._loop is not None:
             try:
                 self._wind_up(self._loop)
+            except KeyboardInterrupt as interruption:
+                postpone(interruption, self.node.session)
             finally:
                 self._drop()
+
+    def has_given_up(self, loop: AbstractEventLoop) -> bool:
+        """Tell whether a loop was closed because a task on it did not end."""
+        return loop is self._given_up
 
     def tell_if_closed(self, culprit: pytest.Item) -> None:
         """Warn about a test that has closed the loop. The next test gets a new one."""
@@ -260,16 +315,48 @@ class LoopOwner:
         else:
             type(loop).default_exception_handler(loop, context)
 
+    def _spin(self, loop: AbstractEventLoop, future: Future[Any]) -> None:
+        """Run the loop until a future is done or something raises, also in a callback."""
+        __tracebackhide__ = True
+        self._failure = None
+        try:
+            spin(loop, future)
+        except Stopped:
+            if self._failure is None:
+                raise
+        if self._failure is not None:
+            raise self._failure
+
+    def _see_through(self, loop: AbstractEventLoop, future: Future[Any]) -> list[BaseException]:
+        """Run the loop until a future is done, and return what else would have ended that.
+
+        Ctrl-C does end it.
+        """
+        interruptions: list[BaseException] = []
+        while not future.done():
+            try:
+                self._spin(loop, future)
+            except KeyboardInterrupt:
+                raise
+            except BaseException as error:
+                interruptions.append(error)
+        return interruptions
+
     def _break_off(self, run: Run, interruption: BaseException) -> NoReturn:
         __tracebackhide__ = True
         task = run.task
         loop = task.get_loop()
+        run.break_off()
         if not task.done() and not run.is_given_up:
-            spin(loop, loop.create_task(cancel({task})))
+            try:
+                self._see_through(loop, loop.create_task(cancel({task})))
+            except KeyboardInterrupt:
+                self._living.is_urgent = isinstance(interruption, KeyboardInterrupt)
         if not task.done():
             interruption.add_note(
                 f"{task.get_name()} did not end when it was cancelled, so {self} was given up."
             )
+            self._given_up = loop
             self._drop()
         if isinstance(interruption, Stopped):
             pytest.fail(f"{interruption} Something has called stop() on {self}.", pytrace=False)
@@ -283,7 +370,9 @@ class LoopOwner:
             )
             return
         ending = loop.create_task(_end_everything(loop))
-        spin(loop, ending)
+        for interruption in self._see_through(loop, ending):
+            if not isinstance(interruption, Stopped):
+                raise interruption
         for error in ending.result():
             _warn_of_teardown("".join(traceback.format_exception(error)))
 
@@ -293,6 +382,8 @@ class _Living:
 
     def __init__(self) -> None:
         self.running: Run | None = None
+        self.interruption: KeyboardInterrupt | None = None
+        self.is_urgent = False
         self.watchers: list[Watcher] = []
         self.loops: dict[LoopOwner, AbstractEventLoop] = {}
         self._before: AbstractEventLoop | None = None

@@ -6,20 +6,20 @@ from typing import Final
 
 import pytest
 
-from . import items, policies
+from . import items, policies, scopes
 
 _PLUGIN: Final = "looptime_plugin"
 
 
 def show_loop(item: pytest.Function) -> None:
-    """Have a planned test request what makes loops and its loop's runner, where looptime is used.
+    """Have an async test request its loop's runner and the policy, where looptime is used.
 
     It patches the loop of each runner that it sees set up, and takes the policy's current loop
     for that of the test.
     """
-    if not item.config.pluginmanager.hasplugin(_PLUGIN):
+    if not item.config.pluginmanager.hasplugin(_PLUGIN) or not items.is_planned_async(item):
         return
-    scope = items.loop_scope_of(item, item.stash[items.PLANNED].mark)
+    scope = scopes.loop_scope_of(item, item.stash[items.PLANNED].mark)
     for name in (policies.FIXTURE, f"_{scope}_scoped_runner"):
         if name not in item.fixturenames:
             item.fixturenames.append(name)

@@ -8,13 +8,7 @@ from typing import Any, Final
 
 import pytest
 
-from .settings import SCOPES, ScopeName, is_scope
-
-MARKER: Final = (
-    "asyncio(*, loop_scope='function', loop_factories=None): run the test, which is a "
-    "coroutine function, in an asyncio event loop; loop_scope says which tests share the loop, "
-    "loop_factories by name which of the suite's loop factories the test runs with."
-)
+from .settings import CLOCKS, SCOPES, ClockName, ScopeName, is_clock, is_scope, is_timeout
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +17,8 @@ class AsyncioMark:
 
     loop_scope: ScopeName | None = None
     loop_factories: tuple[str, ...] | None = None
+    clock: ClockName | None = None
+    timeout: float | None = None
     deprecated_scope: bool = False
 
 
@@ -33,11 +29,27 @@ def merged(item: pytest.Item) -> AsyncioMark:
     and package. A mark without any keyword says that the loop is the default one. A mark that
     cannot be honoured is a failure of the test.
     """
+    found = tuple(_closest_first(item))
+    memo = item.session.stash.setdefault(_MERGED, {})
+    key = tuple(map(id, found))
+    if key not in memo:
+        memo[key] = found, _merge(found, item)
+    return memo[key][1]
+
+
+def _merge(found: tuple[pytest.Mark, ...], item: pytest.Item) -> AsyncioMark:
     values: dict[str, Any] = {}
-    for mark in _closest_first(item):
+    for mark in found:
         for keyword, value in _keywords(mark, item).items():
             values.setdefault(keyword, value)
     return AsyncioMark(**values)
+
+
+# Most tests have the marks of their module: they are merged once. The marks are kept, for their
+# ids must not be given to others.
+_MERGED: Final = pytest.StashKey[
+    dict[tuple[int, ...], tuple[tuple[pytest.Mark, ...], AsyncioMark]]
+]()
 
 
 def _closest_first(item: pytest.Item) -> Iterator[pytest.Mark]:
@@ -71,7 +83,7 @@ def _keywords(mark: pytest.Mark, item: pytest.Item) -> dict[str, Any]:
     return {
         keyword: _VALIDATORS[keyword](value, item)
         for keyword, value in keywords.items()
-        if value is not None
+        if value is not None or keyword == "timeout"
     } | deprecated
 
 
@@ -115,7 +127,31 @@ def _loop_factories(value: object, item: pytest.Item) -> tuple[str, ...]:
     )
 
 
+def _timeout(value: object, item: pytest.Item) -> float:
+    if value is None:
+        return 0.0
+    if is_timeout(value):
+        return value
+    pytest.fail(
+        f"{item.nodeid}: mark.asyncio 'timeout' must be a number of seconds, or 0 or None for "
+        f"no time-out, not {value!r}.",
+        pytrace=False,
+    )
+
+
+def _clock(value: object, item: pytest.Item) -> ClockName:
+    if is_clock(value):
+        return value
+    pytest.fail(
+        f"{item.nodeid}: mark.asyncio 'clock' must be one of {', '.join(map(repr, CLOCKS))}, "
+        f"not {value!r}.",
+        pytrace=False,
+    )
+
+
 _VALIDATORS: Final[dict[str, Callable[[object, pytest.Item], object]]] = {
     "loop_scope": _loop_scope,
     "loop_factories": _loop_factories,
+    "timeout": _timeout,
+    "clock": _clock,
 }

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Final
 
 import pytest
 
-from . import fixtures, internals, items, marks, settings
+from . import fixtures, internals, marks, scopes, settings
 
 _SHARED: Final = ("attached to a different loop", "bound to a different event loop")
 
@@ -32,7 +32,7 @@ def explain(error: BaseException, item: pytest.Item) -> None:
 
 def _different_loops(item: pytest.Function) -> str:
     """Say which of an item's fixtures run on other loops than the item does."""
-    own = items.loop_scope_of(item, marks.merged(item))
+    own = scopes.loop_scope_of(item, marks.merged(item))
     lines = []
     for fixturedef in internals.requested_fixtures(item):
         if not fixtures.is_ours(fixturedef, item.config):

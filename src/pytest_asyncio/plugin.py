@@ -1,7 +1,7 @@
-"""The hooks of pytest that the plugin implements.
+"""The hooks of pytest that the plugin implements, and its fixtures.
 
-What needs asyncio is imported by the first async test or fixture: a session without one does not
-pay for it.
+What only async tests need is imported by the first of them: a session without one does not pay
+for it.
 """
 
 from __future__ import annotations
@@ -12,32 +12,21 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import pytest
 
-from . import (
-    factories,
-    fixtures,
-    internals,
-    items,
-    looptime,
-    marks,
-    policies,
-    settings,
-    testcases,
-    xunit,
-)
-from .factories import parametrized_loop_factory as _parametrized_loop_factory
+from . import fixtures, hooks, internals, items, settings
 from .fixtures import fixture
 from .items import is_async_test
-from .policies import default_policy as _default_policy
-from .ports import different_ports
-from .ports import unused_port as _unused_port
+from .settings import LoopFactory as _LoopFactory
 from .settings import ScopeName as _ScopeName
 
 if TYPE_CHECKING:
+    from .clock import Clock
     from .runners import LoopRunner
+
+__all__ = ("fixture", "is_async_test")
 
 
 def pytest_addhooks(pluginmanager: pytest.PytestPluginManager) -> None:
-    pluginmanager.add_hookspecs(factories.Hooks)
+    pluginmanager.add_hookspecs(hooks.Hooks)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -47,7 +36,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 @pytest.hookimpl(trylast=True)
 def pytest_configure(config: pytest.Config) -> None:
     settings.parse(config)
-    config.addinivalue_line("markers", marks.MARKER)
+    config.addinivalue_line("markers", settings.MARKER)
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -57,18 +46,27 @@ def pytest_report_header(config: pytest.Config) -> str:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    policies.request_override(metafunc)
     item = metafunc.definition
+    if not internals.has_one_fixture(item.session, "event_loop_policy"):
+        from . import policies
+
+        policies.request_override(metafunc)
     if settings.of(metafunc.config).auto_mode:
         items.add_implied_mark(item)
     if is_async_test(item):
+        from . import factories
+
         factories.parametrize(metafunc)
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_itemcollected(item: pytest.Item) -> None:
-    items.collect(item)
-    testcases.refuse_unawaited(item)
+    if getattr(item, "nofuncargs", False):
+        from . import testcases
+
+        testcases.refuse_unawaited(item)
+    else:
+        items.collect(item)
 
 
 @pytest.hookimpl(wrapper=True)
@@ -76,14 +74,18 @@ def pytest_collection_modifyitems(
     config: pytest.Config, items: list[pytest.Item]
 ) -> Generator[None]:
     yield
-    factories.apply_late_marks(items, config)
+    if config.hook.pytest_asyncio_loop_factories.get_hookimpls():
+        from . import factories
+
+        factories.apply_late_marks(items, config)
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_setup(item: pytest.Item) -> None:
     if items.is_marked(item):
-        _Async.of(item.session).calls.plan(item)
-        looptime.show_loop(item)
+        rooms = _Async.of(item.session)
+        rooms.calls.plan(item)
+        rooms.looptime.show_loop(item)
 
 
 @pytest.hookimpl(wrapper=True)
@@ -105,18 +107,24 @@ def _function_for(
     fixturedef: pytest.FixtureDef[Any], request: pytest.FixtureRequest
 ) -> Callable[..., Any] | None:
     """Return what pytest is to call in place of the fixture function, if anything."""
-    policies.warn_of_override(fixturedef)
     item = internals.item_of(request)
-    if items.is_planned_async(item) and not policies.is_pending(item):
+    if fixturedef.argname == "event_loop_policy":
+        from . import policies
+
+        policies.warn_of_override(fixturedef)
+    elif items.is_planned_async(item):
         failing = _Async.of(item.session).calls.prepare_for(fixturedef, item)
         if failing is not None:
             return failing
         fixtures.warn_of_plain_async(fixturedef, item)
     if fixtures.is_ours(fixturedef, request.config):
         return _Async.of(item.session).lifetimes.synchronous(fixturedef, request)
-    if xunit.is_ours(fixturedef, request):
-        _Async.of(item.session)
-        return xunit.synchronous(fixturedef, request)
+    if fixturedef.argname.startswith("_xunit_setup_"):
+        from . import xunit
+
+        if xunit.is_ours(fixturedef, request):
+            _Async.of(item.session)
+            return xunit.synchronous(fixturedef, request)
     if fixtures.DEFERRAL in request.session.stash:
         return _Async.of(item.session).lifetimes.undeferred(fixturedef, request)
     return None
@@ -140,31 +148,69 @@ class _Async:
     _KEY: ClassVar = pytest.StashKey["_Async"]()
 
     def __init__(self) -> None:
-        from . import calls, lifetimes, loops, notes, runners
+        from . import (
+            calls,
+            factories,
+            lifetimes,
+            loops,
+            looptime,
+            notes,
+            runners,
+            tasks,
+            timeouts,
+        )
 
-        self.calls, self.lifetimes, self.loops = calls, lifetimes, loops
-        self.notes, self.runners = notes, runners
+        self.calls, self.factories, self.lifetimes = calls, factories, lifetimes
+        self.loops, self.looptime, self.notes, self.runners = loops, looptime, notes, runners
+        self.tasks, self.timeouts = tasks, timeouts
 
     @classmethod
     def of(cls, session: pytest.Session) -> _Async:
         started = session.stash.get(cls._KEY, None)
         if started is None:
             started = session.stash[cls._KEY] = cls()
+            session.stash[started.factories.VIRTUAL] = _virtual_loops
             session.config.pluginmanager.register(started)
+            started.timeouts.start(session)
+            started.tasks.start(session)
         return started
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_setup(self, item: pytest.Item) -> None:
         self.lifetimes.finish_cancelled(item)
 
-    @pytest.hookimpl(tryfirst=True)
-    def pytest_runtest_makereport(self, item: pytest.Item, call: pytest.CallInfo[None]) -> None:
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_makereport(
+        self, item: pytest.Item, call: pytest.CallInfo[None]
+    ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
         if call.excinfo is not None:
             self.notes.explain(call.excinfo.value, item)
+        report = yield
+        if call.excinfo is not None:
+            self.tasks.show(call.excinfo.value, report)
+        return report
 
     @pytest.hookimpl(trylast=True)
     def pytest_runtest_teardown(self, item: pytest.Item) -> None:
         self.loops.tell_of_closed_loops(item)
+
+    def pytest_enter_pdb(self, config: pytest.Config) -> None:
+        self.timeouts.suspend(config)
+
+    def pytest_leave_pdb(self, config: pytest.Config) -> None:
+        self.timeouts.resume(config)
+
+
+def _unused_port(kind: int) -> int:
+    from .ports import unused_port
+
+    return unused_port(kind)
+
+
+def _port_factory(kind: int) -> Callable[[], int]:
+    from .ports import different_ports
+
+    return different_ports(lambda: _unused_port(kind))
 
 
 @pytest.fixture
@@ -182,19 +228,49 @@ def unused_udp_port() -> int:
 @pytest.fixture(scope="session")
 def unused_tcp_port_factory() -> Callable[[], int]:
     """A function that returns another unused TCP port at each call."""
-    return different_ports(lambda: _unused_port(socket.SOCK_STREAM))
+    return _port_factory(socket.SOCK_STREAM)
 
 
 @pytest.fixture(scope="session")
 def unused_udp_port_factory() -> Callable[[], int]:
     """A function that returns another unused UDP port at each call."""
-    return different_ports(lambda: _unused_port(socket.SOCK_DGRAM))
+    return _port_factory(socket.SOCK_DGRAM)
+
+
+@pytest.fixture(scope="session")
+def event_loop_policy() -> Any:
+    """The event loop policy that makes the event loops. Overriding it is deprecated."""
+    from . import policies
+
+    return policies.default()
+
+
+@pytest.fixture(scope="session")
+def _asyncio_loop_factory(request: pytest.FixtureRequest) -> Any:
+    """The loop factory of the test; its parameter makes the variants of the test."""
+    return getattr(request, "param", None)
 
 
 @pytest.fixture
 def asyncio_runner(request: pytest.FixtureRequest) -> LoopRunner:
     """The loop of the test, for synchronous code: `.loop` and `.run(coroutine)`."""
     return _Async.of(request.session).runners.of_test(request)
+
+
+@pytest.fixture
+def asyncio_clock(request: pytest.FixtureRequest) -> Generator[Clock]:
+    """The virtual clock of the test's loop: `.time()`, `await .advance(seconds)`, `.autojump`."""
+    _Async.of(request.session)
+    from .clock import of_test
+
+    with of_test(request) as clock:
+        yield clock
+
+
+def _virtual_loops(factory: _LoopFactory | None, item: pytest.Function) -> _LoopFactory:
+    from .clock import VirtualLoops
+
+    return VirtualLoops(factory, item)
 
 
 def _scoped_runner(scope: _ScopeName) -> Any:

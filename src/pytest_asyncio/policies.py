@@ -17,14 +17,8 @@ from .settings import LoopFactory
 FIXTURE: Final = "event_loop_policy"
 
 
-@pytest.fixture(scope="session", name=FIXTURE)
-def default_policy() -> Any:
-    """The event loop policy that makes the event loops. Overriding it is deprecated."""
-    return _get_policy()
-
-
 def is_override(fixturedef: pytest.FixtureDef[Any]) -> bool:
-    return fixturedef.argname == FIXTURE and fixturedef.func.__module__ != __name__
+    return fixturedef.argname == FIXTURE and not fixturedef.func.__module__.startswith(__package__)
 
 
 def is_pending(item: pytest.Function) -> bool:
@@ -34,8 +28,6 @@ def is_pending(item: pytest.Function) -> bool:
 
 def request_override(metafunc: pytest.Metafunc) -> None:
     """Have a test request the override that it sees, as if it were autouse."""
-    if internals.has_one_fixture(metafunc.definition.session, FIXTURE):
-        return
     definitions = internals.visible_fixtures(metafunc.definition, FIXTURE)
     if is_override(definitions[-1]):
         internals.request_first(metafunc.definition, FIXTURE, definitions)
@@ -57,7 +49,7 @@ def factory_of(item: pytest.Function) -> LoopFactory | None:
     if _override_of(item) is None:
         return None
     policy = internals.request_of(item).getfixturevalue(FIXTURE)
-    before = _get_policy()
+    before = default()
     if before is not policy:
         _set_policy(policy)
         item.addfinalizer(partial(_set_policy, before))
@@ -70,7 +62,8 @@ def _override_of(item: pytest.Function) -> pytest.FixtureDef[Any] | None:
     return definitions[-1] if definitions and is_override(definitions[-1]) else None
 
 
-def _get_policy() -> Any:
+def default() -> Any:
+    """Return the policy that is in force."""
     import asyncio  # the tests of a suite may all be synchronous
 
     with warnings.catch_warnings():

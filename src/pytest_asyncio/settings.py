@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias, TypeGuard
@@ -12,10 +14,21 @@ if TYPE_CHECKING:
     from asyncio import AbstractEventLoop
 
 ScopeName: TypeAlias = Literal["session", "package", "module", "class", "function"]
+ClockName: TypeAlias = Literal["real", "virtual"]
 LoopFactory: TypeAlias = Callable[[], "AbstractEventLoop"]
 
 SCOPES: Final[tuple[ScopeName, ...]] = ("function", "class", "module", "package", "session")
+CLOCKS: Final[tuple[ClockName, ...]] = ("real", "virtual")
 MODES: Final = ("auto", "strict")
+
+
+MARKER: Final = (
+    "asyncio(*, loop_scope='function', loop_factories=None, clock='real', timeout=None): run the "
+    "test, which is a coroutine function, in an asyncio event loop; loop_scope says which tests "
+    "share the loop, loop_factories by name which of the suite's loop factories the test runs "
+    "with, clock whether time on the loop is 'real' or 'virtual', timeout how many seconds it may "
+    "take."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +40,11 @@ class Settings:
     fixture_loop_scope: ScopeName | Literal["fixture-scope"] | None
     test_loop_scope: ScopeName | Literal["auto"]
     loop_factory: LoopFactory | None
+    timeout: float
+    task_trees: bool
+    checks: tuple[str, ...]
+    blocked_loop_threshold: float
+    clock: ClockName
 
 
 _KEY: Final = pytest.StashKey[Settings]()
@@ -50,9 +68,36 @@ def add_options(parser: pytest.Parser) -> None:
         metavar="NAME",
         help="what makes the event loops: a dotted name such as uvloop.new_event_loop",
     )
+    group.addoption(
+        "--asyncio-timeout",
+        metavar="SECONDS",
+        help="how long each phase of an async test or fixture may take; 0 is without end",
+    )
+    group.addoption(
+        "--asyncio-tasks",
+        action="store_true",
+        help="show what the tasks of the event loop are doing when an async test fails",
+    )
+    group.addoption(
+        "--asyncio-checks",
+        metavar="NAMES",
+        help="what to look for in async tests: 'all', or names such as leaked-tasks,never-awaited",
+    )
     parser.addini("asyncio_mode", "default of --asyncio-mode", default="strict")
     parser.addini("asyncio_debug", "default of --asyncio-debug", type="bool", default=False)
     parser.addini("asyncio_loop_factory", "default of --asyncio-loop-factory", default=None)
+    parser.addini("asyncio_timeout", "default of --asyncio-timeout", default="0")
+    parser.addini("asyncio_checks", "default of --asyncio-checks", default="")
+    parser.addini(
+        "asyncio_blocked_loop_threshold",
+        "seconds for which a callback may hold the loop, to the check blocked-loop",
+        default="0.5",
+    )
+    parser.addini(
+        "asyncio_clock",
+        "clock of the async tests that name none: 'real' or 'virtual'",
+        default="real",
+    )
     parser.addini(
         "asyncio_default_fixture_loop_scope",
         "loop scope of the async fixtures that name none: a scope, or 'fixture-scope'",
@@ -84,6 +129,11 @@ def parse(config: pytest.Config) -> None:
         test_loop_scope=_default_scope(config, "asyncio_default_test_loop_scope", "auto")
         or "function",
         loop_factory=_loop_factory(_given(config, "asyncio_loop_factory")),
+        timeout=_seconds(config, "asyncio_timeout"),
+        task_trees=config.getoption("asyncio_tasks"),
+        checks=_checks(_given(config, "asyncio_checks")),
+        blocked_loop_threshold=_seconds(config, "asyncio_blocked_loop_threshold"),
+        clock=_clock(config.getini("asyncio_clock")),
     )
 
 
@@ -93,6 +143,14 @@ def of(config: pytest.Config) -> Settings:
 
 def is_scope(value: object) -> TypeGuard[ScopeName]:
     return value in SCOPES
+
+
+def is_clock(value: object) -> TypeGuard[ClockName]:
+    return value in CLOCKS
+
+
+def is_timeout(value: object) -> TypeGuard[float]:
+    return isinstance(value, (int, float)) and 0 <= value < math.inf
 
 
 def widest(*scopes: ScopeName) -> ScopeName:
@@ -108,12 +166,15 @@ def header(config: pytest.Config) -> str:
         f"asyncio_default_fixture_loop_scope={settings.fixture_loop_scope}",
         f"asyncio_default_test_loop_scope={settings.test_loop_scope}",
         *([f"asyncio_loop_factory={factory}"] if factory else []),
+        *([f"asyncio_timeout={settings.timeout:g}"] if settings.timeout else []),
+        *([f"asyncio_checks={','.join(settings.checks)}"] if settings.checks else []),
+        *(["asyncio_clock=virtual"] if settings.clock == "virtual" else []),
     ]
     return f"asyncio: {', '.join(parts)}"
 
 
 def _given(config: pytest.Config, name: str) -> Any:
-    value = config.getoption(name)
+    value = config.getoption(name, None)
     return config.getini(name) if value is None else value
 
 
@@ -124,6 +185,41 @@ def _default_scope(config: pytest.Config, option: str, other: str) -> Any:
     raise pytest.UsageError(
         f"{value!r} is not a valid {option}. Valid scopes are: {', '.join(SCOPES)}.\n"
         f"{option} may also be {other!r}."
+    )
+
+
+def _seconds(config: pytest.Config, option: str) -> float:
+    given = _given(config, option)
+    with contextlib.suppress(ValueError):
+        seconds = float(given)
+        if is_timeout(seconds):
+            return seconds
+    raise pytest.UsageError(
+        f"{given!r} is not a valid {option}. Give a number of seconds, such as 2.5."
+    )
+
+
+def _checks(given: str) -> tuple[str, ...]:
+    names = tuple(given.replace(",", " ").split())
+    if not names:
+        return ()
+    from . import checks  # only the sessions that ask for checks need them
+
+    known = checks.names()
+    unknown = [name for name in names if name != "all" and name not in known]
+    if unknown:
+        raise pytest.UsageError(
+            f"{unknown[0]!r} is not a valid asyncio_checks. "
+            f"Valid checks are: all, {', '.join(known)}."
+        )
+    return known if "all" in names else names
+
+
+def _clock(value: str) -> ClockName:
+    if is_clock(value):
+        return value
+    raise pytest.UsageError(
+        f"{value!r} is not a valid asyncio_clock. Valid clocks: {', '.join(CLOCKS)}."
     )
 
 

@@ -7,12 +7,14 @@ import gc
 import sys
 from asyncio import AbstractEventLoop, Future, Task
 from collections.abc import Iterator, Mapping, Sequence
-from types import FrameType
+from contextlib import contextmanager
+from types import FrameType, TracebackType
 from typing import Any, Final
 
 import pytest
 
-from . import frames, internals, lifetimes, loops
+from . import frames, internals, lifetimes, loops, settings
+from .loops import Run
 
 TITLE: Final = "asyncio tasks"
 WIDTH: Final = 80
@@ -36,6 +38,31 @@ def render(loop: AbstractEventLoop, session: pytest.Session) -> list[str]:
     return list(_Tree(asyncio.all_tasks(loop) | fixtures, loops.running(session)).lines())
 
 
+def traceback_of(task: Task[Any]) -> TracebackType | None:
+    """Return a traceback that ends at the user's line at which a task waits."""
+    traceback = None
+    for frame in reversed(tuple(_chain(task))):
+        traceback = TracebackType(traceback, frame, frame.f_lasti, frame.f_lineno)
+    return frames.up_to_users(traceback)
+
+
+def start(session: pytest.Session) -> None:
+    """Have the failures of all runs from now on show the tree of tasks, if the options ask for it.
+
+    The end of a time-out shows it without being asked.
+    """
+    if settings.of(session.config).task_trees:
+        loops.watch_runs(session, _attach_to_failure)
+
+
+@contextmanager
+def _attach_to_failure(run: Run) -> Iterator[None]:
+    yield
+    task = run.task
+    if task.done() and not task.cancelled() and (error := task.exception()) is not None:
+        attach(error, task.get_loop(), run.item.session)
+
+
 def attach(error: BaseException, loop: AbstractEventLoop, session: pytest.Session) -> None:
     """Have the report of an error show what the tasks of a loop are doing now."""
     vars(error)[_KEPT] = "\n".join(render(loop, session))
@@ -51,7 +78,7 @@ def show(error: BaseException, report: pytest.TestReport) -> None:
 
 
 class _Tree:
-    def __init__(self, tasks: set[Task[Any]], run: loops.Run | None) -> None:
+    def __init__(self, tasks: set[Task[Any]], run: Run | None) -> None:
         self._test = run if run is not None and run.fixturedef is None else None
         self._tasks = sorted(tasks, key=self._order)
         self._awaiters = _awaiters(self._tasks)
@@ -73,7 +100,8 @@ class _Tree:
         awaited = [other for other in self._tasks if task in self._awaiters[other]]
         yield _cut(f"{first}{self._name(task)}{_origin(task)}")
         bar = "│" if awaited else " "
-        for line in _chain(task):
+        for frame in _chain(task):
+            line = frames.place(frame.f_code, frame.f_lineno)
             yield _cut(f"{others}{bar}   {line}")
         for child in awaited[:-1]:
             yield from self._branch(child, f"{others}├── ", f"{others}│   ")
@@ -105,9 +133,7 @@ def _awaiters(tasks: Sequence[Task[Any]]) -> dict[Task[Any], set[Future[Any]]]:
     return {task: set(_awaiters_of(task, waiters)) & set(tasks) for task in tasks}
 
 
-def _awaiters_of(
-    task: Task[Any], waiters: Mapping[Future[Any], Task[Any]]
-) -> Iterator[Task[Any]]:
+def _awaiters_of(task: Task[Any], waiters: Mapping[Future[Any], Task[Any]]) -> Iterator[Task[Any]]:
     """Find who awaits a task in its callbacks, which asyncio sets to wake them."""
     if task in waiters:
         yield waiters[task]
@@ -115,7 +141,9 @@ def _awaiters_of(
         parent = getattr(getattr(callback, "__self__", None), "_parent_task", None)
         if parent is not None:  # a task group's
             yield parent
-        for cell in getattr(callback, "__closure__", None) or ():  # gather()'s, wait()'s, shield()'s
+        for cell in (
+            getattr(callback, "__closure__", None) or ()
+        ):  # gather()'s, wait()'s, shield()'s
             if isinstance(cell.cell_contents, Future) and cell.cell_contents in waiters:
                 yield waiters[cell.cell_contents]
 
@@ -127,13 +155,13 @@ def _origin(task: Task[Any]) -> str:
     return ""
 
 
-def _chain(task: Task[Any]) -> Iterator[str]:
-    """Yield the lines at which a task's coroutines stand, from its outermost to its innermost."""
+def _chain(task: Task[Any]) -> Iterator[FrameType]:
+    """Yield the frames in which a task waits, from its outermost coroutine to its innermost."""
     awaitable: Any = task.get_coro()
     while awaitable is not None:
         frame = _frame_of(awaitable)
         if frame is not None and frame.f_globals.get("__package__") != __package__:
-            yield frames.place(frame.f_code, frame.f_lineno)
+            yield frame
         awaitable = _awaited_by(awaitable)
 
 

@@ -6,9 +6,10 @@ import asyncio
 import signal
 import sys
 import threading
-from contextlib import AbstractContextManager, nullcontext
-from types import FrameType, TracebackType
-from typing import Any, Final, final
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, nullcontext, suppress
+from types import FrameType
+from typing import Final, final
 
 import pytest
 
@@ -22,6 +23,7 @@ REACTION: Final = 1.0
 # By default ignored, so that one that comes late does no harm, and hardly ever used by others.
 _SIGNAL: Final = getattr(signal, "SIGURG", None)
 _DEBUGGERS: Final = {"_pydevd_bundle", "bdb", "debugpy", "pdb", "pydevd", "pydevd_frame_evaluator"}
+_UNBOUND: Final = nullcontext()
 _DEBUGGING: Final = pytest.StashKey[bool]()
 
 
@@ -41,7 +43,7 @@ def resume(config: pytest.Config) -> None:
 
 def _bound(run: Run) -> AbstractContextManager[None]:
     seconds = _seconds(run)
-    return _Bound(run, seconds) if seconds else nullcontext()
+    return _Bound(run, seconds) if seconds else _UNBOUND
 
 
 def _seconds(run: Run) -> float | None:
@@ -63,34 +65,139 @@ def _seconds(run: Run) -> float | None:
 class _Bound:
     """A run with a deadline.
 
-    At the deadline its task is cancelled, and once more where that has not ended it after a while;
-    at last the run is given up. All of that is done on the loop. If the loop does not get to it,
-    what blocks the loop is broken off first, by a signal: its handler raises a cancellation.
+    At the deadline its task is cancelled, then a second time if that has not ended it, and then
+    the run is given up. Each step is taken on the loop. Where the loop does not get to it, because
+    something blocks the thread, that is broken off by a signal, whose handler cancels it.
     """
 
     def __init__(self, run: Run, seconds: float) -> None:
-        self._run = run
-        self._loop = run.task.get_loop()
-        self._session = run.item.session
-        self._alarms = Alarms.of(self._session)
-        self._seconds = seconds
-        self._thread = threading.get_ident()
-        self._can_signal = (
-            _SIGNAL is not None and threading.current_thread() is threading.main_thread()
-        )
-        self._is_over = False
+        self._run: Final = run
+        self._seconds: Final = seconds
+        self.session: Final = run.item.session
+        self._loop: Final = run.task.get_loop()
+        self._thread: Final = threading.get_ident()
+        self._alarms: Final = Alarms.of(self.session)
+        self._remaining: Final = self._steps()
         self._error: TimeoutError | None = None
+        self._blocked_at = ""
+        self._is_over = False
 
     def __enter__(self) -> None:
+        self._can_interrupt = _catch_signal(self)
         self._alarm = self._alarms.set(self._seconds, self._expire)
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         self._is_over = True
         self._alarms.cancel(self._alarm)
+        if self._error is None or kind is not None:
+            return
         task = self._run.task
-        # The test may have caught the cancellation.
-        if self._error is not None and kind is None and not _is_cancelled(task):
-            cause = task.exception() if task.done() else None
-            self._error.__cause__ = cause
+        if task.done() and task.cancelled():
+            self._run.cancel(self._error)
+        else:  # It has caught the cancellation.
+            self._error.__cause__ = task.exception() if task.done() else None
             self._run.failure = self._error
-'''
+
+    def _steps(self) -> Iterator[float]:
+        """End the run, and yield between two tries how many seconds there are to react."""
+        error = self._error = self._error or self._failure()
+        self._run.cancel(error)
+        yield loops.GRACE
+        self._run.task.cancel()
+        yield loops.LAST_GRACE
+        tasks.attach(error, self._loop, self.session)
+        self._run.give_up(error)
+        yield loops.LAST_GRACE
+
+    def _expire(self) -> None:
+        """Have the next step taken. Called in the alarms' thread, as is `_unblock`."""
+        if self._is_over:
+            return
+        if self._is_debugging():
+            self._alarm = self._alarms.set(self._seconds, self._expire)
+            return
+        self._alarm = self._alarms.set(REACTION, self._unblock)
+        with suppress(RuntimeError):  # The loop has been closed.
+            self._loop.call_soon_threadsafe(self._step)
+
+    def _step(self) -> None:
+        if not self._is_over and not self._run.awaited.done():
+            self._alarms.cancel(self._alarm)
+            self._alarm = self._alarms.set(next(self._remaining), self._expire)
+
+    def _unblock(self) -> None:
+        if self._is_over:
+            return
+        self._alarm = self._alarms.set(REACTION, self._unblock)
+        frame = frames.users(sys._current_frames().get(self._thread))
+        if frame is None or self._is_debugging():
+            return
+        is_known = bool(self._blocked_at)
+        self._blocked_at = frames.place(frame.f_code, frame.f_lineno)
+        if self._can_interrupt:
+            signal.pthread_kill(self._thread, _SIGNAL)
+        elif not is_known and sys.__stderr__ is not None:
+            print(f"\n{self._message()}.", file=sys.__stderr__, flush=True)
+
+    def interrupt(self, frame: FrameType | None) -> None:
+        """Raise where something blocks the thread, and nowhere else."""
+        __tracebackhide__ = True
+        if self._is_over or frame is None or _is_loops(frame):
+            return
+        self._error = self._error or self._failure()
+        raise asyncio.CancelledError
+
+    def _failure(self) -> TimeoutError:
+        error = TimeoutError(f"{self._message()}.")
+        error.__traceback__ = tasks.traceback_of(self._run.task)
+        tasks.attach(error, self._loop, self.session)
+        return error
+
+    def _message(self) -> str:
+        run = self._run
+        what = run.item.name
+        if run.fixturedef is not None:
+            what = f"The {run.phase} of fixture {run.fixturedef.argname!r}"
+        blocked = f", and blocked the event loop at {self._blocked_at}" if self._blocked_at else ""
+        return f"{what} took longer than the {self._seconds:g} s of its timeout{blocked}"
+
+    def _is_debugging(self) -> bool:
+        if self.session.config.stash.get(_DEBUGGING, False):
+            return True
+        if sys.version_info >= (3, 12):
+            monitoring = sys.monitoring
+            if monitoring.get_tool(monitoring.DEBUGGER_ID) is not None:
+                return True
+        frame = sys._current_frames().get(self._thread)
+        while frame is not None:
+            modules = (frame.f_globals.get("__name__"), getattr(frame.f_trace, "__module__", None))
+            if any(str(module).partition(".")[0] in _DEBUGGERS for module in modules):
+                return True
+            frame = frame.f_back
+        return False
+
+
+def _is_loops(frame: FrameType) -> bool:
+    """Tell whether the loop itself is at work in a frame, rather than what it has called."""
+    module = str(frame.f_globals.get("__name__"))
+    return module.partition(".")[0] in ("asyncio", "selectors", __package__)
+
+
+def _catch_signal(bound: _Bound) -> bool:
+    """Have the signal interrupt a run; tell whether it can, in this thread and on this system."""
+    if _SIGNAL is None or threading.current_thread() is not threading.main_thread():
+        return False
+    session = bound.session
+    if _BOUND not in session.stash:
+
+        def interrupt(_: int, frame: FrameType | None) -> None:
+            __tracebackhide__ = True
+            session.stash[_BOUND].interrupt(frame)
+
+        before = signal.signal(_SIGNAL, interrupt) or signal.SIG_DFL
+        session.config.add_cleanup(lambda: signal.signal(_SIGNAL, before))
+    session.stash[_BOUND] = bound
+    return True
+
+
+_BOUND: Final = pytest.StashKey[_Bound]()

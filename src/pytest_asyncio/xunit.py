@@ -2,38 +2,61 @@
 
 from __future__ import annotations
 
+import functools
 import inspect
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextvars import Context, copy_context
+from dataclasses import dataclass
 from typing import Any, Final
 
 import pytest
 
-from . import callables, context, internals, settings
+from . import callables, context, internals, items, settings
 
-# What pytest calls the fixtures that it makes of these functions, up to a name of the module or
-# class, and what they call before and after the tests.
-_FUNCTIONS: Final = {
-    "_xunit_setup_module_fixture_": (
-        ("setUpModule", "setup_module"),
-        ("tearDownModule", "teardown_module"),
+
+@dataclass(frozen=True, slots=True)
+class _Kind:
+    """One of the four pairs of functions: where they are found, and what they may take."""
+
+    holder: str
+    argument: str
+    setup: Sequence[str]
+    teardown: Sequence[str]
+
+
+# By what pytest calls the fixtures that it makes of them, up to the name of the module or class.
+_KINDS: Final = {
+    "_xunit_setup_module_fixture_": _Kind(
+        "module", "module", ("setUpModule", "setup_module"), ("tearDownModule", "teardown_module")
     ),
-    "_xunit_setup_class_fixture_": (("setup_class",), ("teardown_class",)),
-    "_xunit_setup_method_fixture_": (("setup_method",), ("teardown_method",)),
-    "_xunit_setup_function_fixture_": (("setup_function",), ("teardown_function",)),
+    "_xunit_setup_class_fixture_": _Kind("cls", "cls", ("setup_class",), ("teardown_class",)),
+    "_xunit_setup_method_fixture_": _Kind(
+        "instance", "function", ("setup_method",), ("teardown_method",)
+    ),
+    "_xunit_setup_function_fixture_": _Kind(
+        "module", "function", ("setup_function",), ("teardown_function",)
+    ),
 }
 
 
 def is_ours(fixturedef: pytest.FixtureDef[Any], request: pytest.FixtureRequest) -> bool:
     """Tell whether a fixture calls an async xunit function of asyncio tests."""
-    if not fixturedef.argname.startswith("_xunit_setup_"):
-        return False
-    item = internals.item_of(request)
-    if not settings.of(item.config).auto_mode and item.get_closest_marker("asyncio") is None:
-        return False
+    kind = _kind_of(fixturedef)
+    if kind.argument == "function" and kind.holder == "module" and request.instance is not None:
+        return False  # For methods, there is setup_method.
     return any(
         function is not None and callables.kind_of(function) == "coroutine"
-        for function in _functions_of(fixturedef, request)
+        for function in _functions_of(kind, request)
+    ) and _is_for_asyncio(request)
+
+
+def _is_for_asyncio(request: pytest.FixtureRequest) -> bool:
+    if settings.of(request.config).auto_mode:
+        return True
+    if request.scope == "function":
+        return items.is_marked(request.node)
+    return any(
+        items.is_marked(item) and request.node in item.listchain() for item in request.session.items
     )
 
 
@@ -44,14 +67,17 @@ def synchronous(
 
     def generate(request: pytest.FixtureRequest) -> Iterator[None]:
         __tracebackhide__ = True
-        before, after = _functions_of(fixturedef, request)
+        kind = _kind_of(fixturedef)
+        before, after = _functions_of(kind, request)
+        argument = getattr(request, kind.argument)
+        call = functools.partial(_call, argument, fixturedef, request)
         own_context = copy_context()
-        _call(before, fixturedef, request, own_context)
+        call(before, own_context)
         undo = context.publish(own_context)
         try:
             yield
             context.bring(own_context)
-            _call(after, fixturedef, request, own_context)
+            call(after, own_context)
         finally:
             if undo is not None:
                 undo()
@@ -59,37 +85,36 @@ def synchronous(
     return generate
 
 
+def _kind_of(fixturedef: pytest.FixtureDef[Any]) -> _Kind:
+    return next(kind for start, kind in _KINDS.items() if fixturedef.argname.startswith(start))
+
+
 def _functions_of(
-    fixturedef: pytest.FixtureDef[Any], request: pytest.FixtureRequest
-) -> list[Callable[..., Any] | None]:
-    (names,) = (
-        names for start, names in _FUNCTIONS.items() if fixturedef.argname.startswith(start)
-    )
-    holder = {"module": request.module, "class": request.cls}.get(request.scope)
-    if holder is None:
-        is_method = fixturedef.argname.startswith("_xunit_setup_method_")
-        holder = request.instance if is_method else request.module
-        if not is_method and request.instance is not None:
-            return [None, None]  # For methods, there is setup_method.
-    return [
-        next((getattr(holder, name) for name in either if hasattr(holder, name)), None)
-        for either in names
-    ]
+    kind: _Kind, request: pytest.FixtureRequest
+) -> tuple[Callable[..., Any] | None, Callable[..., Any] | None]:
+    holder = getattr(request, kind.holder)
+    return _first_of(holder, kind.setup), _first_of(holder, kind.teardown)
+
+
+def _first_of(holder: object, names: Sequence[str]) -> Callable[..., Any] | None:
+    for name in names:
+        function = getattr(holder, name, None)
+        if callable(function) and not internals.is_fixture(function):
+            return function
+    return None
 
 
 def _call(
-    function: Callable[..., Any] | None,
+    argument: object,
     fixturedef: pytest.FixtureDef[Any],
     request: pytest.FixtureRequest,
+    function: Callable[..., Any] | None,
     own_context: Context,
 ) -> None:
     """Call a function, with the argument that pytest gives it if it takes one."""
     __tracebackhide__ = True
     if function is None:
         return
-    argument = {"module": lambda: request.module, "class": lambda: request.cls}.get(
-        request.scope, lambda: request.function
-    )()
     arguments = [argument] if inspect.signature(function).parameters else []
     result = own_context.run(function, *arguments)
     if inspect.isawaitable(result):

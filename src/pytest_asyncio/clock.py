@@ -1,0 +1,374 @@
+"""Virtual time: loops whose clock jumps to the next timer when nothing else can happen.
+
+A loop sleeps in one place: in the `select()` of its selector, or of its proactor. There a virtual
+loop polls, and if that finds nothing to do, it moves its clock instead of sleeping.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import heapq
+import math
+import sys
+import threading
+from asyncio import AbstractEventLoop, Future, Task, TimerHandle
+from collections import deque
+from collections.abc import Callable, Generator, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass, field
+from time import monotonic
+from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar, TypeVarTuple, final
+from weakref import WeakSet
+
+import pytest
+
+from . import calls, internals, loops, tasks, walltime
+from .factories import ChosenFactory
+from .settings import LoopFactory
+
+if TYPE_CHECKING:
+    from asyncio import SubprocessTransport
+    from concurrent.futures import Executor
+
+T = TypeVar("T")
+Ts = TypeVarTuple("Ts")
+
+GRACE: Final = 0.05
+"""Seconds of the real clock without a sign from outside, after which the clock may jump."""
+
+RESOLUTION: Final = 1e-9
+"""Seconds within which timers count as due together, as on a loop with a real clock."""
+
+_OWN_THREADS: Final = "pytest-asyncio"
+_WAITING: Final = threading.Condition.wait.__code__
+
+
+@dataclass(frozen=True)
+class VirtualLoops(ChosenFactory):
+    """The loop factory of the tests whose clock is virtual. It makes the loops of another one."""
+
+    inner: LoopFactory | None
+    item: pytest.Function = field(compare=False)
+
+    def __call__(self) -> AbstractEventLoop:
+        """Make a loop. Fails the test if the loop keeps its time in a way of its own."""
+        __tracebackhide__ = True
+        make = self.inner or asyncio.new_event_loop
+        loop: object = make()
+        if _can_be_virtual(loop):
+            return _made_virtual(loop, self.item.session)
+        if isinstance(loop, AbstractEventLoop):
+            loop.close()
+        pytest.fail(
+            f"{self.item.nodeid}: clock='virtual' needs an event loop of asyncio's own, or one "
+            f"derived from it. The loop factory {make!r} returned {loop!r}, which keeps its time "
+            "in a way of its own.",
+            pytrace=False,
+        )
+
+
+@contextmanager
+def of_test(request: pytest.FixtureRequest) -> Generator[Clock]:
+    """Give out the clock of the requesting test's loop."""
+    item = internals.item_of(request)
+    loop = calls.prepare(item).owner.loop
+    if not isinstance(loop, VirtualLoop):
+        pytest.fail(
+            f"{item.nodeid} requests the fixture 'asyncio_clock', but the clock of its event loop "
+            "is real. Mark the test with @pytest.mark.asyncio(clock='virtual').",
+            pytrace=False,
+        )
+    yield loop.clock
+    loop.clock.autojump = True
+
+
+class _Step(Protocol):
+    """What comes next in virtual time."""
+
+    def when(self) -> float: ...
+
+
+@dataclass(order=True, slots=True)
+class _Arrival:
+    """Where somebody who advances the clock wants it to be."""
+
+    moment: float
+    reached: Future[None] = field(compare=False)
+
+    def when(self) -> float:
+        return self.moment
+
+
+@final
+class Clock:
+    """The virtual clock of a test's event loop.
+
+    All that asyncio times goes by it: `asyncio.sleep()`, `asyncio.timeout()`, `loop.call_later()`
+    and whatever else asks `loop.time()`. It stands still while anything runs, and when nothing is
+    left to run, it jumps to the next timer:
+
+        @pytest.mark.asyncio(clock="virtual")
+        async def test_an_hour(asyncio_clock):
+            await asyncio.sleep(3600)
+            assert asyncio_clock.time() == 3600
+
+    Tests and fixtures on the same loop share its clock. It starts at zero, and it stands still
+    between the tests of a shared loop.
+    """
+
+    def __init__(self, loop: VirtualLoop) -> None:
+        self.autojump: bool = True
+        """Whether the clock jumps by itself. Set to False, it holds the clock until the end of
+        the test: time then passes in `advance()` only."""
+        self._loop = loop
+        self._now = 0.0
+        self._arrivals: list[_Arrival] = []
+
+    def time(self) -> float:
+        """Return the time of the loop, in seconds, as `loop.time()` does."""
+        return self._now
+
+    async def advance(self, seconds: float) -> None:
+        """Move the clock by `seconds` and run all that falls due, in the order in which it does.
+
+        Returns when nothing is left to do at the moment that is reached. `advance(0)` lets run
+        what can run now. Raises `ValueError` if `seconds` is negative.
+        """
+        if seconds < 0:
+            raise ValueError(f"Virtual time does not go back: {seconds} is negative.")
+        reached = self._loop.create_future()
+        heapq.heappush(self._arrivals, _Arrival(self._now + seconds, reached))
+        await reached
+
+    def patch_time(self) -> AbstractContextManager[None]:
+        """Have the `time` and `datetime` modules go by this clock for the code on the loop.
+
+        In the `with` block, `time.time()`, `time.monotonic()`, their `_ns` variants,
+        `datetime.now()`, `.utcnow()`, `.today()` and `date.today()` go on from where they were by
+        as much as the clock moves. Other threads, and pytest itself, see the real time.
+        """
+        return walltime.following(self._loop, self.time)
+
+    def next_step(self, timer: TimerHandle | None) -> _Step | None:
+        """Return what the clock may move to next; at the same moment, the timers come first."""
+        while self._arrivals and self._arrivals[0].reached.done():
+            heapq.heappop(self._arrivals)
+        arrival = self._arrivals[0] if self._arrivals else None
+        # Nothing jumps to the end of an `asyncio.sleep(math.inf)`.
+        if timer is not None and timer.when() < math.inf:
+            if arrival is None:
+                return timer if self._jumps else None
+            if timer.when() <= arrival.when():
+                return timer
+        return arrival
+
+    def move(self, step: _Step) -> None:
+        """Move the clock to a step."""
+        self._now = max(self._now, step.when())
+        if isinstance(step, _Arrival):
+            step.reached.set_result(None)
+
+    @property
+    def _jumps(self) -> bool:
+        # What ends a run, or the loop, sets timers, and no test is there to advance the clock.
+        return self.autojump or loops.running(self._loop.session) is None
+
+
+class VirtualLoop(asyncio.BaseEventLoop):
+    """What a loop with a virtual clock does in another way; it comes before the loop's own class.
+
+    The clock never overtakes what is outside of the loop, where time is real:
+
+    - *Work* that somebody waits for ends by itself: calls in an executor, connections that are
+      being made, subprocesses. While there is any, a timer takes its real time.
+    - *Signs* may come, or may not, where a socket or pipe is open, a signal has a handler, or a
+      thread runs that was started since the loop was opened. When none has come for the time of
+      `GRACE`, the clock jumps.
+
+    Both are bounded by the real time that a timer takes: it is never later than on a real clock.
+    """
+
+    clock: Clock
+    session: pytest.Session
+
+    if TYPE_CHECKING:  # What all loops of asyncio have, and their type stubs do not tell.
+        _clock_resolution: float
+        _default_executor: Any
+        _internal_fds: int
+        _ready: deque[asyncio.Handle]
+        _scheduled: list[TimerHandle]
+        _selector: Any
+
+    def begin(self, session: pytest.Session) -> None:
+        """Start the clock of a loop that has just got this class."""
+        self.session = session
+        self.clock = Clock(self)
+        self._poll: Callable[[float], list[Any]] = self._selector.select
+        self._selector.select = self._select
+        self._work: set[object] = set()
+        self._processes: WeakSet[SubprocessTransport] = WeakSet()
+        self._threads_before = WeakSet(threading.enumerate())
+        self._step: _Step | None = None
+        self._step_since = 0.0
+
+    def time(self) -> float:
+        return self.clock.time()
+
+    def run_in_executor(
+        self, executor: Executor | None, func: Callable[[*Ts], T], *args: *Ts
+    ) -> Future[T]:
+        call = super().run_in_executor(executor, func, *args)
+        self._work.add(call)
+        call.add_done_callback(self._work.discard)
+        return call
+
+    async def sock_connect(self, sock: Any, address: Any) -> None:
+        with self._working():
+            await super().sock_connect(sock, address)
+
+    async def subprocess_exec(self, *args: Any, **kwargs: Any) -> Any:
+        with self._working():
+            return self._watched(await super().subprocess_exec(*args, **kwargs))
+
+    async def subprocess_shell(self, *args: Any, **kwargs: Any) -> Any:
+        with self._working():
+            return self._watched(await super().subprocess_shell(*args, **kwargs))
+
+    def _select(self, timeout: float | None) -> list[Any]:
+        """Wait as the selector's own `select()` does, but in virtual time."""
+        __tracebackhide__ = True
+        events = self._poll(0)
+        if events or self._ready or timeout == 0:
+            return events
+        step = self.clock.next_step(self._scheduled[0] if self._scheduled else None)
+        if step is None:
+            if self._could_be_woken():
+                return self._poll(GRACE)
+            self._tell_deadlock()
+            return []
+        patience = self._patience(step)
+        if patience > 0:
+            events = self._poll(min(patience, GRACE))
+            if events or self._ready or patience > GRACE:
+                return events
+        self.clock.move(step)
+        # asyncio calls what is due before `time() + resolution`, which has to be after `time()`.
+        self._clock_resolution = max(RESOLUTION, math.ulp(self.time()))
+        return []
+
+    def _patience(self, step: _Step) -> float:
+        """Return how many real seconds are given to what is outside before the clock moves."""
+        if step is not self._step:
+            self._step, self._step_since = step, monotonic()
+        if self._has_work():
+            limit = math.inf
+        elif self._is_open() or any(self._new_threads()):
+            limit = GRACE
+        else:
+            return 0
+        if isinstance(step, _Arrival):
+            return limit
+        return min(limit, self._step_since + step.when() - self.time() - monotonic())
+
+    def _could_be_woken(self) -> bool:
+        return self._has_work() or self._is_open() or any(map(_is_busy, self._new_threads()))
+
+    def _has_work(self) -> bool:
+        return bool(self._work) or any(map(_is_waited_for, self._processes))
+
+    def _is_open(self) -> bool:
+        """Tell whether the loop listens to anything but calls from other threads."""
+        selector = self._selector
+        # A proactor keeps account of what it has begun.
+        listening = selector.get_map() if hasattr(selector, "get_map") else selector._cache
+        return len(listening) > self._internal_fds or bool(getattr(self, "_signal_handlers", None))
+
+    def _new_threads(self) -> Iterator[threading.Thread]:
+        """Find the threads that may hear of the loop, and are not known to work for it."""
+        pool = getattr(self._default_executor, "_threads", ())
+        for thread in threading.enumerate():
+            is_known = thread in self._threads_before or thread in pool
+            if not is_known and not thread.name.startswith(_OWN_THREADS):
+                yield thread
+
+    @contextmanager
+    def _working(self) -> Generator[None]:
+        work = object()
+        self._work.add(work)
+        try:
+            yield
+        finally:
+            self._work.discard(work)
+
+    def _watched(self, started: tuple[SubprocessTransport, T]) -> tuple[SubprocessTransport, T]:
+        self._processes.add(started[0])
+        return started
+
+    def _tell_deadlock(self) -> None:
+        """Fail the test or fixture that runs: nothing will ever wake any task of the loop."""
+        __tracebackhide__ = True
+        held = (
+            " Timers are set, but asyncio_clock.autojump is False and nobody advances the clock."
+            if self._scheduled and not self.clock.autojump
+            else ""
+        )
+        deadlock = pytest.fail.Exception(
+            "Deadlock: every task of the event loop waits for something that only another task "
+            f"could bring about, and no timer, I/O, thread or subprocess can wake one.{held}"
+        )
+        tasks.attach(deadlock, self, self.session)
+        run = loops.running(self.session)
+        if run is None or run.task.cancelling():
+            deadlock.pytrace = False
+            raise deadlock
+        run.cancel(deadlock)
+        run.task.add_done_callback(functools.partial(_insist, run, deadlock))
+
+
+def _insist(run: loops.Run, deadlock: pytest.fail.Exception, task: Task[Any]) -> None:
+    """Fail a run although its task has caught the cancellation."""
+    if not task.cancelled():
+        deadlock.pytrace = False
+        deadlock.__cause__ = task.exception()
+        run.failure = deadlock
+
+
+def _can_be_virtual(loop: object) -> bool:
+    kind: Any = type(loop)
+    own: Any = asyncio.BaseEventLoop
+    return (
+        isinstance(loop, own)
+        and hasattr(loop, "_selector")
+        and kind._run_once is own._run_once
+        and kind.time is own.time
+    )
+
+
+def _made_virtual(loop: Any, session: pytest.Session) -> VirtualLoop:
+    loop.__class__ = _virtual_class(loop.__class__)
+    virtual: VirtualLoop = loop
+    virtual.begin(session)
+    return virtual
+
+
+@functools.cache
+def _virtual_class(kind: Any) -> Any:
+    return type(f"Virtual{kind.__name__}", (VirtualLoop, kind), {})
+
+
+def _is_busy(thread: threading.Thread) -> bool:
+    """Tell whether a thread may be doing anything but wait for another thread."""
+    frame = sys._current_frames().get(thread.ident or 0)
+    return frame is None or frame.f_code is not _WAITING
+
+
+def _is_waited_for(process: Any) -> bool:
+    """Tell whether a subprocess runs and somebody waits for its end or its output."""
+    if process.get_returncode() is not None:
+        return False
+    protocol = process.get_protocol()
+    if not isinstance(protocol, asyncio.subprocess.SubprocessStreamProtocol):
+        return True  # Nobody can know.
+    streams: tuple[Any, ...] = (protocol.stdout, protocol.stderr)
+    return bool(process._exit_waiters) or any(stream and stream._waiter for stream in streams)

@@ -1,0 +1,22 @@
+"""The hooks that a suite may implement."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import pytest
+
+from .settings import LoopFactory
+
+
+class Hooks:
+    """Declared for pluggy."""
+
+    @pytest.hookspec(firstresult=True)
+    def pytest_asyncio_loop_factories(
+        self, config: pytest.Config, item: pytest.Item
+    ) -> Mapping[str, LoopFactory] | None:
+        """Offer the loop factories that an async test runs with, by name.
+
+        The test runs once with each. None means no opinion: the next implementation is asked.
+        """
