@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 
 import pytest
 
-from pytest_asyncio import plugin
+from pytest_asyncio import lifetimes, plugin  # noqa: F401  # for the same reason
 
 pytest_plugins = ["pytester"]
 

@@ -194,8 +194,7 @@ def test_without_the_plugin_async_tests_are_left_to_pytest(bare):
         async def test_it():
             pass
     """)
-    result.assert_outcomes(failed=1, warnings=1)
-    result.stdout.fnmatch_lines("*PytestUnknownMarkWarning: Unknown pytest.mark.asyncio *")
+    result.assert_outcomes(failed=1)
     result.stdout.no_fnmatch_line("asyncio: mode=*")
 
 

@@ -195,19 +195,6 @@ def test_a_late_mark_without_a_selection_makes_a_variant_for_each_factory(suite)
     result.assert_outcomes(passed=2)
 
 
-def test_a_late_mark_deselects_the_variants_that_it_does_not_select(suite):
-    result = suite(
-        PRINTS_LOOP.format(arguments='(loop_scope="module")'),
-        "-s",
-        conftest=LATE_MARK.replace(
-            "item.add_marker(pytest.mark.asyncio({arguments}))",
-            'item.add_marker(pytest.mark.asyncio(loop_factories=["b"]), append=False)',
-        ),
-    )
-    result.assert_outcomes(passed=1, deselected=1)
-    assert loops_of(result) == ["B"]
-
-
 def test_a_late_mark_skips_a_factory_that_is_not_available(suite):
     result = suite(
         "async def test_it(): pass",

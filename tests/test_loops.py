@@ -549,43 +549,6 @@ def test_the_exception_handler_of_a_test_is_its_own(suite):
     result.assert_outcomes(passed=1)
 
 
-@pytest.mark.parametrize(
-    ("get", "set"),
-    [
-        ("get_exception_handler()", "set_exception_handler(print)"),
-        ("get_debug()", "set_debug(True)"),
-        ("get_task_factory()", "set_task_factory(asyncio.Task)"),
-    ],
-)
-def test_what_a_test_changes_on_a_shared_loop_is_put_back(suite, get, set):
-    result = suite(f"""
-        pytestmark = pytest.mark.asyncio(loop_scope="module")
-
-        async def test_changes_it():
-            loop = asyncio.get_running_loop()
-            before = loop.{get}
-            loop.{set}
-            assert loop.{get} != before
-
-        async def test_after():
-            assert not asyncio.get_running_loop().{get}
-    """)
-    result.assert_outcomes(passed=2)
-
-
-def test_what_a_fixture_changes_on_its_loop_stays(suite):
-    result = suite("""
-        @pytest_asyncio.fixture
-        async def debug():
-            asyncio.get_running_loop().set_debug(True)
-
-        @pytest.mark.asyncio
-        async def test_it(debug):
-            assert asyncio.get_running_loop().get_debug()
-    """)
-    result.assert_outcomes(passed=1)
-
-
 def test_leftover_tasks_are_cancelled_and_awaited_before_the_loop_is_closed(suite):
     result = suite(
         """

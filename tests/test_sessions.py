@@ -1,4 +1,4 @@
-"""Whole sessions: without async tests, inside of a running loop, and more than one in a process."""
+"""Whole sessions: inside of a running loop, and more than one in a process."""
 
 from __future__ import annotations
 
@@ -9,21 +9,6 @@ import pytest
 
 import pytest_asyncio
 
-SYNC_SUITE = """
-    import pytest
-
-    @pytest.fixture
-    def number():
-        return 1
-
-    @pytest.mark.parametrize("letter", ["a", "b"])
-    def test_it(number, letter):
-        pass
-
-    class TestIt:
-        def test_method(self, number):
-            pass
-"""
 ASYNC_SUITE = """
     import asyncio
     import pytest
@@ -46,39 +31,6 @@ ASYNC_SUITE = """
         async with asyncio.timeout(60):
             await asyncio.sleep(0)
 """
-
-
-@pytest.mark.parametrize("mode", ["auto", "strict"])
-def test_a_sync_session_sees_nothing_of_the_plugin(pytester, mode):
-    pytester.makeini("[pytest]\nfilterwarnings = error")
-    pytester.makepyfile(SYNC_SUITE)
-    result = pytester.run(
-        sys.executable, "-Werror", "-m", "pytest", "--setup-show", f"--asyncio-mode={mode}"
-    )
-    result.assert_outcomes(passed=3)
-    fixtures = {line.split()[2] for line in result.outlines if line.strip().startswith("SETUP")}
-    assert fixtures == {"letter['a']", "letter['b']", "number"}
-
-
-@pytest.mark.skipif(
-    sys.version_info >= (3, 14), reason="pdb, which pytest imports, imports asyncio"
-)
-def test_a_sync_session_does_not_import_asyncio(pytester):
-    pytester.makepyfile(SYNC_SUITE)
-    pytester.makeconftest("""
-        import sys
-
-        def pytest_unconfigure(config):
-            assert config.pluginmanager.has_plugin("pytest_asyncio.plugin")
-            assert "asyncio" not in sys.modules
-    """)
-    result = pytester.run(
-        sys.executable,
-        *("-c", "import sys, pytest; sys.exit(pytest.main())"),
-        *("--disable-plugin-autoload", "-p", "pytest_asyncio.plugin"),
-    )
-    result.assert_outcomes(passed=3)
-    assert result.ret is pytest.ExitCode.OK
 
 
 def test_a_suite_in_strict_mode_may_import_the_plugin_without_asyncio(pytester):
@@ -171,8 +123,8 @@ def test_the_plugin_is_loaded_by_its_entry_point_and_can_be_switched_off(pyteste
     pytester.makepyfile("import pytest\n@pytest.mark.asyncio\nasync def test_it(): pass")
     pytester.runpytest_inprocess().assert_outcomes(passed=1)
     result = pytester.runpytest_inprocess("-p", "no:asyncio")
-    result.assert_outcomes(failed=1, warnings=1)
-    result.stdout.fnmatch_lines("*PytestUnknownMarkWarning: Unknown pytest.mark.asyncio *")
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines("*async def functions are not natively supported.*")
 
 
 def test_the_plugin_may_be_named_by_the_suite(pytester):

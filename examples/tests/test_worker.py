@@ -26,8 +26,8 @@ async def start(store):
     async with asyncio.TaskGroup() as group:
         running = []
 
-        def start(send):
-            worker = Worker(store, send, delays=(0, 0))
+        def start(send, delays=(0, 0)):
+            worker = Worker(store, send, delays)
             running.append(group.create_task(worker.run()))
             return worker
 
@@ -53,6 +53,21 @@ async def test_sends_until_the_receiver_accepts(store, start, answers, state, at
 
     delivery = await store.get(delivery.id)
     assert (delivery.state, delivery.attempts) == (state, attempts)
+
+
+@pytest.mark.asyncio(clock="virtual", loop_factories=["asyncio"])
+async def test_waits_longer_after_each_refusal(store, start, asyncio_clock):
+    attempts = []
+
+    async def refuse(delivery):
+        attempts.append(asyncio_clock.time())
+        return False
+
+    worker = start(refuse, delays=(60, 3600))
+    worker.submit(await store.add("http://hook.test", {}))
+    await worker.join()
+
+    assert attempts == [0, 60, 3660]
 
 
 async def test_a_slow_receiver_holds_nobody_up(store, start):

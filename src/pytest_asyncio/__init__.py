@@ -4,20 +4,51 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from . import internals
+
+internals.exempt_from_rewriting(__name__)
+
 from .fixtures import fixture
 from .items import is_async_test
 
 if TYPE_CHECKING:
+    from .checks import CheckWarning
+    from .checks.blocked_loop import BlockedLoopWarning
+    from .checks.leaked_tasks import LeakedTaskWarning
+    from .checks.never_awaited import NeverAwaitedWarning
+    from .checks.open_resources import OpenResourceWarning
+    from .checks.unhandled_exceptions import UnhandledExceptionWarning
     from .lifetimes import getfixturevalue
 
 __version__ = "2.0.0"
 
-__all__ = ("fixture", "getfixturevalue", "is_async_test")
+__all__ = (
+    "BlockedLoopWarning",
+    "CheckWarning",
+    "LeakedTaskWarning",
+    "NeverAwaitedWarning",
+    "OpenResourceWarning",
+    "UnhandledExceptionWarning",
+    "fixture",
+    "getfixturevalue",
+    "is_async_test",
+)
+
+# These need asyncio, as the import of a plugin does not.
+_LATE = {
+    "BlockedLoopWarning": "checks.blocked_loop",
+    "CheckWarning": "checks",
+    "LeakedTaskWarning": "checks.leaked_tasks",
+    "NeverAwaitedWarning": "checks.never_awaited",
+    "OpenResourceWarning": "checks.open_resources",
+    "UnhandledExceptionWarning": "checks.unhandled_exceptions",
+    "getfixturevalue": "lifetimes",
+}
 
 
 def __getattr__(name: str) -> Any:
-    if name == "getfixturevalue":  # which needs asyncio, as the import of a plugin does not
-        from .lifetimes import getfixturevalue
+    if name in _LATE:
+        from importlib import import_module
 
-        return getfixturevalue
+        return getattr(import_module(f".{_LATE[name]}", __name__), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

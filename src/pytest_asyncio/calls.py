@@ -37,6 +37,8 @@ def plan(item: pytest.Function) -> None:
         factories.selected_for(item, mark),
         callables.kind_of(items.test_function(item)) is not None,
     )
+    # Before the first of them is requested, for no hook is called where pytest has it already.
+    lifetimes.finish_those_of_the_other_clock(item, factories.clock_of(item, mark))
 
 
 def prepare(item: pytest.Function) -> _Prepared:
@@ -113,9 +115,11 @@ def _run_test(item: pytest.Function, awaitable: Awaitable[Any]) -> None:
     own_context = copy_context()
     try:
         with prepared.owner.settings_kept():
-            prepared.owner.call(awaitable, own_context, item)
+            result = prepared.owner.call(awaitable, own_context, item)
     finally:
         prepared.undo = context.publish(own_context)
+    if inspect.isawaitable(result):
+        _refuse_unawaited(item, result)
 
 
 def _run_example(item: pytest.Function, awaitable: Awaitable[Any]) -> None:
@@ -135,6 +139,18 @@ async def _alone(awaitable: Awaitable[Any]) -> None:
         await loops.cancel(asyncio.all_tasks() - before)
 
 
+def _refuse_unawaited(item: pytest.Function, result: Awaitable[Any]) -> None:
+    """Let a test fail that returns something that has not been run."""
+    if asyncio.isfuture(result) and result.done():
+        return
+    if inspect.iscoroutine(result):
+        result.close()
+    pytest.fail(
+        f"{item.nodeid} returned {result!r}, which nobody awaits. Await it in the test.",
+        pytrace=False,
+    )
+
+
 def _warn_of_sync_test(item: pytest.Function, function: Callable[..., Any]) -> None:
     is_marked_itself = any(mark.name == "asyncio" for mark in item.own_markers)
     if is_marked_itself and callables.kind_of(function) is None:
@@ -152,4 +168,4 @@ def _finish(item: pytest.Function, prepared: _Prepared) -> None:
     with ExitStack() as stack:
         if prepared.undo is not None:
             stack.callback(prepared.undo)
-        lifetimes.finish_cancelled(item)
+        lifetimes.finish_ended(item)

@@ -18,14 +18,14 @@ from collections.abc import Callable, Generator, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from time import monotonic
-from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar, TypeVarTuple, final
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Protocol, TypeVar, TypeVarTuple, final
 from weakref import WeakSet
 
 import pytest
 
 from . import calls, internals, loops, tasks, walltime
 from .factories import ChosenFactory
-from .settings import LoopFactory
+from .settings import ClockName, LoopFactory
 
 if TYPE_CHECKING:
     from asyncio import SubprocessTransport
@@ -48,6 +48,7 @@ _WAITING: Final = threading.Condition.wait.__code__
 class VirtualLoops(ChosenFactory):
     """The loop factory of the tests whose clock is virtual. It makes the loops of another one."""
 
+    clock: ClassVar[ClockName] = "virtual"
     inner: LoopFactory | None
     item: pytest.Function = field(compare=False)
 
@@ -55,7 +56,7 @@ class VirtualLoops(ChosenFactory):
         """Make a loop. Fails the test if the loop keeps its time in a way of its own."""
         __tracebackhide__ = True
         make = self.inner or asyncio.new_event_loop
-        loop: object = make()
+        loop: Any = make()
         if _can_be_virtual(loop):
             return _made_virtual(loop, self.item.session)
         if isinstance(loop, AbstractEventLoop):
@@ -172,7 +173,8 @@ class Clock:
     @property
     def _jumps(self) -> bool:
         # What ends a run, or the loop, sets timers, and no test is there to advance the clock.
-        return self.autojump or loops.running(self._loop.session) is None
+        run = loops.running(self._loop.session)
+        return self.autojump or run is None or run.is_broken_off
 
 
 class VirtualLoop(asyncio.BaseEventLoop):
@@ -209,6 +211,7 @@ class VirtualLoop(asyncio.BaseEventLoop):
         self._work: set[object] = set()
         self._processes: WeakSet[SubprocessTransport] = WeakSet()
         self._threads_before = WeakSet(threading.enumerate())
+        self._deadlocked: loops.Run | None = None
         self._step: _Step | None = None
         self._step_since = 0.0
 
@@ -319,19 +322,23 @@ class VirtualLoop(asyncio.BaseEventLoop):
         )
         tasks.attach(deadlock, self, self.session)
         run = loops.running(self.session)
-        if run is None or run.task.cancelling():
+        if run is None:  # The loop is being closed.
+            for task in asyncio.all_tasks(self):
+                task.cancel()
+        if run is None or run is self._deadlocked:
             deadlock.pytrace = False
             raise deadlock
+
+        def insist(task: Task[Any]) -> None:
+            """Fail the run although its task has caught the cancellation."""
+            if not task.cancelled():
+                deadlock.pytrace = False
+                deadlock.__cause__ = task.exception()
+                run.failure = deadlock
+
+        self._deadlocked = run
         run.cancel(deadlock)
-        run.task.add_done_callback(functools.partial(_insist, run, deadlock))
-
-
-def _insist(run: loops.Run, deadlock: pytest.fail.Exception, task: Task[Any]) -> None:
-    """Fail a run although its task has caught the cancellation."""
-    if not task.cancelled():
-        deadlock.pytrace = False
-        deadlock.__cause__ = task.exception()
-        run.failure = deadlock
+        run.task.add_done_callback(insist)
 
 
 def _can_be_virtual(loop: object) -> bool:

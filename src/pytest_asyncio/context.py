@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextvars import Context, Token, copy_context
-from typing import TypeAlias
+from typing import Final, TypeAlias, final
 
 Undo: TypeAlias = Callable[[], None]
 
@@ -33,6 +33,27 @@ def publish(source: Context) -> Undo | None:
             variable.reset(token)
 
     return undo
+
+
+@final
+class OwnContext:
+    """The context of a fixture, from its setup to its teardown."""
+
+    def __init__(self) -> None:
+        self.context: Final = copy_context()
+        self._undo: Undo | None = None
+
+    def publish(self) -> None:
+        """Let the current context see what the fixture has changed, until it is put back."""
+        self._undo = publish(self.context)
+
+    def bring(self) -> None:
+        """Let the fixture see what has changed since its setup."""
+        bring(self.context)
+
+    def put_back(self) -> None:
+        if self._undo is not None:
+            self._undo()
 
 
 def bring(target: Context) -> None:

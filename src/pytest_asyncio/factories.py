@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
 import pytest
 
 from . import internals, items, marks, policies, scopes, settings
 from .marks import AsyncioMark
-from .settings import LoopFactory
+from .settings import ClockName, LoopFactory
 
 FIXTURE: Final = "_asyncio_loop_factory"
 
@@ -20,6 +20,8 @@ VIRTUAL: Final = pytest.StashKey[Callable[[LoopFactory | None, pytest.Function],
 
 class ChosenFactory:
     """A loop factory that tests choose: with another one, they have other loops and fixtures."""
+
+    clock: ClassVar[ClockName] = "real"
 
 
 @dataclass(frozen=True)
@@ -53,11 +55,15 @@ def factory_of(item: pytest.Function) -> LoopFactory | None:
     planned = item.stash.get(items.PLANNED, None)
     mark = AsyncioMark() if planned is None else planned.mark
     selected = selected_for(item, mark) if planned is None else planned.factory
-    options = settings.of(item.config)
-    factory = selected or policies.factory_of(item) or options.loop_factory
-    if (mark.clock or options.clock) == "virtual":
+    factory = selected or policies.factory_of(item) or settings.of(item.config).loop_factory
+    if clock_of(item, mark) == "virtual":
         return item.session.stash[VIRTUAL](factory, item)
     return factory
+
+
+def clock_of(item: pytest.Function, mark: AsyncioMark) -> ClockName:
+    """Return which clock a test's loop has: its mark's, or else the default."""
+    return mark.clock or settings.of(item.config).clock
 
 
 def selected_for(item: pytest.Function, mark: AsyncioMark) -> NamedFactory | None:

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import functools
 import sys
+from itertools import pairwise
 from pathlib import Path
 from types import CodeType, FrameType, TracebackType
 from typing import Final
 
+_RUNNERS: Final = {__package__, "_pytest", "pluggy", "pytest"}
 _SITE_PACKAGES: Final = "site-packages"
 
 
 def is_users(frame: FrameType) -> bool:
-    """Tell whether a frame runs code that is neither Python's own nor this package's."""
-    root = frame.f_globals.get("__name__", "").partition(".")[0]
-    return root not in sys.stdlib_module_names and root != __package__
+    """Tell whether a frame runs code that is neither Python's own nor the test runner's."""
+    root = str(frame.f_globals.get("__name__")).partition(".")[0]
+    return root not in sys.stdlib_module_names and root not in _RUNNERS
 
 
 def users(frame: FrameType | None) -> FrameType | None:
@@ -22,6 +24,11 @@ def users(frame: FrameType | None) -> FrameType | None:
     while frame is not None and not is_users(frame):
         frame = frame.f_back
     return frame
+
+
+def innermost(thread: int) -> FrameType | None:
+    """Return the frame that a thread is in."""
+    return sys._current_frames().get(thread)  # pyright: ignore[reportPrivateUsage]
 
 
 def up_to_users(traceback: TracebackType | None) -> TracebackType | None:
@@ -34,6 +41,27 @@ def up_to_users(traceback: TracebackType | None) -> TracebackType | None:
     if last is not None:
         last.tb_next = None
     return traceback
+
+
+def hide_own(traceback: TracebackType | None) -> TracebackType | None:
+    """Return a traceback without this package's lines.
+
+    One that ends there is returned whole: its error is the package's own.
+    """
+    entries = []
+    while traceback is not None:
+        entries.append(traceback)
+        traceback = traceback.tb_next
+    shown = [entry for entry in entries if not _is_own(entry.tb_frame)]
+    if not shown or shown[-1] is not entries[-1]:
+        return entries[0] if entries else None
+    for entry, following in pairwise([*shown, None]):
+        entry.tb_next = following
+    return shown[0]
+
+
+def _is_own(frame: FrameType) -> bool:
+    return frame.f_globals.get("__package__") == __package__
 
 
 def place(code: CodeType, line: int | None) -> str:
@@ -50,3 +78,12 @@ def short(filename: str) -> str:
     if path.is_relative_to(Path.cwd()):
         return path.relative_to(Path.cwd()).as_posix()
     return "/".join(path.parts[-2:])
+
+
+def end_of(traceback: TracebackType | None) -> tuple[str, int] | None:
+    """Return the file and line at which a traceback ends."""
+    end = None
+    while traceback is not None:
+        end = traceback.tb_frame.f_code.co_filename, traceback.tb_lineno
+        traceback = traceback.tb_next
+    return end

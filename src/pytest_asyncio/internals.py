@@ -5,12 +5,14 @@ Works with pytest 8.4 and newer.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, cast
 
 import pytest
 from _pytest import python
 from _pytest._code.code import ExceptionRepr
+from _pytest.assertion.rewrite import AssertionRewritingHook
 from _pytest.fixtures import getfixturemarker, reorder_items, resolve_fixture_function
 from _pytest.scope import Scope
 
@@ -18,6 +20,17 @@ from .settings import ScopeName
 
 # pytest 9.2 has dropped the 2.
 CallSpec: Any = getattr(python, "CallSpec", None) or python.CallSpec2
+
+
+def exempt_from_rewriting(package: str) -> None:
+    """Have pytest import the modules of a package as they are.
+
+    pytest compiles those of each plugin anew, to explain their assertions, and where bytecode may
+    not be written, as in many containers, it does so in each session.
+    """
+    for finder in sys.meta_path:
+        if isinstance(finder, AssertionRewritingHook):
+            finder._must_rewrite.discard(package)
 
 
 def item_of(request: pytest.FixtureRequest) -> pytest.Function:
@@ -90,6 +103,16 @@ def may_use(item: pytest.Function, fixturedef: pytest.FixtureDef[Any]) -> bool:
     return not request or fixturedef in requested_fixtures(item)
 
 
+def depends_on(fixturedef: pytest.FixtureDef[Any] | None, name: str, item: pytest.Function) -> bool:
+    """Tell whether a fixture requests another one by its arguments, or through those."""
+    definitions = fixture_definitions(item)
+    names = list(fixturedef.argnames) if fixturedef is not None else []
+    for requested in names:
+        used = definitions.get(requested, ())
+        names += [other for other in used[-1].argnames if other not in names] if used else []
+    return name in names
+
+
 def finish(fixturedef: pytest.FixtureDef[Any], request: pytest.FixtureRequest) -> None:
     """Tear a fixture down before its node, and first what depends on it, as a changed parameter
     makes pytest do.
@@ -101,6 +124,12 @@ def settle(fixturedef: pytest.FixtureDef[Any], value: object) -> None:
     """Let a fixture have a value, although its setup has left pytest with an exception."""
     definition = cast("Any", fixturedef)
     definition.cached_result = (value, definition.cached_result[1], None)
+
+
+def setup_error(fixturedef: pytest.FixtureDef[Any]) -> BaseException | None:
+    """The exception with which the setup of a fixture has failed."""
+    result = fixturedef.cached_result
+    return None if result is None or result[2] is None else result[2][0]
 
 
 def settle_with_error(fixturedef: pytest.FixtureDef[Any], error: BaseException) -> None:
@@ -120,6 +149,17 @@ def has_one_fixture(session: pytest.Session, name: str) -> bool:
         return len(manager._arg2fixturedefs[name]) == 1
     by_nodeid = manager._arg2nodeid2fixturedefs
     return name not in by_nodeid and sum(map(len, by_node[name].values())) == 1
+
+
+def spoil(fixturedef: pytest.FixtureDef[Any], error: BaseException) -> None:
+    """Let the next items that request a fixture which is set up get an error.
+
+    Those that have requested it keep the value.
+    """
+    definition = cast("Any", fixturedef)
+    if definition.cached_result is not None:
+        value, key, _ = definition.cached_result
+        definition.cached_result = (value, key, (error, None))
 
 
 def visible_fixtures(node: pytest.Item, name: str) -> Sequence[pytest.FixtureDef[Any]]:

@@ -9,8 +9,7 @@ import inspect
 import itertools
 from abc import ABC, abstractmethod
 from asyncio import CancelledError, Future, Task
-from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Iterator
-from contextvars import Context, copy_context
+from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Iterator, Set
 from typing import Any, Final, NoReturn, Protocol, final
 
 import pytest
@@ -18,9 +17,10 @@ import pytest
 from . import context, fixtures, internals, loops
 from .advice import advise
 from .callables import kind_of
+from .context import OwnContext
 from .factories import ChosenFactory, factory_of
 from .loops import LoopOwner, Run
-from .settings import LoopFactory
+from .settings import ClockName, LoopFactory
 
 
 def owner_for(fixturedef: pytest.FixtureDef[Any], request: pytest.FixtureRequest) -> LoopOwner:
@@ -30,7 +30,7 @@ def owner_for(fixturedef: pytest.FixtureDef[Any], request: pytest.FixtureRequest
     node = loops.node_of_scope(request.node, scope)
     factory = factory_of(item)
     if request.scope != "function":
-        request.session.stash.setdefault(_BOUND, {})[fixturedef] = (_chosen(factory), request)
+        request.session.stash.setdefault(_BOUND, {})[fixturedef] = (factory, request)
     if scope != "package" or node is not request.session:
         return loops.owner_of(node, factory)
     # Defined outside of all packages, the fixture would outlive the loop of the test's package.
@@ -45,8 +45,13 @@ def synchronous(
 ) -> Callable[..., Any]:
     """Return what pytest can call, in place of its function, to set up a fixture of ours."""
     function = internals.bound_fixture_function(fixturedef, request)
-    make = _on_its_loop if kind_of(function) is None else _awaited
-    return functools.wraps(function)(make(function, fixturedef, request))
+    if kind_of(function) is not None:
+        call = _awaited(function, fixturedef, request)
+    else:
+        if fixtures.DEFERRAL in request.session.stash:
+            function = _undeferred(function, request)
+        call = _on_its_loop(function, fixturedef, request)
+    return functools.wraps(function)(call)
 
 
 def _on_its_loop(
@@ -88,18 +93,18 @@ def _awaited(
         owner = owner_for(fixturedef, request)
         if is_deferred:
             _check_loop(owner, fixturedef)
-        own_context = copy_context()
-        result = own_context.run(function, **kwargs)
+        own = OwnContext()
+        result = own.context.run(function, **kwargs)
         if inspect.isawaitable(result):
-            setup: _Setup = _Awaiting(result, fixturedef, request, owner, own_context)
+            setup: _Setup = _Awaiting(result, fixturedef, request, owner, own)
         elif (stages := _stages_of(result, fixturedef, request)) is not None:
-            setup = _Lifetime(stages, fixturedef, request, owner, own_context)
+            setup = _Lifetime(stages, fixturedef, request, owner, own)
         else:
             return result
-        setup.begin()
         if is_deferred:
             raise Deferred(setup)
-        owner.run(setup.run, until=setup.future)
+        setup.begin()
+        setup.go_through(setup.run)
         return setup.value()
 
     return set_up
@@ -149,21 +154,47 @@ def undeferred(
     What it requests by its arguments is set up before.
     """
     function = internals.bound_fixture_function(fixturedef, request)
+    return functools.wraps(function)(_undeferred(function, request))
+
+
+def _undeferred(function: Callable[..., Any], request: pytest.FixtureRequest) -> Callable[..., Any]:
+    own = OwnContext()
 
     def call(**kwargs: Any) -> Any:
         __tracebackhide__ = True
         with _no_deferral(request.session):
-            return function(**kwargs)
+            value = own.context.run(function, **kwargs)
+        _publish(own, request)
+        request.addfinalizer(own.put_back)
+        return value
 
     def generate(**kwargs: Any) -> Iterator[Any]:
         __tracebackhide__ = True
         generator = function(**kwargs)
         with _no_deferral(request.session):
-            values = list(itertools.islice(generator, 1))
-        yield from values
-        yield from generator
+            values = own.context.run(list, itertools.islice(generator, 1))
+        _publish(own, request)
+        try:
+            yield from values
+            own.bring()
+            yield from own.context.run(list, itertools.islice(generator, 1))
+        finally:
+            own.put_back()
 
-    return functools.wraps(function)(generate if inspect.isgeneratorfunction(function) else call)
+    return generate if inspect.isgeneratorfunction(function) else call
+
+
+def _publish(own: OwnContext, request: pytest.FixtureRequest) -> None:
+    """Let what requests a fixture see its context variables, until the fixture is torn down.
+
+    Code on a loop that requests it sees them too, but its context ends before the fixture does.
+    """
+    running = loops.running(request.session)
+    if running is None:
+        own.publish()
+    else:
+        context.publish(own.context)
+        running.on_end.append(own.publish)
 
 
 @contextlib.contextmanager
@@ -175,6 +206,18 @@ def _no_deferral(session: pytest.Session) -> Iterator[None]:
         session.stash[fixtures.DEFERRAL] = True
 
 
+@final
+class Cancelled(pytest.fail.Exception):
+    """A test or fixture was cancelled because a fixture that it uses has ended."""
+
+    __module__ = "builtins"  # as pytest's own outcomes, whose reports show no module
+
+    def __init__(self, ended: _Setup) -> None:
+        super().__init__(
+            f"The async {ended} ended while it was in use. Its own error is shown at its teardown."
+        )
+
+
 class Deferred(Exception):
     """Leave pytest's synchronous request of a fixture, so that its setup can be awaited."""
 
@@ -183,10 +226,9 @@ class Deferred(Exception):
 
 
 class _Setup(ABC):
-    """The setup of one async fixture. The run is over when `future` is done."""
+    """The setup of one async fixture."""
 
     run: Run
-    future: Future[Any]
 
     def __init__(
         self,
@@ -194,13 +236,13 @@ class _Setup(ABC):
         fixturedef: pytest.FixtureDef[Any],
         request: pytest.FixtureRequest,
         owner: LoopOwner,
-        own_context: Context,
+        own: OwnContext,
     ) -> None:
         self.fixturedef: Final = fixturedef
         self.request: Final = request
         self.owner: Final = owner
         self.loop: Final = owner.loop
-        self.context: Final = own_context
+        self.own: Final = own
         self.item: Final = internals.item_of(request)
         self._coroutine: Final = coroutine
 
@@ -208,21 +250,51 @@ class _Setup(ABC):
         return f"fixture {self.fixturedef.argname!r}"
 
     def begin(self) -> None:
-        task = self.loop.create_task(self._coroutine, name=str(self), context=self.context)
-        self.run = Run(task, self.item, "setup", self.fixturedef)
-        self.future = task
+        self.run = Run(self._start(), self.item, "setup", self.fixturedef)
+
+    def _start(self) -> Task[Any]:
+        return self.loop.create_task(self._coroutine, name=str(self), context=self.own.context)
 
     @abstractmethod
     def value(self) -> Any:
         """Return the value of the fixture, once the run is over, and have it torn down."""
 
+    def go_through(self, run: Run) -> None:
+        """Let a run take place."""
+        __tracebackhide__ = True
+        try:
+            self.owner.run(run)
+        except _NO_EXCEPTIONS as error:
+            raise self._exception(run, error) from error
+
+    def _result(self, run: Run) -> Any:
+        """Return or raise what a run did."""
+        __tracebackhide__ = True
+        try:
+            return run.result()
+        except Cancelled:
+            if run is self.run:  # No fault of its own: the next item is to get a new one.
+                self.request.session.stash[_ENDED].append(self)
+            raise
+        except _NO_EXCEPTIONS as error:
+            raise self._exception(run, error) from error
+
+    def _exception(self, run: Run, error: BaseException) -> Exception:
+        """Return what to raise in place of what is no Exception.
+
+        pytest forgets the other finalizers when one raises that, and trips over a wide fixture
+        whose setup did.
+        """
+        return RuntimeError(f"The {run.phase} of {self} raised {error!r}.")
+
     async def settle(self) -> None:
         """Wait for the setup, and let pytest find its value as if it had waited itself."""
+        self.begin()
         try:
-            await asyncio.wait({self.future})
+            await asyncio.wait({self.run.awaited})
         except CancelledError:
-            self.run.task.cancel()
-            await asyncio.wait({self.run.task})
+            self.run.break_off()
+            await loops.cancel({self.run.task})
             internals.finish(self.fixturedef, self.request)
             raise
         try:
@@ -243,10 +315,9 @@ class _Awaiting(_Setup):
 
     def value(self) -> Any:
         __tracebackhide__ = True
-        value = self.run.result()
-        undo = context.publish(self.context)
-        if undo is not None:
-            self.request.addfinalizer(undo)
+        value = self._result(self.run)
+        _publish(self.own, self.request)
+        self.request.addfinalizer(self.own.put_back)
         return value
 
 
@@ -338,22 +409,22 @@ class _Lifetime(_Setup):
     def __init__(self, stages: _Stages, *args: Any) -> None:
         super().__init__(self._live(), *args)
         self._stages = stages
-        self._undo: context.Undo | None = None
         self._cancellation: BaseException | None = None
         self._leaving = False
         self._at_yield: Future[None] = self.loop.create_future()
         self._yielded: Future[Any] = self.loop.create_future()
 
     def begin(self) -> None:
-        super().begin()
-        self.future = self._yielded
-        self.run.task.add_done_callback(self._end_setup)
+        task = self._start()
+        task.add_done_callback(self._end_setup)
+        self.run = Run(task, self.item, "setup", self.fixturedef, awaited=self._yielded)
+        self.run.on_break_off = self._leave
 
     def value(self) -> Any:
         __tracebackhide__ = True
         if self.run.task.done():
-            self.run.result()
-        self._undo = context.publish(self.context)
+            self._result(self.run)
+        _publish(self.own, self.request)
         self.request.addfinalizer(self._tear_down)
         # To the tests, all tasks of their loop are their own: they count, await or cancel them.
         asyncio.tasks._unregister_task(self.run.task)
@@ -367,28 +438,39 @@ class _Lifetime(_Setup):
         self.request.session.stash[_STANDING].remove(self.run.task)
         try:
             if self.loop.is_closed():
-                pytest.fail(
-                    f"The async {self} cannot be torn down: its event loop is closed.",
-                    pytrace=False,
-                )
+                self._tell_of_closed_loop()
+                return
             task = self.run.task
             asyncio.tasks._register_task(task)
-            context.bring(self.context)
-            self._leaving = True
-            if not self._at_yield.done():
-                self._at_yield.set_result(None)
+            self.own.bring()
+            self._leave()
             run = Run(task, self.item, "teardown", self.fixturedef)
-            self.owner.run(run)
-            run.result()
+            self.go_through(run)
+            self._result(run)
+        except KeyboardInterrupt as interruption:
+            loops.postpone(interruption, self.request.session)
         except BaseException as error:
             if self._cancellation is not None:
                 error.add_note(f"This ended the async {self} while it was in use.")
             raise
         finally:
-            if self._cancellation is not None:
-                self.request.session.stash[_CANCELLED].remove(self)
-            if self._undo is not None:
-                self._undo()
+            ended = self.request.session.stash.get(_ENDED, [])
+            if self in ended:
+                ended.remove(self)
+            self.own.put_back()
+
+    def _tell_of_closed_loop(self) -> None:
+        message = f"The async {self} cannot be torn down: its event loop is closed."
+        if self.owner.has_given_up(self.loop):  # That has been told, and may have been Ctrl-C.
+            advise(self.item, message)
+        else:
+            pytest.fail(message, pytrace=False)
+
+    def _leave(self) -> None:
+        """Have the task go on after the `yield`."""
+        self._leaving = True
+        if not self._at_yield.done():
+            self._at_yield.set_result(None)
 
     async def _live(self) -> None:
         self._yielded.set_result(await self._stages.enter())
@@ -399,24 +481,27 @@ class _Lifetime(_Setup):
                 self._at_yield = self.loop.create_future()
                 if self._cancellation is None:
                     self._cancellation = cancellation
-                    self._cancel_user()
+                    if not self._leaving:
+                        self._end_use()
         await self._stages.leave(self._cancellation)
 
     def _end_setup(self, task: Task[None]) -> None:
         if not self._yielded.done():
             self._yielded.set_result(None)
 
-    def _cancel_user(self) -> None:
+    def _end_use(self) -> None:
         """Cancel, once, the test or fixture that uses the fixture at the moment."""
-        self.request.session.stash.setdefault(_CANCELLED, []).append(self)
-        running = loops.running(self.request.session)
-        if running is not None and internals.may_use(running.item, self.fixturedef):
-            running.cancel(
-                pytest.fail.Exception(
-                    f"Cancelled, because the async {self} ended while it was in use. "
-                    "Its own error is shown at its teardown."
-                )
-            )
+        session = self.request.session
+        session.stash.setdefault(_ENDED, []).append(self)
+        running = loops.running(session)
+        if running is not None and self._is_used_by(running):
+            running.cancel(Cancelled(self))
+        internals.spoil(self.fixturedef, Cancelled(self))
+
+    def _is_used_by(self, run: Run) -> bool:
+        if run.phase == "teardown":  # One that does not need the fixture is to go on.
+            return internals.depends_on(run.fixturedef, self.fixturedef.argname, run.item)
+        return internals.may_use(run.item, self.fixturedef)
 
 
 def standing(session: pytest.Session) -> Set[Task[None]]:
@@ -424,33 +509,51 @@ def standing(session: pytest.Session) -> Set[Task[None]]:
     return session.stash.get(_STANDING, frozenset())
 
 
-def finish_cancelled(item: pytest.Function) -> None:
-    """Tear down the wide fixtures that ended while they were set up, if an item uses them.
+def finish_ended(item: pytest.Item) -> None:
+    """Tear down the wide fixtures that ended too early, if an item uses them.
 
     The next item that requests them gets new ones.
     """
-    for lifetime in tuple(item.session.stash.get(_CANCELLED, ())):
-        if lifetime.fixturedef.argname in item.fixturenames:
-            internals.finish(lifetime.fixturedef, lifetime.request)
+    __tracebackhide__ = True
+    ended = item.session.stash.get(_ENDED, [])
+    with contextlib.ExitStack() as stack:
+        for setup in tuple(ended):
+            if setup.fixturedef.argname in getattr(item, "fixturenames", ()):
+                ended.remove(setup)
+                stack.callback(internals.finish, setup.fixturedef, setup.request)
+
+
+def refuse_ended(item: pytest.Item) -> None:
+    """Fail a test before its call if a fixture that it uses has ended."""
+    __tracebackhide__ = True
+    for setup in item.session.stash.get(_ENDED, ()):
+        if isinstance(item, pytest.Function) and internals.may_use(item, setup.fixturedef):
+            raise Cancelled(setup)
 
 
 def finish_those_of_other_factories(item: pytest.Function, factory: LoopFactory | None) -> None:
     """Tear down the wide fixtures that an item requests and that run with another loop factory."""
+    _finish_bound(item, lambda bound: isinstance(bound, ChosenFactory) and bound != factory)
+
+
+def finish_those_of_the_other_clock(item: pytest.Function, clock: ClockName) -> None:
+    """Tear down the wide fixtures that an item is to request and that have another clock."""
+    _finish_bound(
+        item, lambda bound: clock != (bound.clock if isinstance(bound, ChosenFactory) else "real")
+    )
+
+
+def _finish_bound(item: pytest.Function, is_unfit: Callable[[LoopFactory | None], bool]) -> None:
     bound = item.session.stash.get(_BOUND, {})
-    chosen = _chosen(factory)
-    for fixturedef, (bound_factory, request) in tuple(bound.items()):
-        if bound_factory != chosen and fixturedef.argname in item.fixturenames:
+    for fixturedef, (factory, request) in tuple(bound.items()):
+        if fixturedef.argname in item.fixturenames and is_unfit(factory):
             del bound[fixturedef]
             internals.finish(fixturedef, request)
 
 
-def _chosen(factory: LoopFactory | None) -> ChosenFactory | None:
-    """Return a factory that the tests chose; None stands for what the whole session runs with."""
-    return factory if isinstance(factory, ChosenFactory) else None
-
-
 _STANDING: Final = pytest.StashKey[set[Task[None]]]()
-_CANCELLED: Final = pytest.StashKey[list[_Lifetime]]()
+_NO_EXCEPTIONS: Final = (CancelledError, GeneratorExit, SystemExit)
+_ENDED: Final = pytest.StashKey[list[_Setup]]()
 _BOUND: Final = pytest.StashKey[
-    dict[pytest.FixtureDef[Any], tuple[ChosenFactory | None, pytest.FixtureRequest]]
+    dict[pytest.FixtureDef[Any], tuple[LoopFactory | None, pytest.FixtureRequest]]
 ]()

@@ -84,7 +84,7 @@ def postpone(interruption: KeyboardInterrupt, session: pytest.Session) -> None:
 
 def end_at_once(session: pytest.Session) -> None:
     """Let Ctrl-C not wait for other finalizers from now on."""
-    session.stash[_LIVING].is_urgent = True
+    session.stash.setdefault(_LIVING, _Living()).is_urgent = True
 
 
 def raise_postponed(session: pytest.Session) -> None:
@@ -93,6 +93,7 @@ def raise_postponed(session: pytest.Session) -> None:
     living = session.stash.get(_LIVING, None)
     if living is not None and living.interruption is not None:
         interruption, living.interruption = living.interruption, None
+        living.is_urgent = False
         raise interruption
 
 
@@ -123,12 +124,14 @@ class Run:
         item: pytest.Function,
         phase: Phase,
         fixturedef: pytest.FixtureDef[Any] | None = None,
+        *,
+        awaited: Future[Any] | None = None,
     ) -> None:
         self.task: Final = task
         self.item: Final = item
         self.phase: Final = phase
         self.fixturedef: Final = fixturedef
-        self.awaited: Future[Any] = task
+        self.awaited: Final = awaited or task
         """What ends the run when it is done."""
         self.is_broken_off = False
         self.is_given_up = False
@@ -226,8 +229,8 @@ class LoopOwner:
         self.run(run)
         return run.result()
 
-    def run(self, run: Run, *, until: Future[Any] | None = None) -> None:
-        """Run the loop until a run's task ends, or until a future is done that the task is to set.
+    def run(self, run: Run) -> None:
+        """Run the loop until what a run awaits is done.
 
         What the task itself raises is in `run.result()`. Where something else ends the run
         (Ctrl-C, a signal handler that raises, `loop.stop()`, `pytest.fail()` in a callback), the
@@ -236,7 +239,6 @@ class LoopOwner:
         __tracebackhide__ = True
         self._has_run = True
         self._living.running = run
-        run.awaited = until or run.task
         try:
             with contextlib.ExitStack() as stack:
                 for watch in self._living.watchers:

@@ -1,55 +1,100 @@
-"""Notes on the errors that event loops are known for: what to change in the suite."""
+"""Errors of the users' code: notes on those that event loops are known for, and what is shown."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from itertools import chain
 from typing import Final
 
 import pytest
 
-from . import fixtures, internals, marks, scopes, settings
+from . import fixtures, frames, internals, marks, scopes, settings
+from .settings import ScopeName
 
 _SHARED: Final = ("attached to a different loop", "bound to a different event loop")
+_CLOSED: Final = "Event loop is closed"
+_MISSING: Final = ("no running event loop", "no current event loop")
 
 
 def explain(error: BaseException, item: pytest.Item) -> None:
-    """Add a note to an error of asyncio's that is about loops."""
-    message = str(error)
-    if not isinstance(error, RuntimeError) or not isinstance(item, pytest.Function):
+    """Say what to change in the suite, if an error, or one behind it, is about event loops."""
+    if not isinstance(item, pytest.Function):
         return
+    for part in _all_of(error):
+        if isinstance(part, RuntimeError):
+            note = _note_on(str(part), error, item)
+            if note is not None and note not in getattr(part, "__notes__", ()):
+                part.add_note(note)
+
+
+def hide_frames(error: BaseException) -> None:
+    """Take this package's lines out of the tracebacks of an error and of those behind it."""
+    for part in _all_of(error):
+        part.__traceback__ = frames.hide_own(part.__traceback__)
+
+
+def _all_of(error: BaseException) -> Iterator[BaseException]:
+    """Yield an error, its causes, and those that it groups."""
+    seen: set[int] = set()
+    left: list[BaseException | None] = [error]
+    while left:
+        part = left.pop()
+        if part is not None and id(part) not in seen:
+            seen.add(id(part))
+            yield part
+            left += part.__cause__, part.__context__
+            if isinstance(part, BaseExceptionGroup):
+                left += part.exceptions
+
+
+def _note_on(message: str, error: BaseException, item: pytest.Function) -> str | None:
     if any(part in message for part in _SHARED):
-        error.add_note(_different_loops(item))
-    elif "Event loop is closed" in message:
-        error.add_note(
+        return _on_different_loops(error, item)
+    if _CLOSED in message:
+        return (
             "Something that was made on the loop of an earlier test or fixture is used after that "
-            f"loop was closed.\n{_different_loops(item)}"
+            f"loop was closed.\n{_on_different_loops(error, item)}"
         )
-    elif "no running event loop" in message or "no current event loop" in message:
-        error.add_note(
-            "This code is synchronous and has no event loop. Let it be async, or request the "
-            "fixture asyncio_runner, which has the loop of the test."
+    if any(part in message for part in _MISSING):
+        return (
+            f"In {_user(error, item)[0]}, this is called outside of an event loop. Let it be "
+            "async, or request the fixture asyncio_runner: asyncio_runner.run() runs a coroutine "
+            "on the loop of the test."
         )
+    return None
 
 
-def _different_loops(item: pytest.Function) -> str:
-    """Say which of an item's fixtures run on other loops than the item does."""
-    own = scopes.loop_scope_of(item, marks.merged(item))
+def _on_different_loops(error: BaseException, item: pytest.Function) -> str:
+    """Say which fixtures run on other loops than the test or fixture that has failed."""
+    user, own = _user(error, item)
     lines = []
     for fixturedef in internals.requested_fixtures(item):
-        if not fixtures.is_ours(fixturedef, item.config):
-            continue
         name = fixturedef.argname
+        if not fixtures.is_ours(fixturedef, item.config) or user == f"the fixture {name!r}":
+            continue
         scope = fixtures.loop_scope_of(fixturedef, fixturedef.scope, item.config)
         if scope == own:
             continue
-        if settings.widest(scope, own) == scope:
+        if settings.widest(scope, own) == own:
+            advice = f'@pytest_asyncio.fixture(loop_scope="{own}") at {name!r}'
+        elif user == item.name:
             advice = f'@pytest.mark.asyncio(loop_scope="{scope}") at the test'
         else:
-            advice = f'@pytest_asyncio.fixture(loop_scope="{own}") at {name!r}'
+            advice = f'@pytest_asyncio.fixture(loop_scope="{scope}") at the latter'
         lines.append(
-            f"The fixture {name!r} runs on a loop of scope {scope!r} and {item.name} on one of "
-            f"scope {own!r}. Write {advice} to let them share one."
+            f"The fixture {name!r} runs on a loop of scope {scope!r}, and {user} on one of scope "
+            f"{own!r}. Write {advice} to let them share one."
         )
     return "\n".join(lines) or (
-        f"{item.name} runs on a loop of scope {own!r}, and what it uses was made on another one. "
-        "Make it in the test or in an async fixture with the same loop_scope."
+        f"What was made on another loop is used by {user}, on a loop of scope {own!r}. "
+        "Make it there, or in an async fixture with the same loop_scope."
     )
+
+
+def _user(error: BaseException, item: pytest.Function) -> tuple[str, ScopeName]:
+    """Return what has failed, the test or one of its fixtures, and its loop scope."""
+    for fixturedef in chain(*internals.fixture_definitions(item).values()):
+        if internals.setup_error(fixturedef) is error:
+            scope = fixtures.loop_scope_of(fixturedef, fixturedef.scope, item.config)
+            return f"the fixture {fixturedef.argname!r}", scope
+    return item.name, scopes.loop_scope_of(item, marks.merged(item))

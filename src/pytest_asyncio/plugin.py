@@ -61,11 +61,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_itemcollected(item: pytest.Item) -> None:
-    if getattr(item, "nofuncargs", False):
-        from . import testcases
-
-        testcases.refuse_unawaited(item)
-    else:
+    if not getattr(item, "nofuncargs", False):  # a method of a unittest.TestCase
         items.collect(item)
 
 
@@ -86,6 +82,10 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
         rooms = _Async.of(item.session)
         rooms.calls.plan(item)
         rooms.looptime.show_loop(item)
+    elif getattr(item, "nofuncargs", False):
+        from . import testcases
+
+        testcases.refuse_unawaited(item)
 
 
 @pytest.hookimpl(wrapper=True)
@@ -150,6 +150,7 @@ class _Async:
     def __init__(self) -> None:
         from . import (
             calls,
+            debuggers,
             factories,
             lifetimes,
             loops,
@@ -162,7 +163,7 @@ class _Async:
 
         self.calls, self.factories, self.lifetimes = calls, factories, lifetimes
         self.loops, self.looptime, self.notes, self.runners = loops, looptime, notes, runners
-        self.tasks, self.timeouts = tasks, timeouts
+        self.debuggers, self.tasks, self.timeouts = debuggers, tasks, timeouts
 
     @classmethod
     def of(cls, session: pytest.Session) -> _Async:
@@ -173,11 +174,17 @@ class _Async:
             session.config.pluginmanager.register(started)
             started.timeouts.start(session)
             started.tasks.start(session)
+            if settings.of(session.config).checks:
+                session.config.pluginmanager.register(_Checked(session))
         return started
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_setup(self, item: pytest.Item) -> None:
-        self.lifetimes.finish_cancelled(item)
+        self.lifetimes.finish_ended(item)
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_call(self, item: pytest.Item) -> None:
+        self.lifetimes.refuse_ended(item)
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_makereport(
@@ -185,20 +192,58 @@ class _Async:
     ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
         if call.excinfo is not None:
             self.notes.explain(call.excinfo.value, item)
+            if not item.config.getoption("fulltrace"):
+                self.notes.hide_frames(call.excinfo.value)
         report = yield
         if call.excinfo is not None:
             self.tasks.show(call.excinfo.value, report)
         return report
 
-    @pytest.hookimpl(trylast=True)
-    def pytest_runtest_teardown(self, item: pytest.Item) -> None:
-        self.loops.tell_of_closed_loops(item)
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_teardown(self, item: pytest.Item) -> Generator[None]:
+        __tracebackhide__ = True
+        try:
+            yield
+            self.loops.tell_of_closed_loops(item)
+        finally:
+            self.loops.raise_postponed(item.session)
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_sessionfinish(self, session: pytest.Session) -> None:
+        self.loops.end_at_once(session)
 
     def pytest_enter_pdb(self, config: pytest.Config) -> None:
-        self.timeouts.suspend(config)
+        self.debuggers.enter(config)
 
     def pytest_leave_pdb(self, config: pytest.Config) -> None:
-        self.timeouts.resume(config)
+        self.debuggers.leave(config)
+
+
+class _Checked:
+    """The hooks of a session that has checks switched on."""
+
+    def __init__(self, session: pytest.Session) -> None:
+        from . import checks, loops
+
+        self.checks = checks.Checks(session, settings.of(session.config).checks)
+        loops.watch_runs(session, self.checks.watch)
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_fixture_setup(
+        self, fixturedef: pytest.FixtureDef[Any], request: pytest.FixtureRequest
+    ) -> Generator[None, object, object]:
+        __tracebackhide__ = True
+        return (yield from self.checks.set_up(fixturedef, request))
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_runtest_call(self, item: pytest.Item) -> Generator[None, object, object]:
+        __tracebackhide__ = True
+        return (yield from self.checks.call(item))
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_runtest_teardown(self) -> Generator[None, object, object]:
+        __tracebackhide__ = True
+        return (yield from self.checks.tear_down())
 
 
 def _unused_port(kind: int) -> int:

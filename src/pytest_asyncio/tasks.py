@@ -6,8 +6,8 @@ import asyncio
 import gc
 import sys
 from asyncio import AbstractEventLoop, Future, Task
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from types import FrameType, TracebackType
 from typing import Any, Final
 
@@ -56,7 +56,7 @@ def start(session: pytest.Session) -> None:
 
 
 @contextmanager
-def _attach_to_failure(run: Run) -> Iterator[None]:
+def _attach_to_failure(run: Run) -> Generator[None]:
     yield
     task = run.task
     if task.done() and not task.cancelled() and (error := task.exception()) is not None:
@@ -72,9 +72,9 @@ def show(error: BaseException, report: pytest.TestReport) -> None:
     """Add what was attached to an error, or to one in its group, to the report of a failure."""
     if text := vars(error).get(_KEPT):
         internals.add_section(report, TITLE, text)
-    if isinstance(error, BaseExceptionGroup):
-        for part in error.exceptions:
-            show(part, report)
+    parts: tuple[BaseException, ...] = getattr(error, "exceptions", ())
+    for part in parts:
+        show(part, report)
 
 
 class _Tree:
@@ -129,23 +129,28 @@ def _awaiters(tasks: Sequence[Task[Any]]) -> dict[Task[Any], set[Future[Any]]]:
             for task, graph in zip(tasks, graphs, strict=True)
             if graph is not None
         }
-    waiters = {waiter: task for task in tasks if (waiter := getattr(task, "_fut_waiter", None))}
-    return {task: set(_awaiters_of(task, waiters)) & set(tasks) for task in tasks}
+    waiting: dict[Any, Task[Any]] = {getattr(task, "_fut_waiter", None): task for task in tasks}
+    awaiters: dict[Task[Any], set[Future[Any]]] = {}
+    for task in tasks:
+        woken = {waiting.get(future, future) for future in _woken_by(task, set())}
+        awaiters[task] = woken & set(tasks) - {task}
+    return awaiters
 
 
-def _awaiters_of(task: Task[Any], waiters: Mapping[Future[Any], Task[Any]]) -> Iterator[Task[Any]]:
-    """Find who awaits a task in its callbacks, which asyncio sets to wake them."""
-    if task in waiters:
-        yield waiters[task]
-    for callback, _ in getattr(task, "_callbacks", None) or ():
-        parent = getattr(getattr(callback, "__self__", None), "_parent_task", None)
-        if parent is not None:  # a task group's
-            yield parent
-        for cell in (
-            getattr(callback, "__closure__", None) or ()
-        ):  # gather()'s, wait()'s, shield()'s
-            if isinstance(cell.cell_contents, Future) and cell.cell_contents in waiters:
-                yield waiters[cell.cell_contents]
+def _woken_by(future: Future[Any], seen: set[Future[Any]]) -> set[Future[Any]]:
+    """Gather a future, and those that its callbacks are to wake when it is done."""
+    if future not in seen:
+        seen.add(future)
+        for callback, _ in getattr(future, "_callbacks", None) or ():
+            if isinstance(group := getattr(callback, "__self__", None), asyncio.TaskGroup):
+                seen.add(vars(group)["_parent_task"])
+            # Those of gather(), wait() and shield() are closures.
+            for cell in getattr(callback, "__closure__", None) or ():
+                with suppress(ValueError):  # It is empty.
+                    content: Any = cell.cell_contents
+                    if isinstance(content, Future):
+                        _woken_by(content, seen)
+    return seen
 
 
 def _origin(task: Task[Any]) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import inspect
 import sys
 from typing import Any
 
@@ -21,15 +23,24 @@ def refuse_unawaited(item: pytest.Item) -> None:
         for name in ("run", "__call__", "_callTestMethod")
     )
     if is_plain and callables.kind_of(item.obj) == "coroutine":
-        item.obj = _failing(item)
+        item.obj = _failing_if_unawaited(item)
 
 
-def _failing(item: pytest.Function) -> Any:
-    def fail() -> None:
+def _failing_if_unawaited(item: pytest.Function) -> Any:
+    method = item.obj
+
+    @functools.wraps(method)
+    def call() -> Any:
+        __tracebackhide__ = True
+        result = method()  # A decorator may have made it synchronous.
+        if not inspect.isawaitable(result):
+            return result
+        if inspect.iscoroutine(result):
+            result.close()
         pytest.fail(
             f"{item.nodeid} is an async method of a unittest.TestCase, which does not await it. "
             "Derive the class from unittest.IsolatedAsyncioTestCase.",
             pytrace=False,
         )
 
-    return fail
+    return call

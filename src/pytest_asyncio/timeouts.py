@@ -8,12 +8,13 @@ import sys
 import threading
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, nullcontext, suppress
+from functools import partial
 from types import FrameType
-from typing import Final, final
+from typing import Any, Final, final
 
 import pytest
 
-from . import fixtures, frames, items, loops, settings, tasks
+from . import debuggers, fixtures, frames, items, loops, settings, tasks
 from .alarms import Alarms
 from .loops import Run
 
@@ -21,24 +22,13 @@ REACTION: Final = 1.0
 """Seconds after which a loop that does not react to the end of a time-out counts as blocked."""
 
 # By default ignored, so that one that comes late does no harm, and hardly ever used by others.
-_SIGNAL: Final = getattr(signal, "SIGURG", None)
-_DEBUGGERS: Final = {"_pydevd_bundle", "bdb", "debugpy", "pdb", "pydevd", "pydevd_frame_evaluator"}
+_SIGNAL: Final[int | None] = getattr(signal, "SIGURG", None)
 _UNBOUND: Final = nullcontext()
-_DEBUGGING: Final = pytest.StashKey[bool]()
 
 
 def start(session: pytest.Session) -> None:
     """Bound every run of a session from now on that has a time-out."""
     loops.watch_runs(session, _bound)
-
-
-def suspend(config: pytest.Config) -> None:
-    """Let no time-out end a run, because the user is in a debugger."""
-    config.stash[_DEBUGGING] = True
-
-
-def resume(config: pytest.Config) -> None:
-    config.stash[_DEBUGGING] = False
 
 
 def _bound(run: Run) -> AbstractContextManager[None]:
@@ -83,7 +73,7 @@ class _Bound:
         self._is_over = False
 
     def __enter__(self) -> None:
-        self._can_interrupt = _catch_signal(self)
+        self._signal = _catch_signal(self)
         self._alarm = self._alarms.set(self._seconds, self._expire)
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
@@ -91,12 +81,13 @@ class _Bound:
         self._alarms.cancel(self._alarm)
         if self._error is None or kind is not None:
             return
+        self._run.failure = self._error
         task = self._run.task
-        if task.done() and task.cancelled():
-            self._run.cancel(self._error)
-        else:  # It has caught the cancellation.
-            self._error.__cause__ = task.exception() if task.done() else None
-            self._run.failure = self._error
+        if task.done():
+            try:
+                self._error.__cause__ = task.exception()
+            except asyncio.CancelledError as cancellation:
+                self._error.__traceback__ = frames.up_to_users(cancellation.__traceback__)
 
     def _steps(self) -> Iterator[float]:
         """End the run, and yield between two tries how many seconds there are to react."""
@@ -129,13 +120,13 @@ class _Bound:
         if self._is_over:
             return
         self._alarm = self._alarms.set(REACTION, self._unblock)
-        frame = frames.users(sys._current_frames().get(self._thread))
+        frame = frames.users(frames.innermost(self._thread))
         if frame is None or self._is_debugging():
             return
         is_known = bool(self._blocked_at)
         self._blocked_at = frames.place(frame.f_code, frame.f_lineno)
-        if self._can_interrupt:
-            signal.pthread_kill(self._thread, _SIGNAL)
+        if self._signal is not None:
+            signal.pthread_kill(self._thread, self._signal)
         elif not is_known and sys.__stderr__ is not None:
             print(f"\n{self._message()}.", file=sys.__stderr__, flush=True)
 
@@ -150,6 +141,7 @@ class _Bound:
     def _failure(self) -> TimeoutError:
         error = TimeoutError(f"{self._message()}.")
         error.__traceback__ = tasks.traceback_of(self._run.task)
+        error.__suppress_context__ = True  # It is not the loop's stop that is of interest.
         tasks.attach(error, self._loop, self.session)
         return error
 
@@ -162,19 +154,7 @@ class _Bound:
         return f"{what} took longer than the {self._seconds:g} s of its timeout{blocked}"
 
     def _is_debugging(self) -> bool:
-        if self.session.config.stash.get(_DEBUGGING, False):
-            return True
-        if sys.version_info >= (3, 12):
-            monitoring = sys.monitoring
-            if monitoring.get_tool(monitoring.DEBUGGER_ID) is not None:
-                return True
-        frame = sys._current_frames().get(self._thread)
-        while frame is not None:
-            modules = (frame.f_globals.get("__name__"), getattr(frame.f_trace, "__module__", None))
-            if any(str(module).partition(".")[0] in _DEBUGGERS for module in modules):
-                return True
-            frame = frame.f_back
-        return False
+        return debuggers.is_active(self.session.config, self._thread)
 
 
 def _is_loops(frame: FrameType) -> bool:
@@ -183,10 +163,10 @@ def _is_loops(frame: FrameType) -> bool:
     return module.partition(".")[0] in ("asyncio", "selectors", __package__)
 
 
-def _catch_signal(bound: _Bound) -> bool:
-    """Have the signal interrupt a run; tell whether it can, in this thread and on this system."""
+def _catch_signal(bound: _Bound) -> int | None:
+    """Have a signal interrupt a run, and return it, if it can in this thread and on this system."""
     if _SIGNAL is None or threading.current_thread() is not threading.main_thread():
-        return False
+        return None
     session = bound.session
     if _BOUND not in session.stash:
 
@@ -195,9 +175,13 @@ def _catch_signal(bound: _Bound) -> bool:
             session.stash[_BOUND].interrupt(frame)
 
         before = signal.signal(_SIGNAL, interrupt) or signal.SIG_DFL
-        session.config.add_cleanup(lambda: signal.signal(_SIGNAL, before))
+        session.config.add_cleanup(partial(_put_back, _SIGNAL, before))
     session.stash[_BOUND] = bound
-    return True
+    return _SIGNAL
+
+
+def _put_back(number: int, handler: Any) -> None:
+    signal.signal(number, handler)
 
 
 _BOUND: Final = pytest.StashKey[_Bound]()

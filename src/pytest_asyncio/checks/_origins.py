@@ -1,0 +1,73 @@
+"""Where tasks come from: which test or fixture started them, and in which line."""
+
+from __future__ import annotations
+
+import inspect
+from asyncio import AbstractEventLoop, Task
+from dataclasses import dataclass
+from typing import Any, ClassVar, Final, final
+from weakref import WeakKeyDictionary, WeakSet
+
+import pytest
+
+from pytest_asyncio import frames
+
+from . import CULPRIT, Culprit
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """For whom something was started, and where."""
+
+    culprit: Culprit | None
+    filename: str
+    line: int
+
+    @classmethod
+    def here(cls) -> Origin:
+        """Return the origin of what the user's code, which has called this, is starting."""
+        here = inspect.currentframe()
+        frame = frames.users(here) or here
+        assert frame is not None
+        return cls(CULPRIT.get(), frame.f_code.co_filename, frame.f_lineno)
+
+    def __str__(self) -> str:
+        return f"{frames.short(self.filename)}:{self.line}"
+
+
+@final
+class Origins:
+    """The origins of the tasks of a session."""
+
+    _KEY: ClassVar = pytest.StashKey["Origins"]()
+
+    def __init__(self) -> None:
+        self._loops: Final = WeakSet[AbstractEventLoop]()
+        self._of: Final = WeakKeyDictionary[Task[Any], Origin]()
+
+    @classmethod
+    def of(cls, session: pytest.Session) -> Origins:
+        return session.stash.setdefault(cls._KEY, cls())
+
+    def record(self, loop: AbstractEventLoop) -> None:
+        """Remember the origins of the tasks that are created on a loop from now on."""
+        if loop in self._loops:
+            return
+        self._loops.add(loop)
+        create = loop.create_task
+
+        def create_task(*args: Any, **kwargs: Any) -> Task[Any]:
+            task = create(*args, **kwargs)
+            self._of[task] = Origin.here()
+            return task
+
+        # An attribute, because a task factory is the suite's own to set, and to read.
+        loop.create_task = create_task  # type: ignore[method-assign]
+
+    def find(self, task: Task[Any]) -> Origin | None:
+        return self._of.get(task)
+
+    def started_by(self, culprit: Culprit) -> dict[Task[Any], Origin]:
+        """Return the tasks that a test or fixture has started, in the order in which it did."""
+        return {task: it for task, it in tuple(self._of.items()) if it.culprit is culprit}

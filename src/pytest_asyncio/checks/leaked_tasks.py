@@ -1,0 +1,68 @@
+"""The check `leaked-tasks`: tasks that a test or fixture has started and not ended."""
+
+from __future__ import annotations
+
+import asyncio
+from asyncio import AbstractEventLoop, Task
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any, Final, final
+
+import pytest
+
+from pytest_asyncio import frames, loops, tasks
+from pytest_asyncio.loops import Run
+
+from . import BaseCheck, CheckWarning, Culprit, Report
+from ._origins import Origins
+
+_TURNS: Final = 10
+"""How often the loop turns for what is about to end."""
+
+
+class LeakedTaskWarning(CheckWarning):
+    """A test or fixture has left a task running."""
+
+    __module__ = "pytest_asyncio"
+
+
+@final
+class Check(BaseCheck):
+    def __init__(self, session: pytest.Session, report: Report) -> None:
+        super().__init__(session, report)
+        self._origins = Origins.of(session)
+
+    def watch(self, run: Run) -> AbstractContextManager[None]:
+        self._origins.record(run.task.get_loop())
+        return nullcontext()
+
+    def end(self, culprit: Culprit) -> None:
+        left = [task for task in self._origins.started_by(culprit) if not task.done()]
+        for loop in {task.get_loop() for task in left}:
+            if not loop.is_closed() and not loop.is_running():
+                self._end_on(loop, {task for task in left if task.get_loop() is loop})
+
+    def _end_on(self, loop: AbstractEventLoop, left: set[Task[Any]]) -> None:
+        loops.spin(loop, loop.create_task(_turn()))
+        for task in left:
+            if not task.done() and not task.cancelling():
+                self._tell(task)
+        loops.spin(loop, loop.create_task(loops.cancel(left)))
+
+    def _tell(self, task: Task[Any]) -> None:
+        origin = self._origins.find(task)
+        assert origin is not None
+        end = frames.end_of(tasks.traceback_of(task))
+        waits = f", which waits at {frames.short(end[0])}:{end[1]}" if end else ""
+        self.report(
+            LeakedTaskWarning(
+                f"{origin.culprit} left the task {task.get_name()!r} running, created at {origin}"
+                f"{waits}. Await it, or cancel it and await it then."
+            ),
+            origin.filename,
+            origin.line,
+        )
+
+
+async def _turn() -> None:
+    for _ in range(_TURNS):
+        await asyncio.sleep(0)

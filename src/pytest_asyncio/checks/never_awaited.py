@@ -1,0 +1,53 @@
+"""The check `never-awaited`: coroutines that are created and dropped."""
+
+from __future__ import annotations
+
+import sys
+import warnings
+from collections.abc import Generator
+from contextlib import contextmanager
+from types import CoroutineType
+from typing import Any, final
+
+from pytest_asyncio import frames
+from pytest_asyncio.loops import Run
+
+from . import CULPRIT, BaseCheck, CheckWarning
+
+
+class NeverAwaitedWarning(CheckWarning):
+    """A test or fixture has created a coroutine that nothing has awaited."""
+
+    __module__ = "pytest_asyncio"
+
+
+@final
+class Check(BaseCheck):
+    @contextmanager
+    def watch(self, run: Run) -> Generator[None]:
+        before: Any = warnings._warn_unawaited_coroutine  # type: ignore[attr-defined]
+        depth = sys.get_coroutine_origin_tracking_depth()
+        sys.set_coroutine_origin_tracking_depth(max(depth, 1))
+        # Python calls this from a coroutine's finalizer, where an error could not be raised.
+        warnings._warn_unawaited_coroutine = self._tell  # type: ignore[attr-defined]
+        try:
+            yield
+        finally:
+            warnings._warn_unawaited_coroutine = before  # type: ignore[attr-defined]
+            sys.set_coroutine_origin_tracking_depth(depth)
+
+    def _tell(self, coroutine: CoroutineType[Any, Any, Any]) -> None:
+        code = coroutine.cr_code
+        filename, line = code.co_filename, code.co_firstlineno
+        created = ""
+        if coroutine.cr_origin:
+            filename, line, _ = coroutine.cr_origin[0]
+            created = f", created at {frames.short(filename)}:{line}"
+        self.report(
+            NeverAwaitedWarning(
+                f"{CULPRIT.get()} never awaited the coroutine {coroutine.__qualname__!r}{created}. "
+                "Write 'await' before the call."
+            ),
+            filename,
+            line,
+        )

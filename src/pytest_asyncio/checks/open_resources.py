@@ -1,0 +1,144 @@
+"""The check `open-resources`: what tests and fixtures open on an event loop and do not close."""
+
+from __future__ import annotations
+
+import functools
+import gc
+from asyncio import AbstractEventLoop, BaseTransport, SubprocessTransport
+from collections.abc import Callable, Generator, Iterable
+from concurrent.futures import Executor
+from contextlib import contextmanager
+from types import AsyncGeneratorType
+from typing import Any, Final, final
+from weakref import WeakKeyDictionary, WeakSet
+
+import pytest
+
+from pytest_asyncio import lifetimes
+from pytest_asyncio.loops import Run
+
+from . import CULPRIT, BaseCheck, CheckWarning, Culprit, Report
+from ._origins import Origin
+
+_OPENING: Final = (
+    "connect_accepted_socket",
+    "connect_read_pipe",
+    "connect_write_pipe",
+    "create_connection",
+    "create_datagram_endpoint",
+    "create_server",
+    "create_unix_connection",
+    "create_unix_server",
+    "subprocess_exec",
+    "subprocess_shell",
+)
+
+
+class OpenResourceWarning(CheckWarning):
+    """A test or fixture has left something open on an event loop."""
+
+    __module__ = "pytest_asyncio"
+
+
+@final
+class Check(BaseCheck):
+    def __init__(self, session: pytest.Session, report: Report) -> None:
+        super().__init__(session, report)
+        self._loops: Final = WeakSet[AbstractEventLoop]()
+        self._opened: Final = WeakKeyDictionary[Any, tuple[AbstractEventLoop, Origin]]()
+
+    @contextmanager
+    def watch(self, run: Run) -> Generator[None]:
+        loop = run.task.get_loop()
+        if loop not in self._loops:
+            self._loops.add(loop)
+            self._record(loop)
+        before = set(_generators(loop))
+        culprit = CULPRIT.get()
+        try:
+            yield
+        finally:
+            for generator in set(_generators(loop)) - before:
+                code = generator.ag_code
+                origin = Origin(culprit, code.co_filename, code.co_firstlineno)
+                self._opened[generator] = loop, origin
+
+    def end(self, culprit: Culprit) -> None:
+        """Tell of what is open, unless a fixture lives on that may close it."""
+        living = {task.get_loop() for task in lifetimes.standing(self.session)}
+        for resource, (loop, origin) in tuple(self._opened.items()):
+            if origin.culprit is culprit and loop not in living:
+                self._tell(resource, origin)
+
+    def _record(self, loop: AbstractEventLoop) -> None:
+        """Remember what is opened on a loop from now on, and tell of what is open at its end."""
+        for name in _OPENING:
+            setattr(loop, name, self._recorded(loop, getattr(loop, name)))
+        run_in_executor, close = loop.run_in_executor, loop.close
+
+        def run_recorded(executor: Any, *args: Any) -> Any:
+            # Used before, it is a test's or fixture's that lives on.
+            if executor is not None and not getattr(executor, "_threads", True):
+                self._opened[executor] = loop, Origin.here()
+            return run_in_executor(executor, *args)
+
+        def tell_and_close() -> None:
+            for resource, (its_loop, origin) in tuple(self._opened.items()):
+                if its_loop is loop:
+                    self._tell(resource, origin)
+            close()
+
+        loop.run_in_executor = run_recorded  # type: ignore[method-assign, assignment]
+        loop.close = tell_and_close  # type: ignore[method-assign]
+
+    def _recorded(self, loop: AbstractEventLoop, opening: Callable[..., Any]) -> Callable[..., Any]:
+        @functools.wraps(opening)
+        async def open_recorded(*args: Any, **kwargs: Any) -> Any:
+            origin = Origin.here()
+            result = await opening(*args, **kwargs)
+            self._opened[result[0] if isinstance(result, tuple) else result] = loop, origin
+            return result
+
+        return open_recorded
+
+    def _tell(self, resource: Any, origin: Origin) -> None:
+        """Tell of a resource, once, if it is open."""
+        del self._opened[resource]
+        if not _is_open(resource):
+            return
+        warning = OpenResourceWarning(
+            f"{origin.culprit} has left {_description(resource)} open, made at {origin}. Close it."
+        )
+        self.report(warning, origin.filename, origin.line)
+
+
+def _generators(loop: AbstractEventLoop) -> Iterable[Any]:
+    """The async generators that are known to a loop, if it tells."""
+    generators: Iterable[Any] = getattr(loop, "_asyncgens", ())
+    return tuple(generators)
+
+
+def _is_open(resource: Any) -> bool:
+    if isinstance(resource, AsyncGeneratorType):
+        return resource.ag_frame is not None
+    if isinstance(resource, Executor):
+        return not getattr(resource, "_shutdown", False) and not _is_global(resource)
+    if isinstance(resource, SubprocessTransport) and resource.get_returncode() is not None:
+        return False
+    if isinstance(resource, BaseTransport):
+        return not resource.is_closing()
+    return bool(resource.sockets)
+
+
+def _is_global(resource: object) -> bool:
+    """Tell whether a module or a class holds a resource, which is to outlive all tests."""
+    return any(
+        isinstance(referrer, dict) and ("__spec__" in referrer or "__module__" in referrer)
+        for referrer in gc.get_referrers(resource)
+    )
+
+
+def _description(resource: Any) -> str:
+    if isinstance(resource, AsyncGeneratorType):
+        return f"the async generator {resource.__qualname__!r}"
+    return f"a {type(resource).__name__.lstrip('_')}"

@@ -1,0 +1,81 @@
+"""The check `unhandled-exceptions`: exceptions of tasks and callbacks that nobody handles."""
+
+from __future__ import annotations
+
+from asyncio import AbstractEventLoop, Task
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any, final
+from weakref import WeakSet
+
+import pytest
+
+from pytest_asyncio import frames
+from pytest_asyncio.loops import Run
+
+from . import CULPRIT, BaseCheck, CheckWarning, Culprit, Report
+from ._origins import Origin, Origins
+
+
+class UnhandledExceptionWarning(CheckWarning):
+    """An exception reached an event loop's handler, or was never retrieved from its task."""
+
+    __module__ = "pytest_asyncio"
+
+
+@final
+class Check(BaseCheck):
+    def __init__(self, session: pytest.Session, report: Report) -> None:
+        super().__init__(session, report)
+        self._origins = Origins.of(session)
+        self._loops = WeakSet[AbstractEventLoop]()
+
+    def watch(self, run: Run) -> AbstractContextManager[None]:
+        loop = run.task.get_loop()
+        self._origins.record(loop)
+        if loop not in self._loops:
+            self._loops.add(loop)
+            self._listen(loop)
+        return nullcontext()
+
+    def end(self, culprit: Culprit) -> None:
+        for task, origin in self._origins.started_by(culprit).items():
+            if getattr(task, "_log_traceback", False):
+                self._tell(
+                    f"nobody has retrieved the exception of the task {task.get_name()!r}",
+                    task.exception(),
+                    origin,
+                )
+
+    def _listen(self, loop: AbstractEventLoop) -> None:
+        handle = loop.default_exception_handler
+
+        def handle_and_tell(context: dict[str, Any]) -> None:
+            error = context.get("exception")
+            if not isinstance(error, _OUTCOMES):
+                task: Any = context.get("task", context.get("future"))
+                origin = self._origins.find(task) if isinstance(task, Task) else None
+                self._tell(context["message"], error, origin)
+            handle(context)
+
+        # Not called where a test has set an exception handler, which is to handle them.
+        loop.default_exception_handler = handle_and_tell  # type: ignore[method-assign]
+
+    def _tell(self, what: str, error: BaseException | None, origin: Origin | None) -> None:
+        culprit = CULPRIT.get() if origin is None else origin.culprit
+        message = f"{culprit or 'An earlier test'}: {what}"
+        filename, line = "<unknown>", 1
+        if origin is not None:
+            filename, line = origin.filename, origin.line
+            message += f", created at {origin}"
+        if error is not None:
+            message += f": {type(error).__name__}: {error}"
+            end = frames.end_of(frames.up_to_users(error.__traceback__))
+            if end is not None:
+                filename, line = end
+                message += f", raised at {frames.short(filename)}:{line}"
+        warning = UnhandledExceptionWarning(f"{message}. Await what raises it, or handle it there.")
+        warning.__cause__ = error
+        self.report(warning, filename, line)
+
+
+_OUTCOMES = (pytest.fail.Exception, pytest.skip.Exception, pytest.exit.Exception)

@@ -1,0 +1,39 @@
+"""Debuggers: whether the user is in one, so that time stands still for the plugin."""
+
+from __future__ import annotations
+
+import sys
+from typing import Final
+
+import pytest
+
+from . import frames
+
+_MODULES: Final = {"_pydevd_bundle", "bdb", "debugpy", "pdb", "pydevd", "pydevd_frame_evaluator"}
+_IN_PDB: Final = pytest.StashKey[bool]()
+
+
+def enter(config: pytest.Config) -> None:
+    """Remember that the user is in pytest's debugger."""
+    config.stash[_IN_PDB] = True
+
+
+def leave(config: pytest.Config) -> None:
+    config.stash[_IN_PDB] = False
+
+
+def is_active(config: pytest.Config, thread: int) -> bool:
+    """Tell whether the user is in a debugger, or one follows what a thread does."""
+    if config.stash.get(_IN_PDB, False):
+        return True
+    if sys.version_info >= (3, 12):
+        monitoring = sys.monitoring
+        if monitoring.get_tool(monitoring.DEBUGGER_ID) is not None:
+            return True
+    frame = frames.innermost(thread)
+    while frame is not None:
+        modules = (frame.f_globals.get("__name__"), getattr(frame.f_trace, "__module__", None))
+        if any(str(module).partition(".")[0] in _MODULES for module in modules):
+            return True
+        frame = frame.f_back
+    return False

@@ -1,0 +1,612 @@
+"""Checks: each speaks by a warning of its own, which a filter makes a failure of the very test."""
+
+from __future__ import annotations
+
+import pytest
+
+import pytest_asyncio
+
+NAMES = [
+    "blocked-loop",
+    "leaked-tasks",
+    "never-awaited",
+    "open-resources",
+    "unhandled-exceptions",
+]
+both_scopes = pytest.mark.parametrize("scope", ["function", "module"])
+
+
+@pytest.fixture
+def checked(suite):
+    """Run a suite with checks; `SCOPE` in it stands for a loop scope."""
+
+    def run(source, *args, names="all", scope="function", **kwargs):
+        source = source.replace("SCOPE", repr(scope))
+        return suite(source, f"--asyncio-checks={names}", *args, **kwargs)
+
+    return run
+
+
+@pytest.mark.parametrize(
+    ("args", "ini"),
+    [
+        ((), "asyncio_checks = all"),
+        ((), "asyncio_checks = leaked-tasks never-awaited"),
+        (("--asyncio-checks=never-awaited,leaked-tasks",), ""),
+        (("--asyncio-checks=leaked-tasks",), "asyncio_checks = never-awaited"),
+    ],
+)
+def test_options_switch_checks_on_and_the_header_tells(suite, args, ini):
+    result = suite(
+        """
+        @pytest.mark.asyncio
+        async def test_it():
+            leaked = asyncio.create_task(asyncio.sleep(60))
+        """,
+        *args,
+        ini=ini,
+    )
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(["asyncio: *asyncio_checks=*leaked-tasks*"])
+
+
+def test_nothing_is_checked_unasked(suite):
+    result = suite(
+        """
+        @pytest.mark.asyncio
+        async def test_it():
+            leaked = asyncio.create_task(asyncio.sleep(60))
+            loop = asyncio.get_running_loop()
+            assert not {"create_task", "create_server", "close"} & vars(loop).keys()
+        """
+    )
+    result.assert_outcomes(passed=1)
+    result.stdout.no_fnmatch_line("*asyncio_checks*")
+
+
+def test_a_name_that_is_none_is_a_usage_error(suite):
+    result = suite("", "--asyncio-checks=leaked")
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines(
+        [f"*'leaked' is not a valid asyncio_checks. Valid checks are: all, {', '.join(NAMES)}."]
+    )
+
+
+def test_the_warnings_are_public():
+    for name in (
+        "BlockedLoopWarning",
+        "LeakedTaskWarning",
+        "NeverAwaitedWarning",
+        "OpenResourceWarning",
+        "UnhandledExceptionWarning",
+    ):
+        warning = getattr(pytest_asyncio, name)
+        assert issubclass(warning, pytest_asyncio.CheckWarning)
+        assert issubclass(warning, pytest.PytestWarning)
+        assert f"{warning.__module__}.{warning.__name__}" == f"pytest_asyncio.{name}"
+
+
+def test_a_warning_is_in_the_summary_with_the_line_it_is_about(checked):
+    result = checked(
+        """
+        @pytest.mark.asyncio
+        async def test_it():
+            leaked = asyncio.create_task(asyncio.sleep(60), name="forgotten")
+        """,
+        "-Wdefault",
+    )
+    result.assert_outcomes(passed=1, warnings=1)
+    result.stdout.fnmatch_lines(
+        ["*test_it.py:5: LeakedTaskWarning: test_it left the task 'forgotten' running*"]
+    )
+
+
+def test_a_mark_makes_it_an_error_for_one_test(checked):
+    result = checked(
+        """
+        @pytest.mark.asyncio
+        async def test_may():
+            leaked = asyncio.create_task(asyncio.sleep(60))
+        @pytest.mark.filterwarnings("error::pytest_asyncio.LeakedTaskWarning")
+        @pytest.mark.asyncio
+        async def test_must_not():
+            leaked = asyncio.create_task(asyncio.sleep(60))
+        """,
+        "-Wdefault",
+    )
+    result.assert_outcomes(passed=1, failed=1, warnings=1)
+
+
+def test_a_failing_test_shows_its_own_failure_and_a_note(checked):
+    result = checked(
+        """
+        @pytest.mark.asyncio
+        async def test_it():
+            leaked = asyncio.create_task(asyncio.sleep(60))
+            raise ValueError("its own")
+        """
+    )
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(["E*ValueError: its own", "E*LeakedTaskWarning: test_it left*"])
+
+
+def test_a_failing_teardown_shows_its_own_failure_and_a_note(checked):
+    result = checked(
+        """
+        @pytest.fixture
+        def failing():
+            yield
+            raise ValueError("its own")
+        @pytest.mark.asyncio
+        async def test_it(failing):
+            future = asyncio.get_running_loop().create_future()
+            task = asyncio.create_task(raise_late())
+            await asyncio.sleep(0)
+        async def raise_late():
+            try:
+                await asyncio.sleep(60)
+            finally:
+                raise ZeroDivisionError
+        """,
+        names="unhandled-exceptions",
+    )
+    result.assert_outcomes(passed=1, errors=1)
+    result.stdout.fnmatch_lines(["E*ValueError: its own", "E*UnhandledExceptionWarning: *"])
+
+
+def test_all_that_is_found_is_told(checked):
+    result = checked(
+        """
+        @pytest.mark.asyncio
+        async def test_it():
+            leaked = asyncio.create_task(asyncio.sleep(60))
+            asyncio.sleep(0)
+        """
+    )
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(["*2 checks failed*", "*NeverAwaited*", "*LeakedTask*"])
+
+
+class TestLeakedTasks:
+    @both_scopes
+    def test_a_leaked_task_fails_its_own_test_and_reaches_no_other(self, checked, scope):
+        result = checked(
+            """
+            pytestmark = pytest.mark.asyncio(loop_scope=SCOPE)
+            async def forever():
+                await asyncio.Event().wait()
+            async def test_leaks():
+                leak = asyncio.create_task(forever(), name="the leak")
+                await asyncio.sleep(0)
+            async def test_victim():
+                assert asyncio.all_tasks() == {asyncio.current_task()}
+            """,
+            scope=scope,
+        )
+        result.assert_outcomes(failed=1, passed=1)
+        result.stdout.fnmatch_lines(
+            [
+                "E*LeakedTaskWarning: test_leaks left the task 'the leak' running, created at "
+                "test_it.py:7, which waits at test_it.py:5. Await it, or cancel it*"
+            ]
+        )
+
+    @both_scopes
+    def test_a_fixture_is_told_at_its_teardown(self, checked, scope):
+        result = checked(
+            """
+            @pytest_asyncio.fixture(scope=SCOPE)
+            async def returning():
+                asyncio.create_task(asyncio.sleep(60), name="one")
+            @pytest_asyncio.fixture(scope=SCOPE)
+            async def yielding():
+                asyncio.create_task(asyncio.sleep(60), name="two")
+                yield
+                asyncio.create_task(asyncio.sleep(60), name="three")
+            @pytest.mark.asyncio(loop_scope=SCOPE)
+            async def test_it(returning, yielding): pass
+            """,
+            scope=scope,
+        )
+        result.assert_outcomes(passed=1, errors=1)
+        for name in ("one", "two", "three"):
+            result.stdout.fnmatch_lines(
+                [f"*LeakedTaskWarning: fixture '*' left the task '{name}'*"]
+            )
+
+    @both_scopes
+    def test_what_a_fixture_ends_is_no_leak(self, checked, scope):
+        checked(
+            """
+            @pytest_asyncio.fixture(scope=SCOPE)
+            async def background():
+                async with asyncio.TaskGroup() as group:
+                    task = group.create_task(asyncio.sleep(60))
+                    yield
+                    task.cancel()
+            @pytest.mark.asyncio(loop_scope=SCOPE)
+            async def test_it(background): pass
+            @pytest.mark.asyncio(loop_scope=SCOPE)
+            async def test_next(background): pass
+            """,
+            scope=scope,
+        ).assert_outcomes(passed=2)
+
+    def test_what_a_fixture_ends_for_its_test_is_no_leak(self, checked):
+        checked(
+            """
+            @pytest_asyncio.fixture
+            async def tasks():
+                tasks = []
+                yield tasks
+                for task in tasks:
+                    task.cancel()
+                await asyncio.wait(tasks)
+            @pytest.mark.asyncio
+            async def test_it(tasks):
+                tasks.append(asyncio.create_task(asyncio.sleep(60)))
+            """
+        ).assert_outcomes(passed=1)
+
+    def test_what_a_fixture_does_not_end_for_its_test_is_told_at_teardown(self, checked):
+        result = checked(
+            """
+            @pytest.fixture
+            def own(): pass
+            @pytest.fixture
+            def other(): pass
+            @pytest.mark.asyncio
+            async def test_it(own, other):
+                asyncio.create_task(asyncio.sleep(60))
+            """
+        )
+        result.assert_outcomes(passed=1, errors=1)
+
+    def test_what_is_about_to_end_is_no_leak(self, checked):
+        checked(
+            """
+            @pytest.mark.asyncio
+            async def test_it():
+                ending = asyncio.create_task(asyncio.sleep(0))
+                cancelled = asyncio.create_task(asyncio.sleep(60))
+                await asyncio.sleep(0)
+                cancelled.cancel()
+            """
+        ).assert_outcomes(passed=1)
+
+    def test_a_loop_that_its_test_closed_is_left_alone(self, checked):
+        result = checked(
+            """
+            @pytest.mark.asyncio
+            async def test_it():
+                leaked = asyncio.create_task(asyncio.sleep(60))
+                loop = asyncio.get_running_loop()
+                loop.call_soon(loop.stop)
+                await asyncio.sleep(60)
+            """,
+            "-Wdefault",
+            names="leaked-tasks",
+        )
+        result.assert_outcomes(failed=1)
+
+
+class TestUnhandledExceptions:
+    @both_scopes
+    def test_exceptions_that_nobody_awaits_fail_their_test(self, checked, scope):
+        result = checked(
+            """
+            pytestmark = pytest.mark.asyncio(loop_scope=SCOPE)
+            async def boom():
+                raise RuntimeError("lost failure")
+            async def test_task():
+                task = asyncio.create_task(boom(), name="lost")
+                await asyncio.sleep(0)
+            async def test_callback():
+                asyncio.get_running_loop().call_soon(lambda: 1 / 0)
+                await asyncio.sleep(0)
+            async def test_next(): pass
+            """,
+            scope=scope,
+        )
+        result.assert_outcomes(failed=2, passed=1)
+        result.stdout.fnmatch_lines(
+            [
+                "E   RuntimeError: lost failure",
+                "E   pytest_asyncio.UnhandledExceptionWarning: test_task: Task exception was never "
+                "retrieved, created at test_it.py:7: RuntimeError: lost failure, raised at "
+                "test_it.py:5. Await what*",
+                "E   pytest_asyncio.UnhandledExceptionWarning: test_callback: Exception in "
+                "callback*: ZeroDivisionError: division by zero, raised at test_it.py:10. *",
+            ]
+        )
+
+    @both_scopes
+    def test_a_task_that_lives_on_is_told_to_its_own_test(self, checked, scope):
+        result = checked(
+            """
+            pytestmark = pytest.mark.asyncio(loop_scope=SCOPE)
+            kept = []
+            async def boom():
+                raise RuntimeError("lost failure")
+            async def test_keeps():
+                kept.append(asyncio.create_task(boom(), name="kept"))
+                await asyncio.sleep(0)
+            async def test_drops(): kept.clear()
+            """,
+            scope=scope,
+        )
+        result.assert_outcomes(failed=1, passed=1)
+        result.stdout.fnmatch_lines(
+            ["*test_keeps: nobody has retrieved the exception of the task 'kept', created at*"]
+        )
+
+    def test_what_a_test_retrieves_or_handles_itself_is_left_alone(self, checked):
+        checked(
+            """
+            async def boom(): raise RuntimeError
+            @pytest.mark.asyncio
+            async def test_retrieves():
+                with pytest.raises(RuntimeError):
+                    await asyncio.create_task(boom())
+            @pytest.mark.asyncio
+            async def test_handles():
+                caught = []
+                loop = asyncio.get_running_loop()
+                loop.set_exception_handler(lambda loop, context: caught.append(context))
+                loop.call_soon(lambda: 1 / 0)
+                await asyncio.sleep(0)
+                assert caught
+            """
+        ).assert_outcomes(passed=2)
+
+    def test_what_is_no_exception_is_told_too(self, checked):
+        result = checked(
+            """
+            @pytest.mark.asyncio
+            async def test_it():
+                asyncio.get_running_loop().call_exception_handler({"message": "Mind the gap"})
+            """
+        )
+        result.assert_outcomes(failed=1)
+        result.stdout.fnmatch_lines(["*test_it: Mind the gap. Await what raises it*"])
+
+    def test_a_failure_in_a_callback_is_a_failure_and_no_warning(self, checked):
+        result = checked(
+            """
+            @pytest.mark.asyncio
+            async def test_it():
+                asyncio.get_running_loop().call_soon(pytest.fail, "in a callback")
+                await asyncio.Event().wait()
+            """
+        )
+        result.assert_outcomes(failed=1)
+        result.stdout.no_fnmatch_line("*UnhandledException*")
+
+    def test_what_the_end_of_the_loop_brings_to_light_is_told(self, checked):
+        result = checked(
+            """
+            async def raise_late():
+                try:
+                    await asyncio.sleep(60)
+                finally:
+                    raise ValueError("in the end")
+            @pytest.mark.asyncio
+            async def test_it():
+                task = asyncio.create_task(raise_late())
+                await asyncio.sleep(0)
+            """,
+            names="unhandled-exceptions",
+        )
+        result.assert_outcomes(passed=1, errors=1)
+        result.stdout.fnmatch_lines(["*UnhandledExceptionWarning: test_it: *in the end*"])
+
+
+class TestNeverAwaited:
+    @both_scopes
+    def test_a_dropped_coroutine_fails_its_test(self, checked, scope):
+        result = checked(
+            """
+            pytestmark = pytest.mark.asyncio(loop_scope=SCOPE)
+            async def work(): pass
+            async def test_it():
+                work()
+            async def test_next(): await work()
+            """,
+            scope=scope,
+        )
+        result.assert_outcomes(failed=1, passed=1)
+        result.stdout.fnmatch_lines(
+            [
+                "E*NeverAwaitedWarning: test_it never awaited the coroutine 'work', created at "
+                "test_it.py:6. Write 'await' before the call."
+            ]
+        )
+
+    def test_a_fixture_is_told_by_its_name(self, checked):
+        result = checked(
+            """
+            async def work(): pass
+            @pytest_asyncio.fixture
+            async def lazy():
+                work()
+            @pytest.mark.asyncio
+            async def test_it(lazy): pass
+            """
+        )
+        result.assert_outcomes(errors=1)
+        result.stdout.fnmatch_lines(["*NeverAwaitedWarning: fixture 'lazy' never awaited*"])
+
+    def test_a_coroutine_of_unknown_origin_is_told_by_its_definition(self, checked):
+        result = checked(
+            """
+            import sys
+            async def work(): pass
+            @pytest.mark.asyncio
+            async def test_it():
+                sys.set_coroutine_origin_tracking_depth(0)
+                work()
+            """
+        )
+        result.stdout.fnmatch_lines(["*test_it never awaited the coroutine 'work'. Write*"])
+
+
+class TestBlockedLoop:
+    @both_scopes
+    def test_what_blocks_is_told_with_its_line(self, checked, scope):
+        result = checked(
+            """
+            import threading
+            pytestmark = pytest.mark.asyncio(loop_scope=SCOPE)
+            async def test_it():
+                threading.Event().wait(0.5)
+            async def test_next(): await asyncio.sleep(0.2)
+            """,
+            scope=scope,
+            ini="asyncio_blocked_loop_threshold = 0.1",
+        )
+        result.assert_outcomes(failed=1, passed=1)
+        result.stdout.fnmatch_lines(
+            [
+                "E*BlockedLoopWarning: test_it held the event loop for more than 0.1 s at "
+                "test_it.py:6 in test_it. Use what can be awaited, or asyncio.to_thread()."
+            ]
+        )
+
+    def test_half_a_second_is_the_default_and_what_is_shorter_is_fine(self, checked):
+        checked(
+            """
+            import time
+            @pytest.mark.asyncio
+            async def test_it(): time.sleep(0.1)
+            """
+        ).assert_outcomes(passed=1)
+
+    def test_a_fixture_is_told_by_its_name(self, checked):
+        result = checked(
+            """
+            import time
+            @pytest_asyncio.fixture
+            async def slow(): time.sleep(0.5)
+            @pytest.mark.asyncio
+            async def test_it(slow): pass
+            """,
+            ini="asyncio_blocked_loop_threshold = 0.1",
+        )
+        result.assert_outcomes(errors=1)
+        result.stdout.fnmatch_lines(["*BlockedLoopWarning: fixture 'slow' held the event loop*"])
+
+    def test_a_debugger_may_block(self, checked):
+        checked(
+            """
+            import time
+            @pytest.mark.asyncio
+            async def test_it(pytestconfig):
+                pytestconfig.hook.pytest_enter_pdb(config=pytestconfig, pdb=None)
+                time.sleep(0.5)
+                pytestconfig.hook.pytest_leave_pdb(config=pytestconfig, pdb=None)
+            """,
+            ini="asyncio_blocked_loop_threshold = 0.1",
+        ).assert_outcomes(passed=1)
+
+
+OPEN = {
+    "a Server": """await asyncio.start_server(print, "127.0.0.1", 0)""",
+    "a *Transport": """await asyncio.open_connection(sock=socket.socketpair()[0])""",
+    "a *SubprocessTransport": """await asyncio.create_subprocess_exec(
+                *(sys.executable, "-c", "input()"), stdin=asyncio.subprocess.PIPE
+            )""",
+    "a ThreadPoolExecutor": "await use(ThreadPoolExecutor())",
+    "the async generator 'numbers'": "await begin(numbers())",
+}
+HELPERS = """
+            import socket, sys
+            from concurrent.futures import ThreadPoolExecutor
+            async def use(executor):
+                await asyncio.get_running_loop().run_in_executor(executor, int)
+                return executor
+            async def numbers():
+                yield 1
+            async def begin(generator):
+                await anext(generator)
+                return generator
+"""
+
+
+class TestOpenResources:
+    @both_scopes
+    @pytest.mark.parametrize("what", OPEN)
+    def test_what_a_test_leaves_open_is_told(self, checked, what, scope):
+        result = checked(
+            f"""
+            {HELPERS}
+            kept = []
+            pytestmark = pytest.mark.asyncio(loop_scope=SCOPE)
+            async def test_it():
+                kept.append({OPEN[what]})
+            async def test_next(): pass
+            """,
+            "-Wignore::ResourceWarning",
+            "-Wignore::pytest.PytestUnraisableExceptionWarning",
+            scope=scope,
+            names="open-resources",
+        )
+        result.assert_outcomes(failed=1, passed=1)
+        result.stdout.fnmatch_lines([f"E*OpenResourceWarning: test_it has left {what} open, *"])
+
+    @both_scopes
+    def test_what_is_closed_is_fine(self, checked, scope):
+        checked(
+            f"""
+            {HELPERS}
+            @pytest.mark.asyncio(loop_scope=SCOPE)
+            async def test_it():
+                async with await asyncio.start_server(print, "127.0.0.1", 0): pass
+                reader, writer = await asyncio.open_connection(sock=socket.socketpair()[0])
+                writer.close()
+                process = await asyncio.create_subprocess_exec(sys.executable, "-c", "")
+                await process.wait()
+                with ThreadPoolExecutor() as executor:
+                    await use(executor)
+                async for _ in numbers(): pass
+                await asyncio.to_thread(int)
+            """,
+            "-Wignore::ResourceWarning",
+            "-Wignore::pytest.PytestUnraisableExceptionWarning",
+            scope=scope,
+            names="open-resources",
+        ).assert_outcomes(passed=1)
+
+    def test_an_executor_for_all_tests_is_fine(self, checked):
+        checked(
+            f"""
+            {HELPERS}
+            executor = ThreadPoolExecutor()
+            @pytest.mark.asyncio
+            async def test_it(): await use(executor)
+            @pytest.mark.asyncio
+            async def test_next(): await use(executor)
+            """,
+            names="open-resources",
+        ).assert_outcomes(passed=2)
+
+    def test_what_a_living_fixture_may_close_is_told_only_if_its_loop_ends(self, checked):
+        result = checked(
+            f"""
+            {HELPERS}
+            pytestmark = pytest.mark.asyncio(loop_scope="module")
+            @pytest_asyncio.fixture(scope="module")
+            async def client():
+                opened = []
+                yield opened
+                opened[0].close()
+            async def test_it(client):
+                client.append(await asyncio.start_server(print, "127.0.0.1", 0))
+                client.append(await asyncio.start_server(print, "127.0.0.1", 0))
+            async def test_next(): pass
+            """,
+            "-Wignore::ResourceWarning",
+            "-Wignore::pytest.PytestUnraisableExceptionWarning",
+            names="open-resources",
+        )
+        result.assert_outcomes(passed=2, errors=1)
+        result.stdout.fnmatch_lines(["E*OpenResourceWarning: test_it has left a Server open, *"])

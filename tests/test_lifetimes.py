@@ -1,0 +1,660 @@
+"""Async fixtures that yield: one task from setup to teardown, and what happens if it ends early."""
+
+from __future__ import annotations
+
+import textwrap
+
+import pytest
+
+SCOPES = ("function", "class", "module", "package", "session")
+
+# What may be held open over the `yield`.
+HELD = {
+    "task group": """
+        async with asyncio.TaskGroup() as group:
+            sleeper = group.create_task(asyncio.sleep(3600))
+            yield
+            sleeper.cancel()
+    """,
+    "timeout": """
+        async with asyncio.timeout(3600) as timeout:
+            yield
+        assert not timeout.expired()
+    """,
+    "anyio task group": """
+        async with anyio.create_task_group() as group:
+            group.start_soon(anyio.sleep, 3600)
+            yield
+            group.cancel_scope.cancel()
+    """,
+    "anyio cancel scope": """
+        with anyio.CancelScope() as scope:
+            yield
+            scope.cancel()
+            await anyio.sleep_forever()
+        assert scope.cancelled_caught
+    """,
+    "anyio portal": """
+        async with anyio.from_thread.BlockingPortal() as portal:
+            yield
+            await portal.stop()
+    """,
+    "exit stack": """
+        async with contextlib.AsyncExitStack() as stack:
+            group = await stack.enter_async_context(asyncio.TaskGroup())
+            sleeper = group.create_task(asyncio.sleep(3600))
+            stack.callback(sleeper.cancel)
+            stack.enter_context(anyio.CancelScope())
+            yield
+    """,
+}
+
+# What ends a fixture once `die` is set, and what its report shows.
+DYING = {
+    "task group": (
+        """
+        async def child():
+            await die.wait()
+            raise LookupError("the true cause")
+
+        async with asyncio.TaskGroup() as group:
+            children = [group.create_task(child()), group.create_task(asyncio.sleep(3600))]
+            yield
+            [child.cancel() for child in children]
+        """,
+        "*LookupError: the true cause*",
+    ),
+    "timeout": (
+        """
+        async def expire(timeout):
+            await die.wait()
+            timeout.reschedule(0)
+
+        async with asyncio.timeout(3600) as timeout:
+            expiring = asyncio.create_task(expire(timeout))
+            yield
+        """,
+        "*TimeoutError*",
+    ),
+    "anyio task group": (
+        """
+        async def child():
+            await die.wait()
+            raise LookupError("the true cause")
+
+        async with anyio.create_task_group() as group:
+            group.start_soon(anyio.sleep, 3600)
+            group.start_soon(child)
+            yield
+            group.cancel_scope.cancel()
+        """,
+        "*LookupError: the true cause*",
+    ),
+    "anyio fail_after": (
+        """
+        async def expire(scope):
+            await die.wait()
+            scope.deadline = 0
+
+        with anyio.fail_after(3600) as scope:
+            expiring = asyncio.create_task(expire(scope))
+            yield
+        """,
+        "*TimeoutError*",
+    ),
+    "cancelled by another task": (
+        """
+        async def cancel(task):
+            await die.wait()
+            task.cancel()
+
+        canceller = asyncio.create_task(cancel(asyncio.current_task()))
+        yield
+        """,
+        "*RuntimeError: The teardown of fixture 'resource' raised CancelledError*",
+    ),
+}
+
+DYING_SUITE = """
+import anyio
+
+pytestmark = pytest.mark.asyncio(loop_scope="{scope}")
+log = []
+
+@pytest_asyncio.fixture(scope="{scope}")
+async def before():
+    yield
+    log.append("before")
+
+@pytest_asyncio.fixture(scope="{scope}")
+async def resource(before):
+    global die
+    die = asyncio.Event()
+    log.append("made")
+{body}
+
+@pytest_asyncio.fixture
+async def after(resource):
+    yield
+    log.append("after")
+
+def teardown_module():
+    print("log:", *log)
+"""
+
+
+def dying_suite(tests, *, body=DYING["task group"][0], scope="module"):
+    """A suite whose fixture `resource` ends when `die` is set."""
+    body = textwrap.indent(textwrap.dedent(body), "    ")
+    return DYING_SUITE.format(body=body, scope=scope) + textwrap.dedent(tests)
+
+
+@pytest.mark.parametrize("scope", SCOPES)
+@pytest.mark.parametrize("held", HELD)
+def test_scopes_may_be_held_open_over_the_yield(suite, held, scope):
+    body = textwrap.indent(textwrap.dedent(HELD[held]), "    ")
+    header = f"""
+import anyio, anyio.from_thread, contextlib
+
+@pytest_asyncio.fixture(scope="{scope}")
+async def resource():
+"""
+    tests = """
+@pytest.mark.asyncio
+async def test_async(resource):
+    await asyncio.sleep(0)
+
+def test_sync(resource):
+    pass
+"""
+    suite(header + body + tests).assert_outcomes(passed=2)
+
+
+@pytest.mark.parametrize("scope", ["function", "class", "module", "session"])
+@pytest.mark.parametrize("cause", DYING)
+def test_a_test_is_cancelled_when_a_fixture_that_it_uses_ends(suite, cause, scope):
+    body, shown = DYING[cause]
+    tests = """
+        class TestIt:
+            async def test_it(self, after):
+                die.set()
+                await asyncio.Event().wait()
+
+            async def test_next(self, after):
+                pass
+    """
+    result = suite(dying_suite(tests, body=body, scope=scope), "-s")
+    result.assert_outcomes(passed=1, failed=1, errors=1)
+    result.stdout.fnmatch_lines(
+        [
+            "*ERROR at teardown of TestIt.test_it*",
+            shown,
+            "*This ended the async fixture 'resource' while it was in use.*",
+            "*FAILURES*",
+            "*The async fixture 'resource' ended while it was in use.*",
+        ]
+    )
+
+
+def test_the_other_fixtures_are_torn_down_in_order_and_the_next_test_gets_a_fresh_one(suite):
+    tests = """
+        async def test_it(after):
+            die.set()
+            await asyncio.Event().wait()
+
+        async def test_next(after):
+            pass
+    """
+    result = suite(dying_suite(tests), "-s")
+    result.assert_outcomes(passed=1, failed=1, errors=1)
+    result.stdout.fnmatch_lines(["*log: made after made after"])
+
+
+def test_a_test_that_goes_on_after_its_cancellation_is_not_cancelled_again(suite):
+    tests = """
+        async def test_it(after):
+            die.set()
+            with pytest.raises(asyncio.CancelledError):
+                await asyncio.Event().wait()
+            for _ in range(10):
+                await asyncio.sleep(0)
+    """
+    result = suite(dying_suite(tests, body=DYING["anyio task group"][0]))
+    result.assert_outcomes(passed=1, errors=1)
+
+
+def test_a_tests_own_failure_is_not_lost(suite):
+    tests = """
+        async def test_it(after):
+            die.set()
+            try:
+                await asyncio.Event().wait()
+            finally:
+                assert False, "my own failure"
+    """
+    result = suite(dying_suite(tests))
+    result.assert_outcomes(failed=1, errors=1)
+    result.stdout.fnmatch_lines(
+        ["*LookupError: the true cause*", "*AssertionError: my own failure*"]
+    )
+
+
+def test_a_test_that_does_not_use_the_fixture_goes_on(suite):
+    tests = """
+        async def test_user(after):
+            pass
+
+        async def test_other():
+            die.set()
+            for _ in range(10):
+                await asyncio.sleep(0)
+
+        {kind} test_next_user(after):
+            pass
+
+        {kind} test_the_one_after_that(after):
+            pass
+    """
+    for kind in ("async def", "def"):
+        result = suite(dying_suite(tests.format(kind=kind)))
+        result.assert_outcomes(passed=3, errors=1)
+        result.stdout.fnmatch_lines(
+            ["*ERROR at setup of test_next_user*", "*LookupError: the true cause*"]
+        )
+
+
+def test_what_nobody_uses_any_more_is_told_at_its_teardown(suite):
+    tests = """
+        async def test_user(after):
+            pass
+
+        async def test_other():
+            die.set()
+            for _ in range(10):
+                await asyncio.sleep(0)
+    """
+    result = suite(dying_suite(tests))
+    result.assert_outcomes(passed=2, errors=1)
+    result.stdout.fnmatch_lines(
+        ["*ERROR at teardown of test_other*", "*LookupError: the true cause*"]
+    )
+
+
+def test_what_ends_while_no_test_runs_is_told_at_its_teardown(suite):
+    tests = """
+        def test_it(resource):
+            die.set()
+    """
+    result = suite(dying_suite(tests, scope="function"))
+    result.assert_outcomes(passed=1)  # Its loop stood still, so nothing has gone wrong yet.
+    tests = """
+        @pytest_asyncio.fixture
+        async def last(resource):
+            yield
+            die.set()
+            for _ in range(10):
+                await asyncio.sleep(0)
+
+        async def test_it(resource, last):
+            pass
+    """
+    result = suite(dying_suite(tests, scope="function"))
+    result.assert_outcomes(passed=1, errors=1)
+    result.stdout.fnmatch_lines(["*LookupError: the true cause*"])
+
+
+def test_a_test_is_not_started_with_a_fixture_that_has_ended(suite):
+    tests = """
+        @pytest.fixture
+        def ended(resource, asyncio_runner):
+            async def end():
+                die.set()
+                for _ in range(10):
+                    await asyncio.sleep(0)
+
+            try:
+                asyncio_runner.run(end())
+            except pytest.fail.Exception:
+                pass
+
+        {kind} test_it(ended):
+            log.append("started")
+    """
+    for kind in ("async def", "def"):
+        result = suite(dying_suite(tests.format(kind=kind)), "-s")
+        result.assert_outcomes(failed=1, errors=1)
+        result.stdout.fnmatch_lines(["*The async fixture 'resource' ended*", "log: made"][::-1])
+
+
+def test_the_setup_of_a_dependent_fixture_does_not_wait_for_ever(suite):
+    tests = """
+        @pytest_asyncio.fixture(scope="module")
+        async def dependent(resource):
+            if len(log) == 1:
+                die.set()
+                await asyncio.Event().wait()
+
+        async def test_it(dependent):
+            pass
+
+        async def test_next(dependent):
+            pass
+    """
+    result = suite(dying_suite(tests))
+    result.assert_outcomes(passed=1, errors=2)
+    result.stdout.fnmatch_lines(
+        ["*ERROR at setup of test_it*", "*The async fixture 'resource' ended*"]
+    )
+
+
+def test_the_teardown_of_a_dependent_fixture_does_not_wait_for_ever(suite):
+    tests = """
+        @pytest_asyncio.fixture
+        async def between(resource):
+            pass
+
+        @pytest_asyncio.fixture
+        async def dependent(between):
+            yield
+            die.set()
+            await asyncio.Event().wait()
+
+        async def test_it(dependent):
+            pass
+    """
+    result = suite(dying_suite(tests))
+    result.assert_outcomes(passed=1, errors=1)
+    result.stdout.fnmatch_lines(
+        ["*The async fixture 'resource' ended*", "*LookupError: the true cause*"]
+    )
+
+
+def test_the_teardown_of_an_unrelated_fixture_goes_on(suite):
+    tests = """
+        @pytest_asyncio.fixture
+        async def unrelated():
+            yield
+            die.set()
+            for _ in range(10):
+                await asyncio.sleep(0)
+            log.append("whole")
+
+        async def test_it(resource, unrelated):
+            pass
+    """
+    result = suite(dying_suite(tests), "-s")
+    result.assert_outcomes(passed=1, errors=1)
+    result.stdout.fnmatch_lines(["*log: made whole"])
+
+
+def test_two_fixtures_that_end_are_both_told(suite):
+    result = suite("""
+        pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+        def dying(name):
+            @pytest_asyncio.fixture(scope="module", name=name)
+            async def fixture():
+                async with asyncio.TaskGroup() as group:
+                    yield lambda: group.create_task(fail(name))
+            return fixture
+
+        async def fail(name):
+            raise LookupError(f"from {name}")
+
+        one, two = dying("one"), dying("two")
+
+        async def test_it(one, two):
+            one()
+            two()
+            await asyncio.Event().wait()
+
+        async def test_next(one, two):
+            pass
+    """)
+    result.assert_outcomes(passed=1, failed=1, errors=1)
+    result.stdout.fnmatch_lines_random(["*LookupError: from one*", "*LookupError: from two*"])
+
+
+@pytest.mark.parametrize("dynamic", ["request.getfixturevalue('resource')", "later()"])
+def test_who_requests_an_ended_fixture_at_run_time_is_told(suite, dynamic):
+    tests = f"""
+        async def test_user(resource):
+            pass
+
+        async def test_other():
+            die.set()
+            for _ in range(10):
+                await asyncio.sleep(0)
+
+        async def test_dynamic(request):
+            later = lambda: pytest_asyncio.getfixturevalue(request, "resource")
+            value = {dynamic}
+            if value is not None:
+                await value
+    """
+    result = suite(dying_suite(tests))
+    result.assert_outcomes(passed=2, failed=1, errors=1)
+    result.stdout.fnmatch_lines(["*The async fixture 'resource' ended*"])
+
+
+@pytest.mark.parametrize(
+    "manager",
+    [
+        "@contextlib.asynccontextmanager\nasync def resource():\n    yield 'value'\n    log('left')",
+        "class Manager:\n"
+        "    async def __aenter__(self): return 'value'\n"
+        "    async def __aexit__(self, *_): log('left')\n"
+        "def resource(): return Manager()\n"
+        "resource.__wrapped__ = Manager.__aenter__",
+    ],
+)
+def test_an_async_context_manager_is_a_fixture(suite, manager):
+    source = f"""
+import contextlib
+log = print
+
+@pytest_asyncio.fixture
+{manager}
+""" if manager.startswith("@") else f"""
+log = print
+{manager}
+resource = pytest_asyncio.fixture(resource)
+"""
+    tests = """
+@pytest.mark.asyncio
+async def test_it(resource):
+    assert resource == "value"
+"""
+    result = suite(source + tests, "-s")
+    result.assert_outcomes(passed=1)
+    result.stdout.fnmatch_lines(["*left*"])
+
+
+def test_an_async_context_manager_that_is_ended_sees_the_cancellation(suite):
+    result = suite("""
+        import contextlib
+
+        @pytest_asyncio.fixture
+        @contextlib.asynccontextmanager
+        async def resource():
+            async with asyncio.TaskGroup() as group:
+                yield group
+
+        @pytest_asyncio.fixture
+        @contextlib.asynccontextmanager
+        async def careless():
+            try:
+                yield asyncio.current_task()
+            except asyncio.CancelledError:
+                return
+
+        @pytest_asyncio.fixture
+        @contextlib.asynccontextmanager
+        async def plain():
+            yield asyncio.current_task()
+
+        async def fail():
+            raise LookupError("the true cause")
+
+        @pytest.mark.asyncio
+        async def test_it(resource):
+            resource.create_task(fail())
+            await asyncio.Event().wait()
+
+        @pytest.mark.asyncio
+        async def test_swallowed(careless):
+            careless.cancel()
+            await asyncio.Event().wait()
+
+        @pytest.mark.asyncio
+        async def test_passed_on(plain):
+            plain.cancel()
+            await asyncio.Event().wait()
+    """)
+    result.assert_outcomes(failed=3, errors=2)
+    result.stdout.fnmatch_lines(
+        ["*LookupError: the true cause*", "*The teardown of fixture 'plain' raised Cancelled*"]
+    )
+
+
+@pytest.mark.parametrize(
+    ("body", "outcomes", "message"),
+    [
+        ("if False: yield", {"errors": 1}, "The async fixture 'odd' did not yield a value."),
+        ("yield; yield", {"passed": 1, "errors": 1}, "The async fixture 'odd' has more than one*"),
+    ],
+)
+def test_a_fixture_that_does_not_yield_once_is_told_by_name(suite, body, outcomes, message):
+    result = suite(f"""
+        @pytest_asyncio.fixture
+        async def odd():
+            {body}
+
+        @pytest.mark.asyncio
+        async def test_it(odd):
+            pass
+    """)
+    result.assert_outcomes(**outcomes)
+    result.stdout.fnmatch_lines([f"*{message}*"])
+
+
+def test_a_fixture_that_was_closed_early_is_told_by_name(suite):
+    result = suite("""
+        @pytest_asyncio.fixture
+        async def odd():
+            yield
+
+        @pytest.mark.asyncio
+        async def test_it(odd):
+            await asyncio.get_running_loop().shutdown_asyncgens()
+    """)
+    result.assert_outcomes(passed=1, warnings=1)
+    result.stdout.fnmatch_lines(["*The async fixture 'odd' was closed before its teardown*"])
+
+
+def test_a_fixture_whose_loop_was_closed_is_told_by_name(suite):
+    result = suite(
+        """
+        @pytest_asyncio.fixture
+        async def resource():
+            yield
+
+        def test_it(resource):
+            asyncio.get_event_loop().close()
+        """,
+        "-Wdefault",
+    )
+    result.stdout.fnmatch_lines(
+        ["*The async fixture 'resource' cannot be torn down: its event loop is closed*"]
+    )
+
+
+@pytest.mark.parametrize("scope", SCOPES)
+def test_the_tasks_of_fixtures_are_no_tasks_of_the_test(suite, scope):
+    result = suite(f"""
+        @pytest_asyncio.fixture(scope="{scope}")
+        async def resource():
+            yield
+
+        @pytest.mark.asyncio(loop_scope="{scope}")
+        async def test_it(resource):
+            assert asyncio.all_tasks() == {{asyncio.current_task()}}
+    """)
+    result.assert_outcomes(passed=1)
+
+
+def test_a_fixture_may_be_used_with_an_eager_task_factory(suite):
+    if not hasattr(__import__("asyncio"), "eager_task_factory"):
+        pytest.skip("new in Python 3.12")
+    result = suite("""
+        import contextvars
+
+        @pytest_asyncio.fixture
+        async def eager():
+            asyncio.get_running_loop().set_task_factory(asyncio.eager_task_factory)
+
+        @pytest_asyncio.fixture
+        async def at_once(eager):
+            yield 1
+
+        @pytest_asyncio.fixture
+        async def later(eager):
+            await asyncio.sleep(0)
+            yield 2
+
+        @pytest.mark.asyncio
+        async def test_it(at_once, later):
+            assert (at_once, later) == (1, 2)
+
+        @pytest.mark.asyncio
+        async def test_dynamic(eager, request):
+            assert await pytest_asyncio.getfixturevalue(request, "at_once") == 1
+            assert await pytest_asyncio.getfixturevalue(request, "later") == 2
+    """)
+    result.assert_outcomes(passed=2)
+
+
+@pytest.mark.parametrize("error", ["SystemExit", "GeneratorExit", "asyncio.CancelledError"])
+def test_a_teardown_that_raises_no_exception_does_not_hide_the_other_fixtures(suite, error):
+    result = suite(
+        f"""
+        @pytest_asyncio.fixture
+        async def first():
+            yield
+            print("first is torn down")
+
+        @pytest_asyncio.fixture
+        async def odd(first):
+            yield
+            raise {error}
+
+        @pytest.mark.asyncio
+        async def test_it(odd):
+            pass
+        """,
+        "-s",
+    )
+    result.assert_outcomes(passed=1, errors=1)
+    result.stdout.fnmatch_lines(
+        ["*first is torn down*", f"*The teardown of fixture 'odd' raised *{error[-9:]}*"]
+    )
+
+
+@pytest.mark.parametrize("error", ["SystemExit", "GeneratorExit", "asyncio.CancelledError"])
+def test_a_wide_fixture_whose_setup_raises_no_exception_fails_alike_for_all(suite, error):
+    result = suite(f"""
+        @pytest_asyncio.fixture(scope="module")
+        async def odd():
+            raise {error}
+
+        @pytest.mark.asyncio
+        async def test_one(odd):
+            pass
+
+        @pytest.mark.asyncio
+        async def test_two(odd):
+            pass
+    """)
+    result.assert_outcomes(errors=2)
+    assert result.stdout.str().count(f"E   {error.removeprefix('asyncio.')}") == 0
+    assert result.stdout.str().count("RuntimeError: The setup of fixture 'odd' raised") >= 2

@@ -1,0 +1,329 @@
+"""Errors that event loops are known for say what to change; tracebacks show the user's lines."""
+
+from __future__ import annotations
+
+import pytest
+
+DATABASE = """
+    @pytest_asyncio.fixture(scope="module", loop_scope="module")
+    async def database():
+        return asyncio.get_running_loop().create_future()
+"""
+
+
+def test_a_test_that_uses_a_fixture_of_a_wider_loop_is_told_the_keyword(suite):
+    result = suite(
+        DATABASE
+        + """
+    @pytest.mark.asyncio
+    async def test_it(database):
+        await database
+"""
+    )
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(
+        "E *The fixture 'database' runs on a loop of scope 'module', and test_it on one of scope "
+        "'function'. Write @pytest.mark.asyncio(loop_scope=\"module\") at the test to let them "
+        "share one."
+    )
+
+
+def test_a_test_that_uses_a_fixture_of_a_narrower_loop_is_told_the_keyword(suite):
+    result = suite("""
+        @pytest_asyncio.fixture(loop_scope="function")
+        async def future():
+            return asyncio.get_running_loop().create_future()
+
+        @pytest.mark.asyncio(loop_scope="session")
+        async def test_it(future):
+            await future
+    """)
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(
+        "E *The fixture 'future' runs on a loop of scope 'function', and test_it on one of scope "
+        "'session'. Write @pytest_asyncio.fixture(loop_scope=\"session\") at 'future' to let them "
+        "share one."
+    )
+
+
+def test_a_fixture_that_uses_one_of_another_loop_is_told_the_keyword(suite):
+    result = suite(
+        DATABASE
+        + """
+    @pytest_asyncio.fixture
+    async def table(database):
+        await database
+
+    @pytest.mark.asyncio
+    async def test_it(table): pass
+"""
+    )
+    result.assert_outcomes(errors=1)
+    result.stdout.fnmatch_lines(
+        "E *The fixture 'database' runs on a loop of scope 'module', and the fixture 'table' on "
+        "one of scope 'function'. Write @pytest_asyncio.fixture(loop_scope=\"module\") at the "
+        "latter to let them share one."
+    )
+
+
+def test_only_fixtures_on_another_loop_are_named(suite):
+    result = suite(
+        DATABASE
+        + """
+    @pytest_asyncio.fixture
+    async def innocent(): pass
+
+    @pytest.fixture
+    def synchronous(): pass
+
+    @pytest.mark.asyncio
+    async def test_it(innocent, synchronous, database):
+        await database
+"""
+    )
+    result.assert_outcomes(failed=1)
+    result.stdout.no_fnmatch_line("*The fixture 'innocent'*")
+    result.stdout.no_fnmatch_line("*The fixture 'synchronous'*")
+
+
+def test_a_test_that_uses_what_no_fixture_made_is_told_where_to_make_it(suite):
+    result = suite("""
+        pytestmark = pytest.mark.asyncio
+
+        async def test_makes_it():
+            global future
+            future = asyncio.get_running_loop().create_future()
+
+        async def test_it():
+            await future
+    """)
+    result.assert_outcomes(passed=1, failed=1)
+    result.stdout.fnmatch_lines(
+        "E *What was made on another loop is used by test_it, on a loop of scope 'function'. "
+        "Make it there, or in an async fixture with the same loop_scope."
+    )
+
+
+def test_a_lock_that_is_bound_to_another_loop_is_told_of(suite):
+    result = suite("""
+        lock = asyncio.Lock()
+
+        async def wait_for_lock():
+            async with asyncio.timeout(0.01):
+                async with lock:
+                    await lock.acquire()
+
+        @pytest.mark.asyncio
+        @pytest.mark.parametrize("_", [1, 2])
+        async def test_it(_):
+            with pytest.raises(TimeoutError):
+                await wait_for_lock()
+    """)
+    result.assert_outcomes(passed=1, failed=1)
+    result.stdout.fnmatch_lines(
+        ["E **bound to a different event loop", "E *used by test_it[[]2], on a loop of scope *"]
+    )
+
+
+def test_the_use_of_a_closed_loop_is_told_of(suite):
+    result = suite("""
+        @pytest.mark.asyncio
+        @pytest.mark.parametrize("number", [1, 2])
+        async def test_it(number):
+            global loop
+            if number == 1:
+                loop = asyncio.get_running_loop()
+            loop.call_soon(print)
+    """)
+    result.assert_outcomes(passed=1, failed=1)
+    result.stdout.fnmatch_lines(
+        [
+            "E *RuntimeError: Event loop is closed",
+            "E *made on the loop of an earlier test or fixture is used after that loop was closed.",
+            "E *used by test_it[[]2], on a loop of scope 'function'. *",
+        ]
+    )
+
+
+@pytest.mark.parametrize(
+    ("code", "error"),
+    [
+        ("asyncio.get_running_loop()", "no running event loop"),
+        ("asyncio.set_event_loop(None); asyncio.get_event_loop()", "*no current event loop*"),
+    ],
+)
+def test_sync_code_without_a_loop_is_told_how_to_have_one(suite, code, error):
+    result = suite(
+        f"""
+        @pytest.fixture
+        def client():
+            {code}
+
+        @pytest.mark.asyncio
+        async def test_async(client): pass
+        """,
+        "-Wignore",
+    )
+    result.assert_outcomes(errors=1)
+    result.stdout.fnmatch_lines(
+        [
+            f"E *RuntimeError: {error}",
+            "E *In the fixture 'client', this is called outside of an event loop. Let it be *",
+        ]
+    )
+
+
+def test_a_sync_test_without_a_loop_is_told_how_to_have_one(suite):
+    result = suite("""
+        @pytest.mark.asyncio
+        async def test_async(): pass
+
+        def test_sync():
+            asyncio.get_running_loop()
+    """)
+    result.assert_outcomes(passed=1, failed=1)
+    result.stdout.fnmatch_lines(
+        "E *In test_sync, this is called outside of an event loop. Let it be async, or request the "
+        "fixture asyncio_runner: asyncio_runner.run() runs a coroutine on the loop of the test."
+    )
+
+
+@pytest.mark.parametrize(
+    "handle",
+    [
+        "raise ExceptionGroup('all', [error])",
+        "raise ValueError from error",
+        "raise ValueError",
+    ],
+    ids=["group", "cause", "context"],
+)
+def test_an_error_behind_an_error_is_explained(suite, handle):
+    result = suite(
+        DATABASE
+        + f"""
+    @pytest.mark.asyncio
+    async def test_it(database):
+        try:
+            await database
+        except RuntimeError as error:
+            {handle}
+"""
+    )
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines('*Write @pytest.mark.asyncio(loop_scope="module") at the test*')
+
+
+def test_an_error_is_explained_once(suite):
+    result = suite(
+        DATABASE
+        + """
+    error = None
+
+    @pytest.mark.asyncio
+    @pytest.mark.parametrize("_", [1, 2])
+    async def test_it(database, _):
+        global error
+        try:
+            if error is None:
+                await database
+        except RuntimeError as new:
+            error = new
+        raise error
+"""
+    )
+    result.assert_outcomes(failed=2)
+    notes = [line for line in result.outlines if "Write @pytest.mark.asyncio" in line]
+    assert len(notes) == 2 + 1  # The note of test_it[1] is shown with both, that of the other once.
+
+
+@pytest.mark.parametrize("error", ["RuntimeError('no')", "ValueError('Event loop is closed')"])
+def test_any_other_error_stays_as_it_is(suite, error):
+    result = suite(f"""
+        @pytest.mark.asyncio
+        async def test_it():
+            raise {error}
+    """)
+    result.assert_outcomes(failed=1)
+    result.stdout.no_fnmatch_line("*loop_scope=[\"']*")
+
+
+FAILURES = """
+    async def deep():
+        await asyncio.sleep(0)
+        raise LookupError
+
+    @pytest_asyncio.fixture
+    async def setup():
+        await deep()
+
+    @pytest_asyncio.fixture
+    async def teardown():
+        yield
+        await deep()
+
+    @pytest_asyncio.fixture
+    async def group():
+        async with asyncio.TaskGroup() as tasks:
+            yield
+            tasks.create_task(deep())
+
+    @pytest_asyncio.fixture
+    async def dynamic(request):
+        await pytest_asyncio.getfixturevalue(request, "setup")
+"""
+FAILING_TESTS = """
+    from conftest import deep
+
+    pytestmark = pytest.mark.asyncio
+
+    async def test_call():
+        await deep()
+
+    async def test_group():
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(deep())
+
+    async def test_cause():
+        try:
+            await deep()
+        except LookupError as error:
+            raise ValueError from error
+
+    @pytest.mark.parametrize("name", ["setup", "teardown", "group", "dynamic"])
+    def test_fixture(request, name):
+        request.getfixturevalue(name)
+
+    def test_runner(asyncio_runner):
+        asyncio_runner.run(deep())
+
+    class TestClass:
+        async def setup_method(self):
+            await deep()
+
+        async def test_it(self):
+            pass
+"""
+
+
+@pytest.mark.parametrize("style", ["auto", "long", "short", "line", "native"])
+def test_a_traceback_shows_no_line_of_the_package(suite, style):
+    result = suite(FAILING_TESTS, f"--tb={style}", conftest=FAILURES)
+    result.assert_outcomes(passed=2, failed=6, errors=3)
+    result.stdout.no_fnmatch_line("*/pytest_asyncio/*.py[\":]*")
+
+
+def test_a_full_trace_shows_all_lines(suite):
+    result = suite(FAILING_TESTS, "--full-trace", conftest=FAILURES)
+    result.stdout.fnmatch_lines("*pytest_asyncio/calls.py*")
+
+
+def test_a_traceback_that_ends_in_the_package_is_shown_whole(suite, monkeypatch):
+    monkeypatch.setattr("pytest_asyncio.loops.spin", None)
+    result = suite(
+        """
+        @pytest.mark.asyncio
+        async def test_it(): pass
+        """,
+        "--tb=native",
+    )
+    result.stdout.fnmatch_lines("*pytest_asyncio/loops.py*")

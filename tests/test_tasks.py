@@ -1,0 +1,256 @@
+"""The report section "asyncio tasks": what every task of the loop was doing."""
+
+from __future__ import annotations
+
+import pytest
+
+SECTION = "*- asyncio tasks -*"
+
+
+def lines_of_section(result):
+    lines = result.outlines
+    start = next(i for i, line in enumerate(lines) if "- asyncio tasks -" in line) + 1
+    end = next(i for i in range(start, len(lines)) if lines[i].startswith(("=", "___", "---")))
+    return lines[start:end]
+
+
+@pytest.mark.parametrize("scope", ["function", "module"])
+def test_the_end_of_a_time_out_shows_the_tree_of_tasks(suite, scope):
+    result = suite(
+        f"""
+        @pytest_asyncio.fixture(loop_scope={scope!r})
+        async def server():
+            yield
+        async def wait():
+            await asyncio.Event().wait()
+        async def work():
+            await wait()
+        @pytest.mark.asyncio(loop_scope={scope!r}, timeout=0.05)
+        async def test_it(server):
+            background = asyncio.create_task(wait(), name="background")
+            async with asyncio.TaskGroup() as group:
+                group.create_task(work(), name="worker")
+        """
+    )
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(
+        [
+            SECTION,
+            "test_it (Task-*)",
+            "│   test_it.py:* in test_it",
+            "└── worker",
+            "        test_it.py:* in work",
+            "        test_it.py:* in wait",
+            "        asyncio/locks.py:* in Event.wait",
+            "background",
+            "    test_it.py:* in wait",
+            "    asyncio/locks.py:* in Event.wait",
+            "fixture 'server'",
+        ]
+    )
+
+
+@pytest.mark.parametrize(
+    "waiting",
+    [
+        "await child",
+        "await asyncio.gather(child)",
+        "await asyncio.wait({child})",
+        "await asyncio.wait_for(child, 60)",
+        "await asyncio.shield(child)",
+        "await asyncio.gather(asyncio.shield(child))",
+    ],
+)
+def test_it_tells_who_awaits_whom(suite, waiting):
+    result = suite(
+        f"""
+        @pytest.mark.asyncio(timeout=0.05)
+        async def test_it():
+            child = asyncio.create_task(asyncio.sleep(60), name="child")
+            {waiting}
+        """
+    )
+    result.stdout.fnmatch_lines([SECTION, "test_it (Task-*)", "└── child"])
+
+
+def test_a_task_that_two_await_is_shown_once(suite):
+    result = suite(
+        """
+        @pytest.mark.asyncio(timeout=0.05)
+        async def test_it():
+            child = asyncio.create_task(asyncio.sleep(60), name="child")
+            async def other():
+                await child
+            other = asyncio.create_task(other(), name="other")
+            await asyncio.gather(child, other)
+        """
+    )
+    result.stdout.fnmatch_lines([SECTION, "├── child", "└── other", "    └── child, see above"])
+
+
+def test_tasks_that_await_one_another_are_shown(suite):
+    result = suite(
+        """
+        @pytest.mark.asyncio(timeout=0.05)
+        async def test_it():
+            async def wait():
+                await asyncio.sleep(0)
+                await asyncio.wait(tasks)
+            tasks = [asyncio.create_task(wait(), name=name) for name in ("first", "second")]
+            await asyncio.Event().wait()
+        """
+    )
+    assert {"first", "└── second"} <= set(lines_of_section(result))
+
+
+def test_it_follows_async_generators_and_generators(suite):
+    result = suite(
+        """
+        import types
+        class Awaitable:
+            def __await__(self):
+                yield from asyncio.sleep(60).__await__()
+        async def generate():
+            await Awaitable()
+            yield
+        async def iterate():
+            async for _ in generate(): pass
+        async def default():
+            await anext(generate(), None)
+        @pytest.mark.asyncio(timeout=0.05)
+        async def test_it():
+            await asyncio.gather(iterate(), default())
+        """
+    )
+    section = "\n".join(lines_of_section(result))
+    assert section.count("in generate") == section.count("in Awaitable.__await__") == 2
+    assert section.count("in sleep") == 2
+
+
+def test_it_tells_where_a_task_was_created_in_debug_mode(suite):
+    result = suite(
+        """
+        @pytest.mark.asyncio(timeout=0.05)
+        async def test_it():
+            await asyncio.create_task(asyncio.sleep(60), name="child")
+        """,
+        "--asyncio-debug",
+    )
+    result.stdout.fnmatch_lines([SECTION, "└── child, created at test_it.py:5"])
+
+
+def test_it_fits_into_eighty_columns(suite):
+    result = suite(
+        f"""
+        async def {"a_name_that_is_long" * 5}():
+            await asyncio.sleep(60)
+        @pytest.mark.asyncio(timeout=0.05)
+        async def test_it():
+            await asyncio.create_task({"a_name_that_is_long" * 5}(), name="{"child" * 20}")
+        """
+    )
+    section = lines_of_section(result)
+    assert max(map(len, section)) == 80
+    assert section[2].endswith("…")
+
+
+def test_it_shows_the_line_at_which_a_fixture_hangs(suite):
+    result = suite(
+        """
+        @pytest_asyncio.fixture(timeout=0.05)
+        async def server():
+            yield
+            await asyncio.sleep(60)
+        @pytest.mark.asyncio
+        async def test_it(server): pass
+        """
+    )
+    result.stdout.fnmatch_lines([SECTION, "fixture 'server'", "    test_it.py:6 in server"])
+
+
+@pytest.mark.parametrize("scope", ["function", "module"])
+def test_an_option_shows_it_for_any_failure(suite, scope):
+    source = f"""
+        @pytest.mark.asyncio(loop_scope={scope!r})
+        async def test_it():
+            background = asyncio.create_task(asyncio.sleep(60), name="background")
+            await asyncio.sleep(0)
+            assert False
+        @pytest.mark.asyncio(loop_scope={scope!r})
+        async def test_passes(): pass
+        """
+    result = suite(source, "--asyncio-tasks")
+    result.assert_outcomes(failed=1, passed=1)
+    result.stdout.fnmatch_lines([SECTION, "background", "    asyncio/tasks.py:* in sleep"])
+    suite(source).stdout.no_fnmatch_line(SECTION)
+
+
+def test_a_failure_without_tasks_has_no_section(suite):
+    result = suite(
+        """
+        @pytest.mark.asyncio
+        async def test_it(): assert False
+        """,
+        "--asyncio-tasks",
+    )
+    result.stdout.no_fnmatch_line(SECTION)
+
+
+def test_a_failure_without_a_traceback_has_the_section(suite):
+    result = suite(
+        """
+        @pytest.mark.asyncio
+        async def test_it():
+            background = asyncio.create_task(asyncio.sleep(60), name="background")
+            await asyncio.sleep(0)
+            pytest.fail("so it is", pytrace=False)
+        """,
+        "--asyncio-tasks",
+    )
+    result.stdout.fnmatch_lines([SECTION, "background"])
+
+
+def test_several_failing_teardowns_have_their_sections(suite):
+    result = suite(
+        """
+        @pytest_asyncio.fixture
+        async def one():
+            yield
+            await asyncio.sleep(60)
+        @pytest_asyncio.fixture
+        async def two():
+            yield
+            await asyncio.sleep(60)
+        @pytest.mark.asyncio(timeout=0.05)
+        async def test_it(one, two): pass
+        """
+    )
+    result.stdout.fnmatch_lines([SECTION, "fixture 'two'", SECTION, "fixture 'one'"])
+
+
+def test_it_is_in_junit_xml(suite, pytester):
+    suite(
+        """
+        @pytest.mark.asyncio(timeout=0.05)
+        async def test_it():
+            await asyncio.create_task(asyncio.sleep(60), name="child")
+        """,
+        "--junit-xml=report.xml",
+    )
+    report = (pytester.path / "report.xml").read_text(encoding="utf-8")
+    assert "asyncio tasks" in report
+    assert "└── child" in report
+
+
+def test_it_is_told_by_the_workers_of_xdist(suite):
+    result = suite(
+        """
+        @pytest.mark.asyncio(timeout=0.05)
+        async def test_it():
+            await asyncio.create_task(asyncio.sleep(60), name="child")
+        """,
+        "-p",
+        "xdist",
+        "-n1",
+    )
+    result.stdout.fnmatch_lines([SECTION, "└── child"])

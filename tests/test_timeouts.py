@@ -1,0 +1,555 @@
+"""Time-outs: each phase of a test or fixture is bounded by itself."""
+
+from __future__ import annotations
+
+import signal
+import sys
+
+import pytest
+
+from pytest_asyncio import loops, timeouts
+
+HANG = "await asyncio.Event().wait()"
+
+needs_signal = pytest.mark.skipif(
+    not hasattr(signal, "pthread_kill"), reason="nothing can interrupt a thread here"
+)
+
+
+@pytest.fixture
+def _impatient(monkeypatch):
+    monkeypatch.setattr(loops, "GRACE", 0.05)
+    monkeypatch.setattr(loops, "LAST_GRACE", 0.05)
+    monkeypatch.setattr(timeouts, "REACTION", 0.05)
+
+
+@pytest.mark.parametrize("scope", ["function", "module"])
+def test_a_test_that_hangs_fails_at_its_line_and_the_next_one_runs(suite, scope):
+    result = suite(
+        f"""
+        pytestmark = pytest.mark.asyncio(loop_scope={scope!r})
+        torn_down = []
+        @pytest_asyncio.fixture(loop_scope={scope!r})
+        async def resource():
+            yield
+            torn_down.append(True)
+        async def wait():
+            {HANG}  # here
+        @pytest.mark.asyncio(timeout=0.05)
+        async def test_hangs(resource): await wait()
+        async def test_next(): assert torn_down
+        """
+    )
+    result.assert_outcomes(failed=1, passed=1)
+    result.stdout.fnmatch_lines(
+        [
+            "*# here",
+            "E*TimeoutError: test_hangs took longer than the 0.05 s of its timeout.",
+            "",
+            "test_it.py:*: TimeoutError",
+        ]
+    )
+
+
+def test_the_setup_of_a_fixture_is_bounded(suite):
+    result = suite(
+        f"""
+        @pytest_asyncio.fixture(timeout=0.05)
+        async def slow(): {HANG}
+        @pytest.mark.asyncio
+        async def test_it(slow): pass
+        @pytest.mark.asyncio
+        async def test_next(): pass
+        """
+    )
+    result.assert_outcomes(errors=1, passed=1)
+    result.stdout.fnmatch_lines(["*TimeoutError: The setup of fixture 'slow' took longer than*"])
+
+
+@pytest.mark.parametrize("scope", ["function", "module"])
+def test_the_teardown_of_a_fixture_is_bounded(suite, scope):
+    result = suite(
+        f"""
+        log = []
+        @pytest_asyncio.fixture(scope={scope!r})
+        async def outer():
+            yield
+            print("torn down after")
+        @pytest_asyncio.fixture(scope={scope!r}, timeout=0.05)
+        async def slow(outer):
+            yield
+            {HANG}
+        @pytest.mark.asyncio(loop_scope={scope!r})
+        async def test_it(slow): pass
+        """,
+        "-s",
+    )
+    result.assert_outcomes(errors=1, passed=1)
+    result.stdout.fnmatch_lines(
+        ["*torn down after*", "*TimeoutError: The teardown of fixture 'slow' took longer than*"]
+    )
+
+
+def test_each_phase_has_the_whole_time(suite):
+    result = suite(
+        """
+        @pytest_asyncio.fixture
+        async def slow():
+            await asyncio.sleep(0.3)
+            yield
+            await asyncio.sleep(0.3)
+        @pytest.mark.asyncio(timeout=0.6)
+        async def test_it(slow): await asyncio.sleep(0.3)
+        """
+    )
+    result.assert_outcomes(passed=1)
+
+
+@pytest.mark.parametrize(
+    ("args", "ini"),
+    [((), "asyncio_timeout = 0.05"), (("--asyncio-timeout=0.05",), "asyncio_timeout = 60")],
+)
+def test_an_option_bounds_all_and_the_command_line_wins(suite, args, ini):
+    result = suite(
+        f"""
+        @pytest.mark.asyncio
+        async def test_it(): {HANG}
+        """,
+        *args,
+        ini=ini,
+    )
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(["asyncio: *asyncio_timeout=0.05*", "*the 0.05 s of its timeout*"])
+
+
+@pytest.mark.parametrize("off", ["0", "None"])
+def test_a_closer_word_switches_an_outer_one_off(suite, off):
+    result = suite(
+        f"""
+        pytestmark = pytest.mark.asyncio(timeout=0.05)
+        @pytest_asyncio.fixture(timeout={off})
+        async def slow(): await asyncio.sleep(0.2)
+        @pytest.mark.asyncio(timeout={off})
+        async def test_it(slow): await asyncio.sleep(0.2)
+        """,
+        ini="asyncio_timeout = 0.05",
+    )
+    result.assert_outcomes(passed=1)
+
+
+def test_a_mark_counts_for_the_fixtures_of_its_test_alone(suite):
+    result = suite(
+        """
+        @pytest_asyncio.fixture(scope="module", loop_scope="module")
+        async def wide(): await asyncio.sleep(0.2)
+        @pytest_asyncio.fixture
+        async def own(wide): await asyncio.sleep(60)
+        @pytest.mark.asyncio(timeout=0.05)
+        async def test_it(own): pass
+        """
+    )
+    result.assert_outcomes(errors=1)
+    result.stdout.fnmatch_lines(["*The setup of fixture 'own' took longer than*"])
+
+
+def test_a_fixture_of_a_synchronous_test_is_bounded_by_the_option(suite):
+    result = suite(
+        f"""
+        @pytest_asyncio.fixture
+        async def slow(): {HANG}
+        def test_it(slow): pass
+        """,
+        ini="asyncio_timeout = 0.05",
+    )
+    result.assert_outcomes(errors=1)
+
+
+@pytest.mark.parametrize("value", ["-1", "'1'", "float('nan')", "float('inf')"])
+def test_a_mark_with_what_is_no_time_fails_its_test(suite, value):
+    result = suite(
+        f"""
+        @pytest.mark.asyncio(timeout={value})
+        async def test_it(): pass
+        """
+    )
+    assert result.ret != 0
+    result.stdout.fnmatch_lines(["*test_it.py::test_it: mark.asyncio 'timeout' must be a number*"])
+
+
+def test_a_fixture_with_what_is_no_time_is_told_by_name(suite):
+    result = suite(
+        """
+        @pytest_asyncio.fixture(timeout="1")
+        async def slow(): pass
+        @pytest.mark.asyncio
+        async def test_it(slow): pass
+        """
+    )
+    result.assert_outcomes(errors=1)
+    result.stdout.fnmatch_lines(["*Fixture 'slow': timeout must be a number of seconds*not '1'*"])
+
+
+@pytest.mark.parametrize("value", ["soon", "-1", "inf"])
+def test_an_option_with_what_is_no_time_is_a_usage_error(suite, value):
+    result = suite("", f"--asyncio-timeout={value}")
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines([f"*'{value}' is not a valid asyncio_timeout. Give a number*"])
+
+
+def test_a_test_that_catches_the_cancellation_fails_all_the_same(suite):
+    result = suite(
+        """
+        @pytest.mark.asyncio(timeout=0.05)
+        async def test_it():
+            try:
+                await asyncio.sleep(60)
+            except asyncio.CancelledError:
+                pass
+        """
+    )
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines([">*await asyncio.sleep(60)", "E*TimeoutError: test_it took*"])
+
+
+def test_an_error_in_the_clean_up_is_shown_as_the_cause(suite):
+    result = suite(
+        """
+        @pytest.mark.asyncio(timeout=0.05)
+        async def test_it():
+            try:
+                await asyncio.sleep(60)
+            finally:
+                raise ValueError("in the clean-up")
+        """
+    )
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(["*ValueError: in the clean-up", "E*TimeoutError: test_it took*"])
+
+
+def test_a_setup_that_catches_the_cancellation_fails_and_is_torn_down(suite):
+    result = suite(
+        """
+        @pytest_asyncio.fixture(timeout=0.05)
+        async def slow():
+            try:
+                await asyncio.sleep(60)
+            except asyncio.CancelledError:
+                pass
+            yield
+            print("torn down")
+        @pytest.mark.asyncio
+        async def test_it(slow): pass
+        """,
+        "-s",
+    )
+    result.assert_outcomes(errors=1)
+    result.stdout.fnmatch_lines(["*torn down*", "E*TimeoutError: The setup of fixture 'slow'*"])
+
+
+@pytest.mark.usefixtures("_impatient")
+@pytest.mark.parametrize("scope", ["function", "module"])
+def test_a_task_that_refuses_to_end_is_told_and_its_loop_given_up(suite, scope):
+    result = suite(
+        f"""
+        pytestmark = pytest.mark.asyncio(loop_scope={scope!r})
+        used = []
+        @pytest.mark.asyncio(timeout=0.05)
+        async def test_refuses():
+            used.append(asyncio.get_running_loop())
+            refused = 0
+            while refused < 2:
+                try:
+                    await asyncio.Event().wait()
+                except asyncio.CancelledError:
+                    refused += 1
+            await asyncio.Event().wait()
+        async def test_next():
+            assert used[0].is_closed()
+            assert asyncio.get_running_loop() is not used[0]
+        """
+    )
+    result.assert_outcomes(failed=1, passed=1)
+    result.stdout.fnmatch_lines(
+        [
+            "E*TimeoutError: test_refuses took longer than the 0.05 s of its timeout.",
+            "E*did not end when it was cancelled, so the event loop of test_it.py* was given up.",
+        ]
+    )
+
+
+@pytest.mark.usefixtures("_impatient")
+def test_a_second_chance_is_enough(suite):
+    result = suite(
+        """
+        @pytest.mark.asyncio(timeout=0.05)
+        async def test_it():
+            try:
+                await asyncio.Event().wait()
+            except asyncio.CancelledError:
+                await asyncio.Event().wait()
+        """
+    )
+    result.assert_outcomes(failed=1)
+    result.stdout.no_fnmatch_line("*given up*")
+
+
+@needs_signal
+@pytest.mark.usefixtures("_impatient")
+@pytest.mark.parametrize("scope", ["function", "module"])
+@pytest.mark.parametrize(
+    "block",
+    ["time.sleep(60)", "threading.Event().wait()", "while True: pass"],
+    ids=["sleep", "lock", "computation"],
+)
+def test_what_blocks_the_loop_is_told_and_broken_off(suite, block, scope):
+    result = suite(
+        f"""
+        import threading, time
+        pytestmark = pytest.mark.asyncio(loop_scope={scope!r})
+        @pytest.mark.asyncio(timeout=0.05)
+        async def test_blocks():
+            {block}
+        async def test_next(): pass
+        """
+    )
+    result.assert_outcomes(failed=1, passed=1)
+    result.stdout.fnmatch_lines(
+        [
+            f">*{block}",
+            "E*TimeoutError: test_blocks took longer than the 0.05 s of its timeout, and blocked "
+            "the event loop at test_it.py:* in test_blocks.",
+        ]
+    )
+
+
+@needs_signal
+@pytest.mark.usefixtures("_impatient")
+def test_a_callback_that_blocks_is_told_where_the_test_waits(suite):
+    result = suite(
+        """
+        import time
+        @pytest.mark.asyncio(timeout=0.05)
+        async def test_it():
+            asyncio.get_running_loop().call_soon(time.sleep, 60)
+            other = asyncio.create_task(block())
+            await asyncio.Event().wait()
+        async def block():
+            time.sleep(60)
+        """
+    )
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(
+        [">*await asyncio.Event().wait()", "E*test_it took longer*, and blocked the event loop at*"]
+    )
+
+
+@needs_signal
+@pytest.mark.usefixtures("_impatient")
+def test_a_test_that_blocks_again_while_it_is_cancelled_is_broken_off_again(suite):
+    result = suite(
+        """
+        import time
+        @pytest.mark.asyncio(timeout=0.05)
+        async def test_it():
+            try:
+                await asyncio.Event().wait()
+            except asyncio.CancelledError:
+                time.sleep(60)
+        """
+    )
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(["E*TimeoutError: test_it took longer*"])
+
+
+@pytest.mark.usefixtures("_impatient")
+def test_where_nothing_can_be_interrupted_the_line_is_told_at_once(suite, monkeypatch, capfd):
+    monkeypatch.setattr(timeouts, "_SIGNAL", None)
+    monkeypatch.setattr(sys, "__stderr__", sys.stderr)
+    result = suite(
+        """
+        import threading
+        from pytest_asyncio import timeouts
+        told = threading.Event()
+        @pytest.fixture(autouse=True)
+        def stderr(monkeypatch):
+            class Stderr:
+                text = ""
+                def write(self, text):
+                    self.text += text
+                def flush(self):
+                    told.set()
+            import sys
+            monkeypatch.setattr(sys, "__stderr__", Stderr())
+            return sys.__stderr__
+        @pytest.mark.asyncio(timeout=0.05)
+        async def test_it(stderr):
+            told.wait()
+            told.clear()
+            print(stderr.text)
+            await asyncio.Event().wait()
+        """
+    )
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(
+        [
+            "E*TimeoutError: test_it took longer*, and blocked the event loop at test_it.py*",
+            "test_it took longer than*and blocked the event loop at *",
+        ]
+    )
+
+
+def test_the_handler_of_the_signal_is_put_back(suite):
+    before = signal.getsignal(signal.SIGURG)
+    suite(
+        """
+        @pytest.mark.asyncio(timeout=60)
+        async def test_it(): pass
+        """
+    ).assert_outcomes(passed=1)
+    assert signal.getsignal(signal.SIGURG) == before
+
+
+def test_a_signal_that_comes_too_late_does_no_harm(suite):
+    suite(
+        """
+        import signal
+        @pytest.mark.asyncio(timeout=60)
+        async def test_it(): pass
+        def test_next(): signal.raise_signal(signal.SIGURG)
+        """
+    ).assert_outcomes(passed=2)
+
+
+def test_a_fixture_that_died_does_not_stop_the_clock(suite, _impatient):
+    result = suite(
+        """
+        @pytest_asyncio.fixture
+        async def dying():
+            async with asyncio.timeout(0.05):
+                yield
+        @pytest.mark.asyncio(timeout=0.2)
+        async def test_it(dying):
+            try:
+                await asyncio.Event().wait()
+            except asyncio.CancelledError:
+                await asyncio.Event().wait()
+        """
+    )
+    result.assert_outcomes(failed=1, errors=1)
+
+
+def test_a_debugger_suspends_it(suite):
+    result = suite(
+        """
+        import time
+        @pytest.fixture
+        def debugger(pytestconfig):
+            pytestconfig.hook.pytest_enter_pdb(config=pytestconfig, pdb=None)
+            return pytestconfig
+        @pytest.mark.asyncio(timeout=0.05)
+        async def test_is_not_ended(debugger):
+            await asyncio.sleep(0.2)
+        @pytest.mark.asyncio(timeout=0.05)
+        async def test_is_ended_after_it(pytestconfig):
+            await asyncio.sleep(0.2)
+            pytestconfig.hook.pytest_leave_pdb(config=pytestconfig, pdb=None)
+            await asyncio.Event().wait()
+        """
+    )
+    result.assert_outcomes(failed=1, passed=1)
+
+
+def test_a_tracing_debugger_suspends_it(suite):
+    suite(
+        """
+        import bdb, sys
+        class Debugger(bdb.Bdb):
+            def user_line(self, frame): pass
+        @pytest.fixture
+        def traced():
+            before = sys.gettrace()
+            debugger = Debugger()
+            debugger.reset()
+            sys.settrace(debugger.trace_dispatch)
+            yield
+            sys.settrace(before)
+        @pytest.mark.asyncio(timeout=0.05)
+        async def test_it(traced):
+            await asyncio.sleep(0.2)
+        """
+    ).assert_outcomes(passed=1)
+
+
+@pytest.mark.skipif(sys.version_info < (3, 12), reason="Python 3.12 has sys.monitoring first")
+def test_a_monitoring_debugger_suspends_it(suite):
+    suite(
+        """
+        import sys
+        @pytest.fixture
+        def debugger():
+            sys.monitoring.use_tool_id(sys.monitoring.DEBUGGER_ID, "debugger")
+            yield
+            sys.monitoring.free_tool_id(sys.monitoring.DEBUGGER_ID)
+        @pytest.mark.asyncio(timeout=0.05)
+        async def test_it(debugger):
+            await asyncio.sleep(0.2)
+        """
+    ).assert_outcomes(passed=1)
+
+
+@pytest.mark.parametrize("how", ["mark", "option"])
+def test_pytest_timeout_works_beside_it(suite, how):
+    args = ("--timeout=0.3",) if how == "option" else ()
+    mark = "@pytest.mark.timeout(0.3)" if how == "mark" else ""
+    result = suite(
+        f"""
+        {mark}
+        @pytest.mark.asyncio(timeout=60)
+        async def test_theirs(): {HANG}
+        @pytest.mark.asyncio(timeout=0.05)
+        async def test_ours(): {HANG}
+        """,
+        "-p",
+        "pytest_timeout",
+        *args,
+    )
+    result.assert_outcomes(failed=2)
+    result.stdout.fnmatch_lines(["E*Timeout (>0.3s) from pytest-timeout.", "E*the 0.05 s of*"])
+
+
+def test_a_time_out_needs_no_thread_where_nothing_is_bounded(suite):
+    suite(
+        """
+        import threading
+        @pytest.mark.asyncio
+        async def test_it():
+            assert not [it for it in threading.enumerate() if "asyncio" in it.name]
+        """
+    ).assert_outcomes(passed=1)
+
+
+def test_its_thread_ends_with_the_session(suite):
+    import threading
+
+    before = threading.enumerate()
+    suite(
+        """
+        @pytest.mark.asyncio(timeout=60)
+        async def test_it(): pass
+        """
+    ).assert_outcomes(passed=1)
+    assert threading.enumerate() == before
+
+
+def test_it_is_real_time_under_a_virtual_clock(suite):
+    result = suite(
+        """
+        @pytest.mark.asyncio(clock="virtual", timeout=0.2)
+        async def test_an_hour(): await asyncio.sleep(3600)
+        @pytest.mark.asyncio(clock="virtual", timeout=0.05)
+        async def test_busy():
+            while True:
+                await asyncio.sleep(1)
+        """
+    )
+    result.assert_outcomes(passed=1, failed=1)
