@@ -54,9 +54,10 @@ def coverage(session: nox.Session) -> None:
 
 @nox.session
 def examples(session: nox.Session) -> None:
-    """The suite of the example application."""
-    session.install(".", "--group", "examples")
+    """The suite of the example application, and the examples in the documentation."""
+    session.install(".", "--group", "examples", "--group", "tests")
     session.run("pytest", "-W", "error", "examples", *session.posargs)
+    session.run("pytest", "tests/test_docs.py")
 
 
 @nox.session

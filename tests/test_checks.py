@@ -2,9 +2,18 @@
 
 from __future__ import annotations
 
+import gc
+
 import pytest
 
-import pytest_asyncio
+from pytest_asyncio import (
+    BlockedLoopWarning,
+    CheckWarning,
+    LeakedTaskWarning,
+    NeverAwaitedWarning,
+    OpenResourceWarning,
+    UnhandledExceptionWarning,
+)
 
 NAMES = [
     "blocked-loop",
@@ -72,18 +81,20 @@ def test_a_name_that_is_none_is_a_usage_error(suite):
     )
 
 
-def test_the_warnings_are_public():
-    for name in (
-        "BlockedLoopWarning",
-        "LeakedTaskWarning",
-        "NeverAwaitedWarning",
-        "OpenResourceWarning",
-        "UnhandledExceptionWarning",
-    ):
-        warning = getattr(pytest_asyncio, name)
-        assert issubclass(warning, pytest_asyncio.CheckWarning)
-        assert issubclass(warning, pytest.PytestWarning)
-        assert f"{warning.__module__}.{warning.__name__}" == f"pytest_asyncio.{name}"
+@pytest.mark.parametrize(
+    "warning",
+    [
+        BlockedLoopWarning,
+        LeakedTaskWarning,
+        NeverAwaitedWarning,
+        OpenResourceWarning,
+        UnhandledExceptionWarning,
+    ],
+)
+def test_the_warnings_are_public(warning):
+    assert issubclass(warning, CheckWarning)
+    assert issubclass(warning, pytest.PytestWarning)
+    assert warning.__module__ == "pytest_asyncio"
 
 
 def test_a_warning_is_in_the_summary_with_the_line_it_is_about(checked):
@@ -186,8 +197,10 @@ class TestLeakedTasks:
         result.assert_outcomes(failed=1, passed=1)
         result.stdout.fnmatch_lines(
             [
-                "E*LeakedTaskWarning: test_leaks left the task 'the leak' running, created at "
-                "test_it.py:7, which waits at test_it.py:5. Await it, or cancel it*"
+                (
+                    "E*LeakedTaskWarning: test_leaks left the task 'the leak' running, created at "
+                    "test_it.py:7, which waits at test_it.py:5. Await it, or cancel it*"
+                )
             ]
         )
 
@@ -267,27 +280,33 @@ class TestLeakedTasks:
             """
             @pytest.mark.asyncio
             async def test_it():
-                ending = asyncio.create_task(asyncio.sleep(0))
-                cancelled = asyncio.create_task(asyncio.sleep(60))
+                ending = asyncio.create_task(take_turns())
+                cancelled = asyncio.create_task(take_turns())
                 await asyncio.sleep(0)
                 cancelled.cancel()
+            async def take_turns():
+                try:
+                    await asyncio.sleep(0)
+                finally:
+                    for _ in range(5):
+                        await asyncio.sleep(0)
             """
         ).assert_outcomes(passed=1)
 
-    def test_a_loop_that_its_test_closed_is_left_alone(self, checked):
-        result = checked(
+    def test_a_loop_that_is_closed_already_is_left_alone(self, checked):
+        checked(
             """
+            @pytest.fixture
+            def closing():
+                yield
+                asyncio.get_event_loop().close()
             @pytest.mark.asyncio
-            async def test_it():
+            async def test_it(closing):
                 leaked = asyncio.create_task(asyncio.sleep(60))
-                loop = asyncio.get_running_loop()
-                loop.call_soon(loop.stop)
-                await asyncio.sleep(60)
             """,
             "-Wdefault",
             names="leaked-tasks",
-        )
-        result.assert_outcomes(failed=1)
+        ).assert_outcomes(passed=1, warnings=1)
 
 
 class TestUnhandledExceptions:
@@ -311,12 +330,15 @@ class TestUnhandledExceptions:
         result.assert_outcomes(failed=2, passed=1)
         result.stdout.fnmatch_lines(
             [
-                "E   RuntimeError: lost failure",
-                "E   pytest_asyncio.UnhandledExceptionWarning: test_task: Task exception was never "
-                "retrieved, created at test_it.py:7: RuntimeError: lost failure, raised at "
-                "test_it.py:5. Await what*",
-                "E   pytest_asyncio.UnhandledExceptionWarning: test_callback: Exception in "
-                "callback*: ZeroDivisionError: division by zero, raised at test_it.py:10. *",
+                "E*RuntimeError: lost failure",
+                (
+                    "E   pytest_asyncio.UnhandledExceptionWarning: test_task: *, created at "
+                    "test_it.py:7: RuntimeError: lost failure, raised at test_it.py:5. Await what*"
+                ),
+                (
+                    "E   pytest_asyncio.UnhandledExceptionWarning: test_callback: Exception in "
+                    "callback*: ZeroDivisionError: division by zero, raised at test_it.py:10. *"
+                ),
             ]
         )
 
@@ -370,6 +392,18 @@ class TestUnhandledExceptions:
         result.assert_outcomes(failed=1)
         result.stdout.fnmatch_lines(["*test_it: Mind the gap. Await what raises it*"])
 
+    def test_an_exception_that_was_never_raised_is_told_too(self, checked):
+        result = checked(
+            """
+            @pytest.mark.asyncio
+            async def test_it():
+                future = asyncio.get_running_loop().create_future()
+                future.set_exception(ValueError("set by hand"))
+            """
+        )
+        result.assert_outcomes(failed=1)
+        result.stdout.fnmatch_lines(["*test_it: *ValueError: set by hand. Await what raises it*"])
+
     def test_a_failure_in_a_callback_is_a_failure_and_no_warning(self, checked):
         result = checked(
             """
@@ -417,8 +451,10 @@ class TestNeverAwaited:
         result.assert_outcomes(failed=1, passed=1)
         result.stdout.fnmatch_lines(
             [
-                "E*NeverAwaitedWarning: test_it never awaited the coroutine 'work', created at "
-                "test_it.py:6. Write 'await' before the call."
+                (
+                    "E*NeverAwaitedWarning: test_it never awaited the coroutine 'work', created at "
+                    "test_it.py:6. Write 'await' before the call."
+                )
             ]
         )
 
@@ -435,6 +471,19 @@ class TestNeverAwaited:
         )
         result.assert_outcomes(errors=1)
         result.stdout.fnmatch_lines(["*NeverAwaitedWarning: fixture 'lazy' never awaited*"])
+
+    def test_a_mock_is_told_by_the_line_that_calls_it(self, checked):
+        result = checked(
+            """
+            from unittest.mock import AsyncMock
+            @pytest.mark.asyncio
+            async def test_it():
+                AsyncMock()()
+            """
+        )
+        result.stdout.fnmatch_lines(
+            ["*test_it never awaited the coroutine*created at test_it.py:6*"]
+        )
 
     def test_a_coroutine_of_unknown_origin_is_told_by_its_definition(self, checked):
         result = checked(
@@ -467,8 +516,10 @@ class TestBlockedLoop:
         result.assert_outcomes(failed=1, passed=1)
         result.stdout.fnmatch_lines(
             [
-                "E*BlockedLoopWarning: test_it held the event loop for more than 0.1 s at "
-                "test_it.py:6 in test_it. Use what can be awaited, or asyncio.to_thread()."
+                (
+                    "E*BlockedLoopWarning: test_it held the event loop for more than 0.1 s at "
+                    "test_it.py:6 in test_it. Use what can be awaited, or asyncio.to_thread()."
+                )
             ]
         )
 
@@ -518,6 +569,7 @@ OPEN = {
     "a ThreadPoolExecutor": "await use(ThreadPoolExecutor())",
     "the async generator 'numbers'": "await begin(numbers())",
 }
+IGNORING = ("-Wignore::ResourceWarning", "-Wignore::pytest.PytestUnraisableExceptionWarning")
 HELPERS = """
             import socket, sys
             from concurrent.futures import ThreadPoolExecutor
@@ -532,7 +584,15 @@ HELPERS = """
 """
 
 
+@pytest.mark.filterwarnings(
+    "ignore::ResourceWarning", "ignore::pytest.PytestUnraisableExceptionWarning"
+)
 class TestOpenResources:
+    @pytest.fixture(autouse=True)
+    def _free(self):
+        yield
+        gc.collect()
+
     @both_scopes
     @pytest.mark.parametrize("what", OPEN)
     def test_what_a_test_leaves_open_is_told(self, checked, what, scope):
@@ -545,8 +605,7 @@ class TestOpenResources:
                 kept.append({OPEN[what]})
             async def test_next(): pass
             """,
-            "-Wignore::ResourceWarning",
-            "-Wignore::pytest.PytestUnraisableExceptionWarning",
+            *IGNORING,
             scope=scope,
             names="open-resources",
         )
@@ -558,6 +617,7 @@ class TestOpenResources:
         checked(
             f"""
             {HELPERS}
+            kept = []
             @pytest.mark.asyncio(loop_scope=SCOPE)
             async def test_it():
                 async with await asyncio.start_server(print, "127.0.0.1", 0): pass
@@ -565,13 +625,13 @@ class TestOpenResources:
                 writer.close()
                 process = await asyncio.create_subprocess_exec(sys.executable, "-c", "")
                 await process.wait()
+                kept.append(process)
                 with ThreadPoolExecutor() as executor:
                     await use(executor)
                 async for _ in numbers(): pass
                 await asyncio.to_thread(int)
             """,
-            "-Wignore::ResourceWarning",
-            "-Wignore::pytest.PytestUnraisableExceptionWarning",
+            *IGNORING,
             scope=scope,
             names="open-resources",
         ).assert_outcomes(passed=1)
@@ -604,9 +664,41 @@ class TestOpenResources:
                 client.append(await asyncio.start_server(print, "127.0.0.1", 0))
             async def test_next(): pass
             """,
-            "-Wignore::ResourceWarning",
-            "-Wignore::pytest.PytestUnraisableExceptionWarning",
+            *IGNORING,
             names="open-resources",
         )
         result.assert_outcomes(passed=2, errors=1)
         result.stdout.fnmatch_lines(["E*OpenResourceWarning: test_it has left a Server open, *"])
+
+    def test_each_loop_is_looked_at_by_itself(self, checked):
+        checked(
+            f"""
+            {HELPERS}
+            @pytest_asyncio.fixture(scope="module")
+            async def server():
+                async with await asyncio.start_server(print, "127.0.0.1", 0):
+                    yield
+            @pytest.mark.asyncio
+            async def test_it(server):
+                async with await asyncio.start_server(print, "127.0.0.1", 0): pass
+            """,
+            names="open-resources",
+        ).assert_outcomes(passed=1)
+
+    @pytest.mark.parametrize("what", ["a Server", "a *Transport"])
+    def test_it_knows_those_of_uvloop(self, checked, what):
+        pytest.importorskip("uvloop")
+        result = checked(
+            f"""
+            {HELPERS}
+            kept = []
+            @pytest.mark.asyncio
+            async def test_it():
+                kept.append({OPEN[what]})
+            """,
+            *IGNORING,
+            "--asyncio-loop-factory=uvloop.new_event_loop",
+            names="open-resources",
+        )
+        result.assert_outcomes(failed=1)
+        result.stdout.fnmatch_lines([f"E*OpenResourceWarning: test_it has left {what} open, *"])

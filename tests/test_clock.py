@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import textwrap
 from collections.abc import Callable, Mapping
+from importlib.util import find_spec
 
 import pytest
 
@@ -309,9 +310,7 @@ def test_the_fixture_is_refused_where_the_clock_is_real(suite):
         "lambda: 42",
         pytest.param(
             "__import__('uvloop').new_event_loop",
-            marks=pytest.mark.skipif(
-                sys.platform == "win32" or sys.implementation.name != "cpython", reason="no uvloop"
-            ),
+            marks=pytest.mark.skipif(find_spec("uvloop") is None, reason="no uvloop"),
         ),
     ],
 )
@@ -616,18 +615,29 @@ def test_a_deadlock_while_the_loop_is_closed_is_an_error(virtual):
     result.stdout.fnmatch_lines("Deadlock*")
 
 
-def test_a_wait_for_a_thread_is_no_deadlock(virtual):
+@pytest.mark.parametrize(
+    "thread",
+    [
+        "threading.Thread(target=lambda: (time.sleep(0.1), wake()))",
+        "threading.Thread(target=lambda: (asked.get(), wake()))",
+        "threading.Timer(0.1, wake)",
+    ],
+)
+def test_a_wait_for_a_thread_is_no_deadlock(virtual, thread):
     virtual(
-        """
+        f"""
+        import queue
+
         async def test_it():
-            loop, woken = asyncio.get_running_loop(), asyncio.Event()
+            loop, woken, asked = asyncio.get_running_loop(), asyncio.Event(), queue.Queue()
 
             def wake():
-                time.sleep(0.1)
                 loop.call_soon_threadsafe(woken.set)
 
-            thread = threading.Thread(target=wake)
+            thread = {thread}
             thread.start()
+            await asyncio.sleep(60)
+            asked.put("wake")
             await woken.wait()
             thread.join()
         """
@@ -794,7 +804,6 @@ def test_what_ends_a_test_may_jump_although_the_test_may_not(virtual):
         "DateTime.now().timestamp()",
     ],
 )
-@pytest.mark.filterwarnings("ignore:datetime.datetime.utcnow:DeprecationWarning")
 def test_patched_time_goes_on_as_the_clock_does(virtual, read):
     virtual(
         f"""
@@ -802,6 +811,7 @@ def test_patched_time_goes_on_as_the_clock_does(virtual, read):
         from datetime import datetime as DateTime
         from time import time as renamed
 
+        @pytest.mark.filterwarnings("ignore:.*utcnow:DeprecationWarning")
         async def test_it(asyncio_clock):
             with asyncio_clock.patch_time():
                 before = {read}

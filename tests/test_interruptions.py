@@ -153,9 +153,7 @@ def interruptible(pytester, monkeypatch):
 @pytest.mark.parametrize("scope", SCOPES)
 @pytest.mark.parametrize("place", PLACES)
 @pytest.mark.parametrize("cause", CAUSES)
-def test_what_is_broken_off_ends_before_anything_else_is_done(
-    suite, pytester, cause, place, scope
-):
+def test_what_is_broken_off_ends_before_anything_else_is_done(suite, pytester, cause, place, scope):
     code, exit_code = CAUSES[cause]
     at_place = ["interrupted" if place == other else "goes_well" for other in PLACES]
     returning, setup, call, teardown = at_place
@@ -168,3 +166,242 @@ def test_what_is_broken_off_ends_before_anything_else_is_done(
     log = (pytester.path / "log").read_text().split()
     assert result.ret == exit_code
     assert log == expected_log(place, scope, goes_on)
+
+
+SWALLOWING = """
+    import os, signal, sys, threading, time
+
+    def ctrl_c_when_the_loop_waits():
+        main = threading.get_ident()
+
+        def watch():
+            while sys._current_frames()[main].f_code.co_name != "select":
+                time.sleep(0.001)
+            os.kill(os.getpid(), signal.SIGINT)
+
+        threading.Thread(target=watch).start()
+
+    async def swallow(*, again):
+        ctrl_c_when_the_loop_waits()
+        while True:
+            try:
+                await asyncio.Event().wait()
+            except asyncio.CancelledError:
+                print("swallowed")
+                if again:
+                    ctrl_c_when_the_loop_waits()
+"""
+
+
+@pytest.mark.parametrize("scope", SCOPES)
+@pytest.mark.parametrize("place", PLACES)
+@pytest.mark.parametrize("again", [True, False], ids=["twice", "once"])
+def test_ctrl_c_ends_the_session_although_the_code_swallows_it(
+    suite, monkeypatch, again, place, scope
+):
+    if not again:
+        monkeypatch.setattr("pytest_asyncio.loops.GRACE", 0.01)
+        monkeypatch.setattr("pytest_asyncio.loops.LAST_GRACE", 0.01)
+    at_place = ["swallow" if place == other else "goes_well" for other in PLACES]
+    returning, setup, call, teardown = at_place
+    result = suite(
+        SWALLOWING
+        + f"""
+    pytestmark = pytest.mark.asyncio(loop_scope="{scope}")
+
+    async def goes_well(**_):
+        pass
+
+    @pytest_asyncio.fixture(scope="{scope}")
+    async def first():
+        yield
+        print("never")
+
+    @pytest_asyncio.fixture(scope="{scope}")
+    async def returning(first):
+        await {returning}(again={again})
+
+    @pytest_asyncio.fixture(scope="{scope}")
+    async def yielding(returning):
+        await {setup}(again={again})
+        yield
+        await {teardown}(again={again})
+
+    async def test_it(yielding):
+        await {call}(again={again})
+
+    async def test_never():
+        print("never")
+    """
+        if place != PLACES[3] or scope == "function"
+        else SWALLOWING
+        + f"""
+    pytestmark = pytest.mark.asyncio(loop_scope="{scope}")
+
+    @pytest_asyncio.fixture(scope="{scope}")
+    async def yielding():
+        yield
+        await swallow(again={again})
+
+    async def test_it(yielding):
+        pass
+    """,
+        "-s",
+        "-Wdefault",
+    )
+    assert result.ret == pytest.ExitCode.INTERRUPTED
+    result.stdout.fnmatch_lines(["*swallowed", "*KeyboardInterrupt*"])
+    result.stdout.no_fnmatch_line("never")
+
+
+def test_what_comes_after_a_stubborn_test_gets_a_new_loop(suite, monkeypatch):
+    monkeypatch.setattr("pytest_asyncio.loops.GRACE", 0.01)
+    monkeypatch.setattr("pytest_asyncio.loops.LAST_GRACE", 0.01)
+    result = suite(
+        """
+        pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+        @pytest_asyncio.fixture(scope="module")
+        async def resource():
+            yield
+
+        async def test_stubborn(resource):
+            asyncio.get_running_loop().call_soon(pytest.fail, "no")
+            while True:
+                try:
+                    await asyncio.Event().wait()
+                except asyncio.CancelledError:
+                    pass
+
+        async def test_next():
+            assert asyncio.all_tasks() == {asyncio.current_task()}
+        """,
+        "-Wdefault",
+        ini="asyncio_default_fixture_loop_scope = module",
+    )
+    result.assert_outcomes(passed=1, failed=1, warnings=1)
+    result.stdout.fnmatch_lines(
+        [
+            "*did not end when it was cancelled, so the event loop of test_it.py was given up.*",
+            "*The async fixture 'resource' cannot be torn down*",
+        ]
+    )
+
+
+def test_ctrl_c_while_a_loop_is_closed_ends_the_session(suite):
+    result = suite(
+        SWALLOWING
+        + """
+    async def leftover():
+        try:
+            await asyncio.Event().wait()
+        finally:
+            ctrl_c_when_the_loop_waits()
+            await asyncio.Event().wait()
+
+    @pytest.fixture(scope="module", autouse=True)
+    def first():
+        yield
+        print("first is torn down")
+
+    @pytest.mark.asyncio(loop_scope="module")
+    async def test_it():
+        task = asyncio.create_task(leftover())
+        await asyncio.sleep(0)
+    """,
+        "-s",
+    )
+    assert result.ret == pytest.ExitCode.INTERRUPTED
+    result.stdout.fnmatch_lines(["*first is torn down"])
+
+
+@pytest.mark.parametrize(
+    ("act", "shown"),
+    [
+        ("asyncio.get_running_loop().stop()", None),
+        ("asyncio.get_running_loop().call_soon(pytest.fail, 'too late')", "*too late*"),
+        ("raise SystemExit(3)", "*SystemExit: 3*"),
+    ],
+)
+def test_a_loop_is_wound_up_whatever_a_leftover_task_does(suite, act, shown):
+    result = suite(
+        f"""
+        async def leftover():
+            try:
+                await asyncio.Event().wait()
+            finally:
+                asyncio.get_running_loop().call_soon(print, "called")
+                {act}
+
+        async def generate():
+            try:
+                yield
+            finally:
+                print("generator closed")
+
+        @pytest.mark.asyncio
+        async def test_it():
+            global generator
+            generator = generate()
+            await anext(generator)
+            task = asyncio.create_task(leftover())
+            await asyncio.sleep(0)
+        """,
+        "-s",
+    )
+    result.assert_outcomes(passed=1, errors=1 if shown else 0)
+    result.stdout.fnmatch_lines(["*generator closed", *([shown] if shown else [])])
+
+
+@pytest.mark.parametrize("place", ["test", "setup", "teardown"])
+@pytest.mark.parametrize("loop_scope", ["function", "session"])
+def test_breakpoint_works_everywhere(pytester, place, loop_scope):
+    pytest.importorskip("pexpect")
+    stops = {name: "breakpoint()" if name == place else "pass" for name in PDB_PLACES}
+    pytester.makepyfile(PDB_SUITE.format(loop_scope=loop_scope, timeout="", **stops))
+    child = pytester.spawn_pytest("-p no:cacheprovider test_breakpoint_works_everywhere.py")
+    child.expect(r"\(Pdb\)")
+    child.sendline("p 'here ' + 'I am'")
+    child.expect("here I am")
+    child.expect(r"\(Pdb\)")
+    child.sendline("c")
+    child.expect("1 passed")
+    child.wait()
+
+
+@pytest.mark.parametrize("place", ["test", "setup", "teardown"])
+@pytest.mark.parametrize("loop_scope", ["function", "session"])
+def test_pdb_shows_the_failure(pytester, place, loop_scope):
+    pytest.importorskip("pexpect")
+    stops = {name: "assert marker == 2" if name == place else "pass" for name in PDB_PLACES}
+    pytester.makepyfile(PDB_SUITE.format(loop_scope=loop_scope, timeout="", **stops))
+    child = pytester.spawn_pytest("--pdb -p no:cacheprovider test_pdb_shows_the_failure.py")
+    child.expect(r"\(Pdb\)")
+    child.sendline("p 'marker is', marker")
+    child.expect("'marker is', 1")
+    child.expect(r"\(Pdb\)")
+    child.sendline("c")
+    child.expect("1 failed" if place == "test" else "1 error")
+    child.wait()
+
+
+PDB_PLACES = ("test", "setup", "teardown")
+PDB_SUITE = """
+import asyncio, pytest, pytest_asyncio
+
+@pytest_asyncio.fixture(loop_scope="{loop_scope}")
+async def fixture():
+    marker = 1
+    await asyncio.sleep(0)
+    {setup}
+    yield
+    {teardown}
+    await asyncio.sleep(0)
+
+@pytest.mark.asyncio(loop_scope="{loop_scope}"{timeout})
+async def test_it(fixture):
+    marker = 1
+    await asyncio.sleep(0)
+    {test}
+    await asyncio.sleep(0)
+"""

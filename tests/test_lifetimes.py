@@ -143,10 +143,17 @@ def teardown_module():
 """
 
 
-def dying_suite(tests, *, body=DYING["task group"][0], scope="module"):
-    """A suite whose fixture `resource` ends when `die` is set."""
-    body = textwrap.indent(textwrap.dedent(body), "    ")
-    return DYING_SUITE.format(body=body, scope=scope) + textwrap.dedent(tests)
+@pytest.fixture
+def dying(suite):
+    """Run tests of a suite whose fixture `resource` ends when `die` is set."""
+
+    def run(tests, *, body=DYING["task group"][0], scope="module"):
+        __tracebackhide__ = True
+        body = textwrap.indent(textwrap.dedent(body), "    ")
+        source = DYING_SUITE.format(body=body, scope=scope) + textwrap.dedent(tests)
+        return suite(source, "-s", ini=f"asyncio_default_fixture_loop_scope = {scope}")
+
+    return run
 
 
 @pytest.mark.parametrize("scope", SCOPES)
@@ -172,7 +179,7 @@ def test_sync(resource):
 
 @pytest.mark.parametrize("scope", ["function", "class", "module", "session"])
 @pytest.mark.parametrize("cause", DYING)
-def test_a_test_is_cancelled_when_a_fixture_that_it_uses_ends(suite, cause, scope):
+def test_a_test_is_cancelled_when_a_fixture_that_it_uses_ends(dying, cause, scope):
     body, shown = DYING[cause]
     tests = """
         class TestIt:
@@ -183,12 +190,11 @@ def test_a_test_is_cancelled_when_a_fixture_that_it_uses_ends(suite, cause, scop
             async def test_next(self, after):
                 pass
     """
-    result = suite(dying_suite(tests, body=body, scope=scope), "-s")
+    result = dying(tests, body=body, scope=scope)
     result.assert_outcomes(passed=1, failed=1, errors=1)
+    result.stdout.fnmatch_lines(["*ERROR at teardown of TestIt.test_it*", shown, "*FAILURES*"])
     result.stdout.fnmatch_lines(
         [
-            "*ERROR at teardown of TestIt.test_it*",
-            shown,
             "*This ended the async fixture 'resource' while it was in use.*",
             "*FAILURES*",
             "*The async fixture 'resource' ended while it was in use.*",
@@ -196,7 +202,7 @@ def test_a_test_is_cancelled_when_a_fixture_that_it_uses_ends(suite, cause, scop
     )
 
 
-def test_the_other_fixtures_are_torn_down_in_order_and_the_next_test_gets_a_fresh_one(suite):
+def test_the_other_fixtures_are_torn_down_in_order_and_the_next_test_gets_a_fresh_one(dying):
     tests = """
         async def test_it(after):
             die.set()
@@ -205,12 +211,12 @@ def test_the_other_fixtures_are_torn_down_in_order_and_the_next_test_gets_a_fres
         async def test_next(after):
             pass
     """
-    result = suite(dying_suite(tests), "-s")
+    result = dying(tests)
     result.assert_outcomes(passed=1, failed=1, errors=1)
-    result.stdout.fnmatch_lines(["*log: made after made after"])
+    result.stdout.fnmatch_lines(["*log: made after made after before"])
 
 
-def test_a_test_that_goes_on_after_its_cancellation_is_not_cancelled_again(suite):
+def test_a_test_that_goes_on_after_its_cancellation_is_not_cancelled_again(dying):
     tests = """
         async def test_it(after):
             die.set()
@@ -219,11 +225,11 @@ def test_a_test_that_goes_on_after_its_cancellation_is_not_cancelled_again(suite
             for _ in range(10):
                 await asyncio.sleep(0)
     """
-    result = suite(dying_suite(tests, body=DYING["anyio task group"][0]))
+    result = dying(tests, body=DYING["anyio task group"][0])
     result.assert_outcomes(passed=1, errors=1)
 
 
-def test_a_tests_own_failure_is_not_lost(suite):
+def test_a_tests_own_failure_is_not_lost(dying):
     tests = """
         async def test_it(after):
             die.set()
@@ -232,14 +238,14 @@ def test_a_tests_own_failure_is_not_lost(suite):
             finally:
                 assert False, "my own failure"
     """
-    result = suite(dying_suite(tests))
+    result = dying(tests)
     result.assert_outcomes(failed=1, errors=1)
     result.stdout.fnmatch_lines(
         ["*LookupError: the true cause*", "*AssertionError: my own failure*"]
     )
 
 
-def test_a_test_that_does_not_use_the_fixture_goes_on(suite):
+def test_a_test_that_does_not_use_the_fixture_goes_on(dying):
     tests = """
         async def test_user(after):
             pass
@@ -256,14 +262,14 @@ def test_a_test_that_does_not_use_the_fixture_goes_on(suite):
             pass
     """
     for kind in ("async def", "def"):
-        result = suite(dying_suite(tests.format(kind=kind)))
+        result = dying(tests.format(kind=kind))
         result.assert_outcomes(passed=3, errors=1)
         result.stdout.fnmatch_lines(
             ["*ERROR at setup of test_next_user*", "*LookupError: the true cause*"]
         )
 
 
-def test_what_nobody_uses_any_more_is_told_at_its_teardown(suite):
+def test_what_nobody_uses_any_more_is_told_at_its_teardown(dying):
     tests = """
         async def test_user(after):
             pass
@@ -273,37 +279,24 @@ def test_what_nobody_uses_any_more_is_told_at_its_teardown(suite):
             for _ in range(10):
                 await asyncio.sleep(0)
     """
-    result = suite(dying_suite(tests))
+    result = dying(tests)
     result.assert_outcomes(passed=2, errors=1)
     result.stdout.fnmatch_lines(
         ["*ERROR at teardown of test_other*", "*LookupError: the true cause*"]
     )
 
 
-def test_what_ends_while_no_test_runs_is_told_at_its_teardown(suite):
+def test_what_ends_while_no_test_runs_is_told_at_its_teardown(dying):
     tests = """
         def test_it(resource):
             die.set()
     """
-    result = suite(dying_suite(tests, scope="function"))
-    result.assert_outcomes(passed=1)  # Its loop stood still, so nothing has gone wrong yet.
-    tests = """
-        @pytest_asyncio.fixture
-        async def last(resource):
-            yield
-            die.set()
-            for _ in range(10):
-                await asyncio.sleep(0)
-
-        async def test_it(resource, last):
-            pass
-    """
-    result = suite(dying_suite(tests, scope="function"))
+    result = dying(tests, scope="function")
     result.assert_outcomes(passed=1, errors=1)
     result.stdout.fnmatch_lines(["*LookupError: the true cause*"])
 
 
-def test_a_test_is_not_started_with_a_fixture_that_has_ended(suite):
+def test_a_test_is_not_started_with_a_fixture_that_has_ended(dying):
     tests = """
         @pytest.fixture
         def ended(resource, asyncio_runner):
@@ -321,12 +314,12 @@ def test_a_test_is_not_started_with_a_fixture_that_has_ended(suite):
             log.append("started")
     """
     for kind in ("async def", "def"):
-        result = suite(dying_suite(tests.format(kind=kind)), "-s")
+        result = dying(tests.format(kind=kind))
         result.assert_outcomes(failed=1, errors=1)
-        result.stdout.fnmatch_lines(["*The async fixture 'resource' ended*", "log: made"][::-1])
+        result.stdout.fnmatch_lines(["*log: made before"])
 
 
-def test_the_setup_of_a_dependent_fixture_does_not_wait_for_ever(suite):
+def test_the_setup_of_a_dependent_fixture_does_not_wait_for_ever(dying):
     tests = """
         @pytest_asyncio.fixture(scope="module")
         async def dependent(resource):
@@ -340,14 +333,14 @@ def test_the_setup_of_a_dependent_fixture_does_not_wait_for_ever(suite):
         async def test_next(dependent):
             pass
     """
-    result = suite(dying_suite(tests))
+    result = dying(tests)
     result.assert_outcomes(passed=1, errors=2)
     result.stdout.fnmatch_lines(
         ["*ERROR at setup of test_it*", "*The async fixture 'resource' ended*"]
     )
 
 
-def test_the_teardown_of_a_dependent_fixture_does_not_wait_for_ever(suite):
+def test_the_teardown_of_a_dependent_fixture_does_not_wait_for_ever(dying):
     tests = """
         @pytest_asyncio.fixture
         async def between(resource):
@@ -362,14 +355,14 @@ def test_the_teardown_of_a_dependent_fixture_does_not_wait_for_ever(suite):
         async def test_it(dependent):
             pass
     """
-    result = suite(dying_suite(tests))
+    result = dying(tests)
     result.assert_outcomes(passed=1, errors=1)
-    result.stdout.fnmatch_lines(
+    result.stdout.fnmatch_lines_random(
         ["*The async fixture 'resource' ended*", "*LookupError: the true cause*"]
     )
 
 
-def test_the_teardown_of_an_unrelated_fixture_goes_on(suite):
+def test_the_teardown_of_an_unrelated_fixture_goes_on(dying):
     tests = """
         @pytest_asyncio.fixture
         async def unrelated():
@@ -382,9 +375,9 @@ def test_the_teardown_of_an_unrelated_fixture_goes_on(suite):
         async def test_it(resource, unrelated):
             pass
     """
-    result = suite(dying_suite(tests), "-s")
+    result = dying(tests)
     result.assert_outcomes(passed=1, errors=1)
-    result.stdout.fnmatch_lines(["*log: made whole"])
+    result.stdout.fnmatch_lines(["*log: made whole before"])
 
 
 def test_two_fixtures_that_end_are_both_told(suite):
@@ -416,7 +409,7 @@ def test_two_fixtures_that_end_are_both_told(suite):
 
 
 @pytest.mark.parametrize("dynamic", ["request.getfixturevalue('resource')", "later()"])
-def test_who_requests_an_ended_fixture_at_run_time_is_told(suite, dynamic):
+def test_who_requests_an_ended_fixture_at_run_time_is_told(dying, dynamic):
     tests = f"""
         async def test_user(resource):
             pass
@@ -432,40 +425,28 @@ def test_who_requests_an_ended_fixture_at_run_time_is_told(suite, dynamic):
             if value is not None:
                 await value
     """
-    result = suite(dying_suite(tests))
+    result = dying(tests)
     result.assert_outcomes(passed=2, failed=1, errors=1)
     result.stdout.fnmatch_lines(["*The async fixture 'resource' ended*"])
 
 
-@pytest.mark.parametrize(
-    "manager",
-    [
-        "@contextlib.asynccontextmanager\nasync def resource():\n    yield 'value'\n    log('left')",
-        "class Manager:\n"
-        "    async def __aenter__(self): return 'value'\n"
-        "    async def __aexit__(self, *_): log('left')\n"
-        "def resource(): return Manager()\n"
-        "resource.__wrapped__ = Manager.__aenter__",
-    ],
-)
-def test_an_async_context_manager_is_a_fixture(suite, manager):
-    source = f"""
-import contextlib
-log = print
+def test_an_async_context_manager_is_a_fixture(suite):
+    result = suite(
+        """
+        import contextlib
 
-@pytest_asyncio.fixture
-{manager}
-""" if manager.startswith("@") else f"""
-log = print
-{manager}
-resource = pytest_asyncio.fixture(resource)
-"""
-    tests = """
-@pytest.mark.asyncio
-async def test_it(resource):
-    assert resource == "value"
-"""
-    result = suite(source + tests, "-s")
+        @pytest_asyncio.fixture
+        @contextlib.asynccontextmanager
+        async def resource():
+            yield "value"
+            print("left")
+
+        @pytest.mark.asyncio
+        async def test_it(resource):
+            assert resource == "value"
+        """,
+        "-s",
+    )
     result.assert_outcomes(passed=1)
     result.stdout.fnmatch_lines(["*left*"])
 
@@ -658,3 +639,17 @@ def test_a_wide_fixture_whose_setup_raises_no_exception_fails_alike_for_all(suit
     result.assert_outcomes(errors=2)
     assert result.stdout.str().count(f"E   {error.removeprefix('asyncio.')}") == 0
     assert result.stdout.str().count("RuntimeError: The setup of fixture 'odd' raised") >= 2
+
+
+def test_a_fixture_that_is_cancelled_as_the_test_ends_is_told_at_its_teardown(suite):
+    result = suite("""
+        @pytest_asyncio.fixture
+        async def resource():
+            yield asyncio.current_task()
+
+        @pytest.mark.asyncio
+        async def test_it(resource):
+            asyncio.get_running_loop().call_soon(resource.cancel)
+    """)
+    result.assert_outcomes(passed=1, errors=1)
+    result.stdout.fnmatch_lines(["*The teardown of fixture 'resource' raised CancelledError*"])

@@ -525,3 +525,72 @@ def test_sync_fixtures_find_the_loop_of_the_factory(suite):
         conftest=OFFERS_A_AND_B,
     )
     result.assert_outcomes(passed=2)
+
+
+SERVER = """
+    @pytest_asyncio.fixture(scope="session")
+    async def server():
+        name = type(asyncio.get_running_loop()).__name__
+        print("server loop:", name)
+        yield name
+        assert type(asyncio.get_running_loop()).__name__ == name
+"""
+
+
+def test_in_any_order_a_fixture_lives_with_the_factory_of_its_test(suite):
+    result = suite(
+        """
+        @pytest.fixture(scope="session")
+        def client(server):
+            return f"client of {server}"
+
+        @pytest.mark.asyncio
+        @pytest.mark.parametrize("_", [1, 2])
+        async def test_it(client, server, _):
+            assert client == f"client of {server}"
+            assert type(asyncio.get_running_loop()).__name__ == server
+        """,
+        "-s",
+        conftest=OFFERS_A_AND_B
+        + SERVER
+        + """
+    @pytest.hookimpl(trylast=True)
+    def pytest_collection_modifyitems(items):
+        items[:] = [items[0], items[2], items[1], items[3]]
+""",
+    )
+    result.assert_outcomes(passed=4)
+    assert loops_of(result) == ["A", "B", "A", "B"]
+
+
+@pytest.mark.parametrize(
+    "between",
+    [
+        "def test_two(): pass",
+        "def test_two(server): pass",
+        "@pytest.mark.asyncio(loop_factories=['b'])\n        async def test_two(): pass",
+    ],
+    ids=["sync", "sync with the fixture", "another factory"],
+)
+def test_what_does_not_need_another_fixture_leaves_the_one_there_is_alone(suite, between):
+    result = suite(
+        f"""
+        @pytest.mark.asyncio(loop_factories=["a"])
+        async def test_one(server): pass
+
+        {between}
+
+        @pytest.mark.asyncio(loop_factories=["a"])
+        async def test_three(server): pass
+        """,
+        "-s",
+        conftest=OFFERS_A_AND_B
+        + SERVER
+        + """
+    @pytest.hookimpl(trylast=True)
+    def pytest_collection_modifyitems(items):
+        items.sort(key=lambda item: ["test_one", "test_two", "test_three"].index(item.originalname))
+""",
+    )
+    result.assert_outcomes(passed=3)
+    assert loops_of(result) == ["A"]

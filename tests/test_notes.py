@@ -247,6 +247,21 @@ def test_any_other_error_stays_as_it_is(suite, error):
     result.stdout.no_fnmatch_line("*loop_scope=[\"']*")
 
 
+def test_the_errors_of_a_doctest_stay_as_they_are(suite):
+    result = suite(
+        """
+        @pytest.mark.asyncio
+        async def test_async():
+            '''
+            >>> asyncio.get_running_loop()
+            '''
+        """,
+        "--doctest-modules",
+    )
+    result.assert_outcomes(passed=1, failed=1)
+    result.stdout.no_fnmatch_line("*asyncio_runner*")
+
+
 FAILURES = """
     async def deep():
         await asyncio.sleep(0)
@@ -309,7 +324,7 @@ FAILING_TESTS = """
 def test_a_traceback_shows_no_line_of_the_package(suite, style):
     result = suite(FAILING_TESTS, f"--tb={style}", conftest=FAILURES)
     result.assert_outcomes(passed=2, failed=6, errors=3)
-    result.stdout.no_fnmatch_line("*/pytest_asyncio/*.py[\":]*")
+    result.stdout.no_fnmatch_line('*/pytest_asyncio/*.py[":]*')
 
 
 def test_a_full_trace_shows_all_lines(suite):
@@ -318,7 +333,7 @@ def test_a_full_trace_shows_all_lines(suite):
 
 
 def test_a_traceback_that_ends_in_the_package_is_shown_whole(suite, monkeypatch):
-    monkeypatch.setattr("pytest_asyncio.loops.spin", None)
+    monkeypatch.setattr("pytest_asyncio.calls.prepare", None)
     result = suite(
         """
         @pytest.mark.asyncio
@@ -326,4 +341,4 @@ def test_a_traceback_that_ends_in_the_package_is_shown_whole(suite, monkeypatch)
         """,
         "--tb=native",
     )
-    result.stdout.fnmatch_lines("*pytest_asyncio/loops.py*")
+    result.stdout.fnmatch_lines("*pytest_asyncio/calls.py*")

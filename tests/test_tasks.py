@@ -225,7 +225,7 @@ def test_several_failing_teardowns_have_their_sections(suite):
         async def test_it(one, two): pass
         """
     )
-    result.stdout.fnmatch_lines([SECTION, "fixture 'two'", SECTION, "fixture 'one'"])
+    result.stdout.fnmatch_lines([SECTION, "fixture 'one'", SECTION, "fixture 'two'"])
 
 
 def test_it_is_in_junit_xml(suite, pytester):
@@ -242,15 +242,14 @@ def test_it_is_in_junit_xml(suite, pytester):
     assert "└── child" in report
 
 
-def test_it_is_told_by_the_workers_of_xdist(suite):
-    result = suite(
+def test_it_is_told_by_the_workers_of_xdist(pytester):
+    pytester.makepyfile(
         """
+        import asyncio, pytest
         @pytest.mark.asyncio(timeout=0.05)
         async def test_it():
             await asyncio.create_task(asyncio.sleep(60), name="child")
-        """,
-        "-p",
-        "xdist",
-        "-n1",
+        """
     )
+    result = pytester.runpytest_subprocess("-n1")
     result.stdout.fnmatch_lines([SECTION, "└── child"])

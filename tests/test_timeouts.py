@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 import sys
+import threading
 
 import pytest
 
@@ -70,7 +71,6 @@ def test_the_setup_of_a_fixture_is_bounded(suite):
 def test_the_teardown_of_a_fixture_is_bounded(suite, scope):
     result = suite(
         f"""
-        log = []
         @pytest_asyncio.fixture(scope={scope!r})
         async def outer():
             yield
@@ -316,8 +316,10 @@ def test_what_blocks_the_loop_is_told_and_broken_off(suite, block, scope):
     result.stdout.fnmatch_lines(
         [
             f">*{block}",
-            "E*TimeoutError: test_blocks took longer than the 0.05 s of its timeout, and blocked "
-            "the event loop at test_it.py:* in test_blocks.",
+            (
+                "E*TimeoutError: test_blocks took longer than the 0.05 s of its timeout, and blocked "
+                "the event loop at test_it.py:* in test_blocks."
+            ),
         ]
     )
 
@@ -362,13 +364,11 @@ def test_a_test_that_blocks_again_while_it_is_cancelled_is_broken_off_again(suit
 
 
 @pytest.mark.usefixtures("_impatient")
-def test_where_nothing_can_be_interrupted_the_line_is_told_at_once(suite, monkeypatch, capfd):
+def test_where_nothing_can_be_interrupted_the_line_is_told_at_once(suite, monkeypatch):
     monkeypatch.setattr(timeouts, "_SIGNAL", None)
-    monkeypatch.setattr(sys, "__stderr__", sys.stderr)
     result = suite(
         """
         import threading
-        from pytest_asyncio import timeouts
         told = threading.Event()
         @pytest.fixture(autouse=True)
         def stderr(monkeypatch):
@@ -398,6 +398,24 @@ def test_where_nothing_can_be_interrupted_the_line_is_told_at_once(suite, monkey
     )
 
 
+@pytest.mark.usefixtures("_impatient")
+def test_a_session_without_stderr_is_told_in_the_report(suite, monkeypatch):
+    monkeypatch.setattr(timeouts, "_SIGNAL", None)
+    result = suite(
+        """
+        import sys, time
+        @pytest.mark.asyncio(timeout=0.05)
+        async def test_it(monkeypatch):
+            monkeypatch.setattr(sys, "__stderr__", None)
+            time.sleep(0.5)
+            await asyncio.Event().wait()
+        """
+    )
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(["E*test_it took longer*, and blocked the event loop at *"])
+
+
+@needs_signal
 def test_the_handler_of_the_signal_is_put_back(suite):
     before = signal.getsignal(signal.SIGURG)
     suite(
@@ -409,6 +427,7 @@ def test_the_handler_of_the_signal_is_put_back(suite):
     assert signal.getsignal(signal.SIGURG) == before
 
 
+@needs_signal
 def test_a_signal_that_comes_too_late_does_no_harm(suite):
     suite(
         """
@@ -420,7 +439,8 @@ def test_a_signal_that_comes_too_late_does_no_harm(suite):
     ).assert_outcomes(passed=2)
 
 
-def test_a_fixture_that_died_does_not_stop_the_clock(suite, _impatient):
+@pytest.mark.usefixtures("_impatient")
+def test_a_fixture_that_died_does_not_stop_the_clock(suite):
     result = suite(
         """
         @pytest_asyncio.fixture
@@ -457,6 +477,24 @@ def test_a_debugger_suspends_it(suite):
         """
     )
     result.assert_outcomes(failed=1, passed=1)
+
+
+def test_a_debugger_that_is_entered_too_late_is_not_interrupted(suite, monkeypatch):
+    monkeypatch.setattr(timeouts, "REACTION", 0.5)
+    result = suite(
+        """
+        import time
+        @pytest.mark.asyncio(timeout=0.05)
+        async def test_it(pytestconfig):
+            time.sleep(0.2)
+            pytestconfig.hook.pytest_enter_pdb(config=pytestconfig, pdb=None)
+            time.sleep(0.6)
+            pytestconfig.hook.pytest_leave_pdb(config=pytestconfig, pdb=None)
+            await asyncio.Event().wait()  # here
+        """
+    )
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines([">*# here", "E*the 0.05 s of its timeout."])
 
 
 def test_a_tracing_debugger_suspends_it(suite):
@@ -523,14 +561,12 @@ def test_a_time_out_needs_no_thread_where_nothing_is_bounded(suite):
         import threading
         @pytest.mark.asyncio
         async def test_it():
-            assert not [it for it in threading.enumerate() if "asyncio" in it.name]
+            assert "pytest-asyncio alarms" not in [it.name for it in threading.enumerate()]
         """
     ).assert_outcomes(passed=1)
 
 
 def test_its_thread_ends_with_the_session(suite):
-    import threading
-
     before = threading.enumerate()
     suite(
         """

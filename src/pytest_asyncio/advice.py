@@ -1,4 +1,4 @@
-"""Warnings that advise, and never fail a test: a suite that makes errors of warnings still passes."""
+"""Warnings that advise, and fail no test, also where a suite makes errors of warnings."""
 
 from __future__ import annotations
 

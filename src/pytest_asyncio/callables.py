@@ -5,8 +5,9 @@ from __future__ import annotations
 import functools
 import inspect
 from collections.abc import Callable, Iterator
-from typing import Any, Literal, TypeAlias
+from typing import Any, Literal, TypeAlias, TypeVar
 
+F = TypeVar("F", bound=Callable[..., Any])
 Kind: TypeAlias = Literal["coroutine", "generator"]
 
 
@@ -25,8 +26,19 @@ def kind_of(function: Callable[..., Any]) -> Kind | None:
     return None
 
 
+def standing_in_for(function: Callable[..., Any]) -> Callable[[F], F]:
+    """`functools.wraps` for what is synchronous, and not to be taken for `function` by pytest."""
+
+    def wraps(replacement: F) -> F:
+        functools.update_wrapper(replacement, function)
+        vars(replacement).pop("_is_coroutine_marker", None)  # of inspect.markcoroutinefunction()
+        return replacement
+
+    return wraps
+
+
 def _layers(function: Any) -> Iterator[Any]:
-    seen = set()
+    seen: set[int] = set()
     while function is not None and id(function) not in seen:
         seen.add(id(function))
         yield function
@@ -34,7 +46,5 @@ def _layers(function: Any) -> Iterator[Any]:
             yield from _layers(type(function).__call__)
         if isinstance(function, functools.partial):
             function = function.func
-        elif isinstance(function, (staticmethod, classmethod)) or inspect.ismethod(function):
-            function = function.__func__
         else:
-            function = getattr(function, "__wrapped__", None)
+            function = getattr(function, "__func__", None) or getattr(function, "__wrapped__", None)

@@ -6,7 +6,6 @@ import asyncio
 import functools
 import inspect
 from collections.abc import Awaitable, Callable
-from contextlib import ExitStack
 from contextvars import copy_context
 from dataclasses import dataclass
 from typing import Any, Final, NoReturn
@@ -75,7 +74,7 @@ def prepare_for(
     try:
         prepare(item)
     except BaseException as error:
-        return functools.wraps(fixturedef.func)(functools.partial(_fail, error))
+        return callables.standing_in_for(fixturedef.func)(functools.partial(_fail, error))
     return None
 
 
@@ -96,7 +95,7 @@ def synchronize(item: pytest.Function) -> Callable[[], None]:
         holder, attribute, run = item, "obj", _run_test
     function = getattr(holder, attribute)
 
-    @functools.wraps(function)
+    @callables.standing_in_for(function)
     def synchronous(*args: Any, **kwargs: Any) -> Any:
         __tracebackhide__ = True
         result = function(*args, **kwargs)
@@ -114,20 +113,17 @@ def _run_test(item: pytest.Function, awaitable: Awaitable[Any]) -> None:
     prepared = prepare(item)
     own_context = copy_context()
     try:
-        with prepared.owner.settings_kept():
-            result = prepared.owner.call(awaitable, own_context, item)
+        result = prepared.owner.call(awaitable, own_context, item)
     finally:
         prepared.undo = context.publish(own_context)
-    if inspect.isawaitable(result):
+    if result is not None and inspect.isawaitable(result):
         _refuse_unawaited(item, result)
 
 
 def _run_example(item: pytest.Function, awaitable: Awaitable[Any]) -> None:
     """Run one example of Hypothesis, whose context and tasks are its own."""
     __tracebackhide__ = True
-    owner = prepare(item).owner
-    with owner.settings_kept():
-        owner.call(_alone(awaitable), copy_context(), item)
+    prepare(item).owner.call(_alone(awaitable), copy_context(), item)
 
 
 async def _alone(awaitable: Awaitable[Any]) -> None:
@@ -165,7 +161,8 @@ def _warn_of_sync_test(item: pytest.Function, function: Callable[..., Any]) -> N
 def _finish(item: pytest.Function, prepared: _Prepared) -> None:
     """End what is the test's own, after its fixtures are torn down."""
     del item.stash[_PREPARED], item.stash[items.PLANNED]
-    with ExitStack() as stack:
-        if prepared.undo is not None:
-            stack.callback(prepared.undo)
+    try:
         lifetimes.finish_ended(item)
+    finally:
+        if prepared.undo is not None:
+            prepared.undo()

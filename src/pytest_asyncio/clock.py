@@ -12,12 +12,12 @@ import heapq
 import math
 import sys
 import threading
+import time
 from asyncio import AbstractEventLoop, Future, Task, TimerHandle
 from collections import deque
 from collections.abc import Callable, Generator, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
-from time import monotonic
 from typing import TYPE_CHECKING, Any, ClassVar, Final, Protocol, TypeVar, TypeVarTuple, final
 from weakref import WeakSet
 
@@ -123,12 +123,10 @@ class Clock:
         """Whether the clock jumps by itself. Set to False, it holds the clock until the end of
         the test: time then passes in `advance()` only."""
         self._loop = loop
-        self._now = 0.0
-        self._arrivals: list[_Arrival] = []
 
     def time(self) -> float:
         """Return the time of the loop, in seconds, as `loop.time()` does."""
-        return self._now
+        return self._loop.time()
 
     async def advance(self, seconds: float) -> None:
         """Move the clock by `seconds` and run all that falls due, in the order in which it does.
@@ -138,9 +136,7 @@ class Clock:
         """
         if seconds < 0:
             raise ValueError(f"Virtual time does not go back: {seconds} is negative.")
-        reached = self._loop.create_future()
-        heapq.heappush(self._arrivals, _Arrival(self._now + seconds, reached))
-        await reached
+        await self._loop.arrival(seconds)
 
     def patch_time(self) -> AbstractContextManager[None]:
         """Have the `time` and `datetime` modules go by this clock for the code on the loop.
@@ -150,31 +146,6 @@ class Clock:
         as much as the clock moves. Other threads, and pytest itself, see the real time.
         """
         return walltime.following(self._loop, self.time)
-
-    def next_step(self, timer: TimerHandle | None) -> _Step | None:
-        """Return what the clock may move to next; at the same moment, the timers come first."""
-        while self._arrivals and self._arrivals[0].reached.done():
-            heapq.heappop(self._arrivals)
-        arrival = self._arrivals[0] if self._arrivals else None
-        # Nothing jumps to the end of an `asyncio.sleep(math.inf)`.
-        if timer is not None and timer.when() < math.inf:
-            if arrival is None:
-                return timer if self._jumps else None
-            if timer.when() <= arrival.when():
-                return timer
-        return arrival
-
-    def move(self, step: _Step) -> None:
-        """Move the clock to a step."""
-        self._now = max(self._now, step.when())
-        if isinstance(step, _Arrival):
-            step.reached.set_result(None)
-
-    @property
-    def _jumps(self) -> bool:
-        # What ends a run, or the loop, sets timers, and no test is there to advance the clock.
-        run = loops.running(self._loop.session)
-        return self.autojump or run is None or run.is_broken_off
 
 
 class VirtualLoop(asyncio.BaseEventLoop):
@@ -194,6 +165,9 @@ class VirtualLoop(asyncio.BaseEventLoop):
     clock: Clock
     session: pytest.Session
 
+    # In a class, where libraries that stop the clock do not find it to replace it.
+    _real_time = staticmethod(time.monotonic)
+
     if TYPE_CHECKING:  # What all loops of asyncio have, and their type stubs do not tell.
         _clock_resolution: float
         _default_executor: Any
@@ -206,6 +180,9 @@ class VirtualLoop(asyncio.BaseEventLoop):
         """Start the clock of a loop that has just got this class."""
         self.session = session
         self.clock = Clock(self)
+        self._now = 0.0
+        self._clock_resolution = RESOLUTION
+        self._arrivals: list[_Arrival] = []
         self._poll: Callable[[float], list[Any]] = self._selector.select
         self._selector.select = self._select
         self._work: set[object] = set()
@@ -216,7 +193,13 @@ class VirtualLoop(asyncio.BaseEventLoop):
         self._step_since = 0.0
 
     def time(self) -> float:
-        return self.clock.time()
+        return self._now
+
+    def arrival(self, seconds: float) -> Future[None]:
+        """Have the clock move by `seconds`, and return what is done when it is there."""
+        reached = self.create_future()
+        heapq.heappush(self._arrivals, _Arrival(self._now + seconds, reached))
+        return reached
 
     def run_in_executor(
         self, executor: Executor | None, func: Callable[[*Ts], T], *args: *Ts
@@ -244,26 +227,58 @@ class VirtualLoop(asyncio.BaseEventLoop):
         events = self._poll(0)
         if events or self._ready or timeout == 0:
             return events
-        step = self.clock.next_step(self._scheduled[0] if self._scheduled else None)
+        step = self._next_step()
         if step is None:
-            if self._could_be_woken():
-                return self._poll(GRACE)
-            self._tell_deadlock()
-            return []
+            return self._wait_for_sign()
         patience = self._patience(step)
         if patience > 0:
             events = self._poll(min(patience, GRACE))
             if events or self._ready or patience > GRACE:
                 return events
-        self.clock.move(step)
-        # asyncio calls what is due before `time() + resolution`, which has to be after `time()`.
-        self._clock_resolution = max(RESOLUTION, math.ulp(self.time()))
+        self._move(step)
         return []
+
+    def _wait_for_sign(self) -> list[Any]:
+        """Wait for what is outside, which alone could wake the loop."""
+        __tracebackhide__ = True
+        is_open = self._has_work() or self._is_open()
+        if is_open or any(self._new_threads()):
+            events = self._poll(GRACE)
+            # By now, a thread that was just woken does no longer look as if it waited.
+            if events or self._ready or is_open or any(map(_is_busy, self._new_threads())):
+                return events
+        self._tell_deadlock()
+        return []
+
+    def _next_step(self) -> _Step | None:
+        """Return what the clock may move to next; at the same moment, the timers come first."""
+        while self._arrivals and self._arrivals[0].reached.done():
+            heapq.heappop(self._arrivals)
+        arrival = self._arrivals[0] if self._arrivals else None
+        timer = self._scheduled[0] if self._scheduled else None
+        # Nothing jumps to the end of an `asyncio.sleep(math.inf)`.
+        if timer is None or timer.when() == math.inf:
+            return arrival
+        if arrival is None:
+            return timer if self._may_jump() else None
+        return timer if timer.when() <= arrival.when() else arrival
+
+    def _may_jump(self) -> bool:
+        # What ends a run, or the loop, sets timers, and no test is there to advance the clock.
+        run = loops.running(self.session)
+        return self.clock.autojump or run is None or run.is_broken_off
+
+    def _move(self, step: _Step) -> None:
+        self._now = max(self._now, step.when())
+        # asyncio calls what is due before `time() + resolution`, which has to be after `time()`.
+        self._clock_resolution = max(RESOLUTION, math.ulp(self._now))
+        if isinstance(step, _Arrival):
+            step.reached.set_result(None)
 
     def _patience(self, step: _Step) -> float:
         """Return how many real seconds are given to what is outside before the clock moves."""
         if step is not self._step:
-            self._step, self._step_since = step, monotonic()
+            self._step, self._step_since = step, self._real_time()
         if self._has_work():
             limit = math.inf
         elif self._is_open() or any(self._new_threads()):
@@ -272,10 +287,8 @@ class VirtualLoop(asyncio.BaseEventLoop):
             return 0
         if isinstance(step, _Arrival):
             return limit
-        return min(limit, self._step_since + step.when() - self.time() - monotonic())
-
-    def _could_be_woken(self) -> bool:
-        return self._has_work() or self._is_open() or any(map(_is_busy, self._new_threads()))
+        taken = self._real_time() - self._step_since
+        return min(limit, step.when() - self._now - taken)
 
     def _has_work(self) -> bool:
         return bool(self._work) or any(map(_is_waited_for, self._processes))
@@ -365,9 +378,9 @@ def _virtual_class(kind: Any) -> Any:
 
 
 def _is_busy(thread: threading.Thread) -> bool:
-    """Tell whether a thread may be doing anything but wait for another thread."""
+    """Tell whether a thread may be doing anything but wait, for ever, for another thread."""
     frame = sys._current_frames().get(thread.ident or 0)
-    return frame is None or frame.f_code is not _WAITING
+    return frame is None or frame.f_code is not _WAITING or frame.f_locals["timeout"] is not None
 
 
 def _is_waited_for(process: Any) -> bool:

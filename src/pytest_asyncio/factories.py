@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, Final
+from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 import pytest
 
@@ -12,16 +13,22 @@ from . import internals, items, marks, policies, scopes, settings
 from .marks import AsyncioMark
 from .settings import ClockName, LoopFactory
 
+if TYPE_CHECKING:
+    from asyncio import AbstractEventLoop
+
 FIXTURE: Final = "_asyncio_loop_factory"
 
 VIRTUAL: Final = pytest.StashKey[Callable[[LoopFactory | None, pytest.Function], LoopFactory]]()
 """Makes of a loop factory the one for an item whose clock is virtual. A feature brings it."""
 
 
-class ChosenFactory:
+class ChosenFactory(ABC):
     """A loop factory that tests choose: with another one, they have other loops and fixtures."""
 
     clock: ClassVar[ClockName] = "real"
+
+    @abstractmethod
+    def __call__(self) -> AbstractEventLoop: ...
 
 
 @dataclass(frozen=True)
@@ -104,8 +111,6 @@ def parametrize(metafunc: pytest.Metafunc) -> None:
 
 def apply_late_marks(collected: list[pytest.Item], config: pytest.Config) -> None:
     """Honour the marks that were added after the tests were parametrized."""
-    if not _is_hooked(config):
-        return
     kept = [variant for item in collected for variant in _variants_of(item)]
     gone = set(collected).difference(kept)
     deselected = [item for item in collected if item in gone and FIXTURE in _parameters_of(item)]

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import functools
 import sys
-from itertools import pairwise
 from pathlib import Path
 from types import CodeType, FrameType, TracebackType
 from typing import Final
 
-_RUNNERS: Final = {__package__, "_pytest", "pluggy", "pytest"}
+_RUNNERS: Final = {"__main__", __package__, "_pytest", "pluggy", "pytest"}
+_RUNS_LOOPS: Final = f"{__package__}.loops"
+_LIBRARY: Final = Path(functools.__file__).parent
 _SITE_PACKAGES: Final = "site-packages"
 
 
@@ -20,8 +21,24 @@ def is_users(frame: FrameType) -> bool:
 
 
 def users(frame: FrameType | None) -> FrameType | None:
-    """Return the innermost frame, from `frame` outwards, that runs the user's code."""
+    """Return the innermost frame, from `frame` outwards, that runs the user's code.
+
+    What runs the event loop itself is not asked.
+    """
     while frame is not None and not is_users(frame):
+        frame = None if frame.f_globals.get("__name__") == _RUNS_LOOPS else frame.f_back
+    return frame
+
+
+def is_library(filename: str) -> bool:
+    """Tell whether a file is one of Python's own."""
+    path = Path(filename)
+    return path.is_relative_to(_LIBRARY) and _SITE_PACKAGES not in path.parts
+
+
+def others(frame: FrameType | None) -> FrameType | None:
+    """Return the innermost frame, from `frame` outwards, that runs no code of this package."""
+    while frame is not None and _is_own(frame):
         frame = frame.f_back
     return frame
 
@@ -48,20 +65,20 @@ def hide_own(traceback: TracebackType | None) -> TracebackType | None:
 
     One that ends there is returned whole: its error is the package's own.
     """
-    entries = []
+    entries: list[TracebackType] = []
     while traceback is not None:
         entries.append(traceback)
         traceback = traceback.tb_next
     shown = [entry for entry in entries if not _is_own(entry.tb_frame)]
     if not shown or shown[-1] is not entries[-1]:
         return entries[0] if entries else None
-    for entry, following in pairwise([*shown, None]):
+    for entry, following in zip(shown, [*shown[1:], None], strict=True):
         entry.tb_next = following
     return shown[0]
 
 
 def _is_own(frame: FrameType) -> bool:
-    return frame.f_globals.get("__package__") == __package__
+    return str(frame.f_globals.get("__name__")).partition(".")[0] == __package__
 
 
 def place(code: CodeType, line: int | None) -> str:

@@ -14,6 +14,7 @@ from _pytest import python
 from _pytest._code.code import ExceptionRepr
 from _pytest.assertion.rewrite import AssertionRewritingHook
 from _pytest.fixtures import getfixturemarker, reorder_items, resolve_fixture_function
+from _pytest.outcomes import Failed as Failed  # `pytest.fail.Exception` cannot be subclassed in typed code
 from _pytest.scope import Scope
 
 from .settings import ScopeName
@@ -218,7 +219,8 @@ def grouped_by_parameter(items: list[pytest.Item]) -> list[pytest.Item]:
 
     pytest has done so before there were variants.
     """
-    return cast("Any", reorder_items)(items)
+    ordered: list[pytest.Item] = cast("Any", reorder_items)(items)
+    return ordered
 
 
 def add_section(report: pytest.TestReport, title: str, text: str) -> None:

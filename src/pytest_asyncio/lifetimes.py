@@ -9,14 +9,15 @@ import inspect
 import itertools
 from abc import ABC, abstractmethod
 from asyncio import CancelledError, Future, Task
-from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Iterator, Set
+from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Iterator
+from collections.abc import Set as AbstractSet
 from typing import Any, Final, NoReturn, Protocol, final
 
 import pytest
 
 from . import context, fixtures, internals, loops
 from .advice import advise
-from .callables import kind_of
+from .callables import kind_of, standing_in_for
 from .context import OwnContext
 from .factories import ChosenFactory, factory_of
 from .loops import LoopOwner, Run
@@ -30,7 +31,9 @@ def owner_for(fixturedef: pytest.FixtureDef[Any], request: pytest.FixtureRequest
     node = loops.node_of_scope(request.node, scope)
     factory = factory_of(item)
     if request.scope != "function":
-        request.session.stash.setdefault(_BOUND, {})[fixturedef] = (factory, request)
+        bound = request.session.stash.setdefault(_BOUND, {})
+        bound[fixturedef] = (factory, request)
+        request.addfinalizer(functools.partial(bound.pop, fixturedef, None))
     if scope != "package" or node is not request.session:
         return loops.owner_of(node, factory)
     # Defined outside of all packages, the fixture would outlive the loop of the test's package.
@@ -51,7 +54,7 @@ def synchronous(
         if fixtures.DEFERRAL in request.session.stash:
             function = _undeferred(function, request)
         call = _on_its_loop(function, fixturedef, request)
-    return functools.wraps(function)(call)
+    return standing_in_for(function)(call)
 
 
 def _on_its_loop(
@@ -207,7 +210,7 @@ def _no_deferral(session: pytest.Session) -> Iterator[None]:
 
 
 @final
-class Cancelled(pytest.fail.Exception):
+class Cancelled(internals.Failed):
     """A test or fixture was cancelled because a fixture that it uses has ended."""
 
     __module__ = "builtins"  # as pytest's own outcomes, whose reports show no module
@@ -504,7 +507,7 @@ class _Lifetime(_Setup):
         return internals.may_use(run.item, self.fixturedef)
 
 
-def standing(session: pytest.Session) -> Set[Task[None]]:
+def standing(session: pytest.Session) -> AbstractSet[Task[None]]:
     """Return the tasks of the fixtures that stand at their `yield`."""
     return session.stash.get(_STANDING, frozenset())
 
@@ -515,12 +518,21 @@ def finish_ended(item: pytest.Item) -> None:
     The next item that requests them gets new ones.
     """
     __tracebackhide__ = True
-    ended = item.session.stash.get(_ENDED, [])
-    with contextlib.ExitStack() as stack:
-        for setup in tuple(ended):
-            if setup.fixturedef.argname in getattr(item, "fixturenames", ()):
-                ended.remove(setup)
-                stack.callback(internals.finish, setup.fixturedef, setup.request)
+    ended = item.session.stash.get(_ENDED, None)
+    if not ended:
+        return
+    errors = []
+    for setup in tuple(ended):
+        if setup.fixturedef.argname in getattr(item, "fixturenames", ()):
+            ended.remove(setup)
+            try:
+                internals.finish(setup.fixturedef, setup.request)
+            except BaseException as error:
+                errors.append(error)
+    if len(errors) > 1:
+        raise BaseExceptionGroup("several fixtures ended too early", errors)
+    if errors:
+        raise errors[0]
 
 
 def refuse_ended(item: pytest.Item) -> None:
@@ -544,10 +556,11 @@ def finish_those_of_the_other_clock(item: pytest.Function, clock: ClockName) -> 
 
 
 def _finish_bound(item: pytest.Function, is_unfit: Callable[[LoopFactory | None], bool]) -> None:
-    bound = item.session.stash.get(_BOUND, {})
+    if _BOUND not in item.session.stash:
+        return
+    bound = item.session.stash[_BOUND]
     for fixturedef, (factory, request) in tuple(bound.items()):
         if fixturedef.argname in item.fixturenames and is_unfit(factory):
-            del bound[fixturedef]
             internals.finish(fixturedef, request)
 
 

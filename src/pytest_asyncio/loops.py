@@ -174,8 +174,8 @@ class Run:
             raise self._reason.with_traceback(traceback) from None
 
 
-Watcher: TypeAlias = Callable[[Run], AbstractContextManager[None]]
-"""A feature that surrounds every run of a session."""
+Watcher: TypeAlias = Callable[[Run], AbstractContextManager[None] | None]
+"""A feature that sees every run of a session, and may return what is to surround it."""
 
 
 def watch_runs(session: pytest.Session, watcher: Watcher) -> None:
@@ -216,17 +216,23 @@ class LoopOwner:
         if _current_loop() is not loop:
             asyncio.set_event_loop(loop)
 
-    def settings_kept(self) -> AbstractContextManager[None]:
-        """Put back what a test changes on a loop that it shares with others."""
-        is_shared = not isinstance(self.node, pytest.Item)
-        return _settings_kept(self.loop) if is_shared else contextlib.nullcontext()
-
     def call(self, awaitable: Awaitable[Any], context: Context, item: pytest.Function) -> Any:
-        """Run what a test function has returned in a task of its own."""
+        """Run what a test function has returned in a task of its own.
+
+        What it changes on a loop that it shares with other tests is put back.
+        """
         __tracebackhide__ = True
+        loop = self.loop
         coroutine = awaitable if inspect.iscoroutine(awaitable) else wait_for(awaitable)
-        run = Run(self.loop.create_task(coroutine, context=context), item, "call")
-        self.run(run)
+        run = Run(loop.create_task(coroutine, context=context), item, "call")
+        if self.node is item:
+            self.run(run)
+            return run.result()
+        before = loop.get_exception_handler(), loop.get_debug(), loop.get_task_factory()
+        try:
+            self.run(run)
+        finally:
+            _restore(loop, *before)
         return run.result()
 
     def run(self, run: Run) -> None:
@@ -240,10 +246,14 @@ class LoopOwner:
         self._has_run = True
         self._living.running = run
         try:
-            with contextlib.ExitStack() as stack:
-                for watch in self._living.watchers:
-                    stack.enter_context(watch(run))
+            surroundings = [watch(run) for watch in self._living.watchers]
+            if not any(surroundings):
                 self._spin(run.task.get_loop(), run.awaited)
+            else:
+                with contextlib.ExitStack() as stack:
+                    for surrounding in filter(None, surroundings):
+                        stack.enter_context(surrounding)
+                    self._spin(run.task.get_loop(), run.awaited)
         except BaseException as error:
             # What the task itself raised, and asyncio let through, is Ctrl-C or SystemExit.
             if not _is_outcome_of(run.task, error):
@@ -454,17 +464,12 @@ def _out_of_the_way(outer: AbstractEventLoop) -> Iterator[None]:
             asyncio.tasks._enter_task(outer, task)
 
 
-@contextmanager
-def _settings_kept(loop: AbstractEventLoop) -> Iterator[None]:
-    handler = loop.get_exception_handler()
-    debug = loop.get_debug()
-    task_factory = loop.get_task_factory()
-    try:
-        yield
-    finally:
+def _restore(loop: AbstractEventLoop, handler: Any, debug: bool, task_factory: Any) -> None:
+    if loop.get_exception_handler() is not handler:
         loop.set_exception_handler(handler)
-        if loop.get_debug() != debug:
-            loop.set_debug(debug)
+    if loop.get_debug() != debug:
+        loop.set_debug(debug)
+    if loop.get_task_factory() is not task_factory:
         loop.set_task_factory(task_factory)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from itertools import chain
-from typing import Final
+from typing import Final, cast
 
 import pytest
 
@@ -44,7 +44,7 @@ def _all_of(error: BaseException) -> Iterator[BaseException]:
             yield part
             left += part.__cause__, part.__context__
             if isinstance(part, BaseExceptionGroup):
-                left += part.exceptions
+                left += cast("BaseExceptionGroup[BaseException]", part).exceptions
 
 
 def _note_on(message: str, error: BaseException, item: pytest.Function) -> str | None:
@@ -67,7 +67,7 @@ def _note_on(message: str, error: BaseException, item: pytest.Function) -> str |
 def _on_different_loops(error: BaseException, item: pytest.Function) -> str:
     """Say which fixtures run on other loops than the test or fixture that has failed."""
     user, own = _user(error, item)
-    lines = []
+    lines: list[str] = []
     for fixturedef in internals.requested_fixtures(item):
         name = fixturedef.argname
         if not fixtures.is_ours(fixturedef, item.config) or user == f"the fixture {name!r}":

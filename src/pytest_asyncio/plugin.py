@@ -82,7 +82,7 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
         rooms = _Async.of(item.session)
         rooms.calls.plan(item)
         rooms.looptime.show_loop(item)
-    elif getattr(item, "nofuncargs", False):
+    elif getattr(item, "nofuncargs", False) and isinstance(item, pytest.Function):
         from . import testcases
 
         testcases.refuse_unawaited(item)

@@ -6,7 +6,7 @@ import asyncio
 from asyncio import AbstractEventLoop
 from collections.abc import Coroutine
 from contextvars import Context, copy_context
-from typing import Any, TypeVar
+from typing import Any, Self, TypeVar
 
 import pytest
 
@@ -27,6 +27,9 @@ class LoopRunner(asyncio.Runner):  # type: ignore[misc]  # Other plugins look fo
         self._owner = owner
         self._item = item
         self._own_context = copy_context()
+
+    def __enter__(self) -> Self:
+        return self
 
     @property
     def loop(self) -> AbstractEventLoop:

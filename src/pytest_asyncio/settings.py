@@ -55,7 +55,8 @@ def add_options(parser: pytest.Parser) -> None:
     group.addoption(
         "--asyncio-mode",
         metavar="MODE",
-        help="'auto' runs every async test and fixture, 'strict' those that are marked as asyncio's",
+        help="'auto' runs every async test and fixture, 'strict', the default, those that are "
+        "marked as asyncio's",
     )
     group.addoption(
         "--asyncio-debug",
@@ -90,7 +91,7 @@ def add_options(parser: pytest.Parser) -> None:
     parser.addini("asyncio_checks", "default of --asyncio-checks", default="")
     parser.addini(
         "asyncio_blocked_loop_threshold",
-        "seconds for which a callback may hold the loop, to the check blocked-loop",
+        "seconds that a callback may hold the loop before the check blocked-loop tells of it",
         default="0.5",
     )
     parser.addini(
@@ -100,12 +101,12 @@ def add_options(parser: pytest.Parser) -> None:
     )
     parser.addini(
         "asyncio_default_fixture_loop_scope",
-        "loop scope of the async fixtures that name none: a scope, or 'fixture-scope'",
+        f"loop scope of the async fixtures that name none: {', '.join(SCOPES)}, or fixture-scope",
         default=None,
     )
     parser.addini(
         "asyncio_default_test_loop_scope",
-        "loop scope of the async tests that name none: a scope, or 'auto'",
+        f"loop scope of the async tests that name none: {', '.join(SCOPES)}, or auto",
         default="function",
     )
 

@@ -8,6 +8,7 @@ import sys
 from asyncio import AbstractEventLoop, Future, Task
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from functools import partial
 from types import FrameType, TracebackType
 from typing import Any, Final
 
@@ -144,13 +145,18 @@ def _woken_by(future: Future[Any], seen: set[Future[Any]]) -> set[Future[Any]]:
         for callback, _ in getattr(future, "_callbacks", None) or ():
             if isinstance(group := getattr(callback, "__self__", None), asyncio.TaskGroup):
                 seen.add(vars(group)["_parent_task"])
-            # Those of gather(), wait() and shield() are closures.
-            for cell in getattr(callback, "__closure__", None) or ():
-                with suppress(ValueError):  # It is empty.
-                    content: Any = cell.cell_contents
-                    if isinstance(content, Future):
-                        _woken_by(content, seen)
+            for held in _futures_of(callback):
+                _woken_by(held, seen)
     return seen
+
+
+def _futures_of(callback: Any) -> Iterator[Future[Any]]:
+    """Yield what a callback acts on: those of `gather()`, `wait()` and `shield()` are closures."""
+    held: list[Any] = list(callback.args) if isinstance(callback, partial) else []
+    for cell in getattr(callback, "__closure__", None) or ():
+        with suppress(ValueError):  # It is empty.
+            held.append(cell.cell_contents)
+    yield from (it for it in held if asyncio.isfuture(it))
 
 
 def _origin(task: Task[Any]) -> str:
@@ -183,10 +189,12 @@ def _awaited_by(awaitable: Any) -> Any:
         if hasattr(awaitable, name):
             return getattr(awaitable, name)
     if type(awaitable).__name__ in _OPAQUE:
-        for referent in gc.get_referents(awaitable):
-            if type(referent).__name__ in _OPAQUE or _frame_of(referent) is not None:
-                return referent
+        return next(filter(_is_awaitable, gc.get_referents(awaitable)), None)
     return None
+
+
+def _is_awaitable(referent: Any) -> bool:
+    return type(referent).__name__ in _OPAQUE or _frame_of(referent) is not None
 
 
 def _cut(line: str) -> str:

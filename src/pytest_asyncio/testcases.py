@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import inspect
 import sys
 from typing import Any
@@ -12,10 +11,8 @@ import pytest
 from . import callables
 
 
-def refuse_unawaited(item: pytest.Item) -> None:
+def refuse_unawaited(item: pytest.Function) -> None:
     """Let an async test method fail if its class would let it pass without running it."""
-    if not getattr(item, "nofuncargs", False) or not isinstance(item, pytest.Function):
-        return
     cls, unittest = item.cls, sys.modules["unittest"]
     # Django, Twisted and IsolatedAsyncioTestCase run coroutines by overriding one of these.
     is_plain = all(
@@ -29,14 +26,13 @@ def refuse_unawaited(item: pytest.Item) -> None:
 def _failing_if_unawaited(item: pytest.Function) -> Any:
     method = item.obj
 
-    @functools.wraps(method)
+    @callables.standing_in_for(method)
     def call() -> Any:
         __tracebackhide__ = True
         result = method()  # A decorator may have made it synchronous.
-        if not inspect.isawaitable(result):
+        if not inspect.iscoroutine(result):
             return result
-        if inspect.iscoroutine(result):
-            result.close()
+        result.close()
         pytest.fail(
             f"{item.nodeid} is an async method of a unittest.TestCase, which does not await it. "
             "Derive the class from unittest.IsolatedAsyncioTestCase.",

@@ -7,7 +7,7 @@ import signal
 import sys
 import threading
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, nullcontext, suppress
+from contextlib import AbstractContextManager, suppress
 from functools import partial
 from types import FrameType
 from typing import Any, Final, final
@@ -23,7 +23,6 @@ REACTION: Final = 1.0
 
 # By default ignored, so that one that comes late does no harm, and hardly ever used by others.
 _SIGNAL: Final[int | None] = getattr(signal, "SIGURG", None)
-_UNBOUND: Final = nullcontext()
 
 
 def start(session: pytest.Session) -> None:
@@ -31,9 +30,9 @@ def start(session: pytest.Session) -> None:
     loops.watch_runs(session, _bound)
 
 
-def _bound(run: Run) -> AbstractContextManager[None]:
+def _bound(run: Run) -> AbstractContextManager[None] | None:
     seconds = _seconds(run)
-    return _Bound(run, seconds) if seconds else _UNBOUND
+    return _Bound(run, seconds) if seconds else None
 
 
 def _seconds(run: Run) -> float | None:
@@ -102,8 +101,6 @@ class _Bound:
 
     def _expire(self) -> None:
         """Have the next step taken. Called in the alarms' thread, as is `_unblock`."""
-        if self._is_over:
-            return
         if self._is_debugging():
             self._alarm = self._alarms.set(self._seconds, self._expire)
             return
@@ -117,10 +114,11 @@ class _Bound:
             self._alarm = self._alarms.set(next(self._remaining), self._expire)
 
     def _unblock(self) -> None:
-        if self._is_over:
+        if self._is_over:  # pragma: no cover  # The run has ended just now.
             return
         self._alarm = self._alarms.set(REACTION, self._unblock)
-        frame = frames.users(frames.innermost(self._thread))
+        innermost = frames.innermost(self._thread)
+        frame = frames.users(innermost) or innermost
         if frame is None or self._is_debugging():
             return
         is_known = bool(self._blocked_at)
@@ -158,9 +156,13 @@ class _Bound:
 
 
 def _is_loops(frame: FrameType) -> bool:
-    """Tell whether the loop itself is at work in a frame, rather than what it has called."""
+    """Tell whether the loop itself is at work in a frame, rather than what it has called.
+
+    A callback in C has no frame but that which calls it.
+    """
     module = str(frame.f_globals.get("__name__"))
-    return module.partition(".")[0] in ("asyncio", "selectors", __package__)
+    is_machinery = module.partition(".")[0] in ("asyncio", "selectors", __package__)
+    return is_machinery and frame.f_code is not asyncio.Handle._run.__code__
 
 
 def _catch_signal(bound: _Bound) -> int | None:

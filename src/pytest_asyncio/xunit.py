@@ -51,13 +51,14 @@ def is_ours(fixturedef: pytest.FixtureDef[Any], request: pytest.FixtureRequest) 
 
 
 def _is_for_asyncio(request: pytest.FixtureRequest) -> bool:
-    if settings.of(request.config).auto_mode:
+    """Tell whether there is an asyncio test among those that the functions are for."""
+    item = internals.item_of(request)
+    if settings.of(item.config).auto_mode or items.is_marked(item):
         return True
     if request.scope == "function":
-        return items.is_marked(request.node)
-    return any(
-        items.is_marked(item) and request.node in item.listchain() for item in request.session.items
-    )
+        return False
+    node = item.getparent(pytest.Class if request.scope == "class" else pytest.Module)
+    return any(items.is_marked(other) and node in other.listchain() for other in item.session.items)
 
 
 def synchronous(
@@ -98,8 +99,8 @@ def _functions_of(
 
 def _first_of(holder: object, names: Sequence[str]) -> Callable[..., Any] | None:
     for name in names:
-        function = getattr(holder, name, None)
-        if callable(function) and not internals.is_fixture(function):
+        function: Callable[..., Any] | None = getattr(holder, name, None)
+        if function is not None and not internals.is_fixture(function):
             return function
     return None
 

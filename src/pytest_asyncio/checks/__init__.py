@@ -9,8 +9,9 @@ from __future__ import annotations
 import importlib
 import pkgutil
 import warnings
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Generator
-from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
 from functools import partial
@@ -48,18 +49,18 @@ Report: TypeAlias = Callable[[CheckWarning, str, int], None]
 """Takes a warning, and the file and line that it is about."""
 
 
-class BaseCheck:
-    """A check of a session. It need not do anything in any of its methods."""
+class BaseCheck(ABC):
+    """A check of a session."""
 
     def __init__(self, session: pytest.Session, report: Report) -> None:
         self.session: Final = session
         self.report: Final = report
 
+    @abstractmethod
     def watch(self, run: Run) -> AbstractContextManager[None]:
         """Surround a run."""
-        return nullcontext()
 
-    def end(self, culprit: Culprit) -> None:
+    def end(self, culprit: Culprit) -> None:  # noqa: B027  # Not all have to.
         """Look at what a test or fixture has left behind. Nothing of it runs any more."""
 
 
@@ -161,7 +162,7 @@ class Checks:
         __tracebackhide__ = True
         errors = self._warn()
         if len(errors) == 1:
-            raise errors[0].with_traceback(None)
+            raise errors[0]
         if errors:
             raise ExceptionGroup(f"{len(errors)} checks failed", errors)
 
@@ -173,7 +174,7 @@ class Checks:
             try:
                 warnings.warn_explicit(finding, type(finding), filename, line)
             except Warning as error:
-                errors.append(error)
+                errors.append(error.with_traceback(None))
         return errors
 
 

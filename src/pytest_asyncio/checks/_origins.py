@@ -28,7 +28,7 @@ class Origin:
     def here(cls) -> Origin:
         """Return the origin of what the user's code, which has called this, is starting."""
         here = inspect.currentframe()
-        frame = frames.users(here) or here
+        frame = frames.users(here) or frames.others(here)
         assert frame is not None
         return cls(CULPRIT.get(), frame.f_code.co_filename, frame.f_lineno)
 

@@ -62,13 +62,17 @@ class _Watched:
         self._alarm = self._alarms.set(self._threshold * _PRECISION, self._ask)
 
     def _ask(self) -> None:
-        if not self._is_over:
-            self._alarm = self._alarms.set(self._threshold, self._tell)
+        if not self._is_over:  # pragma: no branch  # The run has ended just now.
+            self._alarm = self._alarms.set(self._threshold, self._ask_once_more)
             with suppress(RuntimeError):  # The loop has been closed.
                 self._run.task.get_loop().call_soon_threadsafe(self._answer)
 
+    def _ask_once_more(self) -> None:
+        """Give the loop the time to answer, in case it was the machine that stood still."""
+        self._alarm = self._alarms.set(self._threshold * _PRECISION, self._tell)
+
     def _answer(self) -> None:
-        if not self._is_over:
+        if not self._is_over:  # pragma: no branch  # The run has ended just now.
             self._alarms.cancel(self._alarm)
             self._wait()
 

@@ -7,12 +7,15 @@ import warnings
 from collections.abc import Generator
 from contextlib import contextmanager
 from types import CoroutineType
-from typing import Any, final
+from typing import Any, Final, final
 
 from pytest_asyncio import frames
 from pytest_asyncio.loops import Run
 
 from . import CULPRIT, BaseCheck, CheckWarning
+
+_DEPTH: Final = 5
+"""How many callers of a coroutine function are remembered, of which the first may be mocks."""
 
 
 class NeverAwaitedWarning(CheckWarning):
@@ -27,7 +30,7 @@ class Check(BaseCheck):
     def watch(self, run: Run) -> Generator[None]:
         before: Any = warnings._warn_unawaited_coroutine  # type: ignore[attr-defined]
         depth = sys.get_coroutine_origin_tracking_depth()
-        sys.set_coroutine_origin_tracking_depth(max(depth, 1))
+        sys.set_coroutine_origin_tracking_depth(max(depth, _DEPTH))
         # Python calls this from a coroutine's finalizer, where an error could not be raised.
         warnings._warn_unawaited_coroutine = self._tell  # type: ignore[attr-defined]
         try:
@@ -41,7 +44,8 @@ class Check(BaseCheck):
         filename, line = code.co_filename, code.co_firstlineno
         created = ""
         if coroutine.cr_origin:
-            filename, line, _ = coroutine.cr_origin[0]
+            origins = [it for it in coroutine.cr_origin if not frames.is_library(it[0])]
+            filename, line, _ = (*origins, *coroutine.cr_origin)[0]
             created = f", created at {frames.short(filename)}:{line}"
         self.report(
             NeverAwaitedWarning(

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import functools
 import gc
-from asyncio import AbstractEventLoop, BaseTransport, SubprocessTransport
+import inspect
+from asyncio import AbstractEventLoop
 from collections.abc import Callable, Generator, Iterable
 from concurrent.futures import Executor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from types import AsyncGeneratorType
 from typing import Any, Final, final
 from weakref import WeakKeyDictionary, WeakSet
 
 import pytest
 
-from pytest_asyncio import lifetimes
+from pytest_asyncio import frames, lifetimes
 from pytest_asyncio.loops import Run
 
 from . import CULPRIT, BaseCheck, CheckWarning, Culprit, Report
@@ -94,9 +95,12 @@ class Check(BaseCheck):
     def _recorded(self, loop: AbstractEventLoop, opening: Callable[..., Any]) -> Callable[..., Any]:
         @functools.wraps(opening)
         async def open_recorded(*args: Any, **kwargs: Any) -> Any:
+            is_users = frames.users(inspect.currentframe()) is not None
             origin = Origin.here()
             result = await opening(*args, **kwargs)
-            self._opened[result[0] if isinstance(result, tuple) else result] = loop, origin
+            if is_users:  # The pipes of a subprocess are opened by asyncio.
+                with suppress(TypeError):  # Some of uvloop's cannot be referenced weakly.
+                    self._opened[result[0] if isinstance(result, tuple) else result] = loop, origin
             return result
 
         return open_recorded
@@ -123,9 +127,10 @@ def _is_open(resource: Any) -> bool:
         return resource.ag_frame is not None
     if isinstance(resource, Executor):
         return not getattr(resource, "_shutdown", False) and not _is_global(resource)
-    if isinstance(resource, SubprocessTransport) and resource.get_returncode() is not None:
-        return False
-    if isinstance(resource, BaseTransport):
+    # Not by their classes: those of uvloop are no subclasses of asyncio's.
+    if hasattr(resource, "get_returncode"):
+        return resource.get_returncode() is None and not resource.is_closing()
+    if hasattr(resource, "is_closing"):
         return not resource.is_closing()
     return bool(resource.sockets)
 

@@ -1,0 +1,162 @@
+"""What the documentation shows is true: its examples run, and print what it says they print.
+
+In `docs/` and the README, a fenced block whose first line is a comment with a file's name, such as
+`# conftest.py`, is that file. A `python` block without a name that holds a test is `test_it.py`,
+and one that imports nothing finds `asyncio`, `pytest` and `pytest_asyncio` imported. The files of
+a page stay, until a block of the same name replaces them.
+
+A `console` block with a `pytest` command and its output is run with all files so far. What it shows
+is the true output, where a line `...` stands for any lines, and `...` in a line for anything.
+Spaces, the length of rules, times, the numbers of tasks and the lines of asyncio may differ. A
+block with a test that no such block follows is run by itself, and passes without a warning.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+import shlex
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from unittest import mock
+
+import pytest
+
+import pytest_asyncio
+from pytest_asyncio import clock, hooks, marks, plugin, runners, settings
+
+ROOT = Path(__file__).parent.parent
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("**/[!_]*.md"))]
+
+BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
+NAME = re.compile(r"# ([\w./-]+\.\w+)$", re.MULTILINE)
+TEST = re.compile(r"^ *(async )?def test_", re.MULTILINE)
+IMPORT = re.compile(r"^(import|from) ", re.MULTILINE)
+VARYING = {r"\d+\.\d+ ?s\b": "0 s", r"\bTask-\d+": "Task", r"(asyncio/\w+\.py):\d+": r"\1"} | {
+    rf"{rule}{{3,}}": rule for rule in "=_-!"
+}
+
+
+@dataclass
+class Example:
+    """Files, the arguments that pytest is run with, and what it is to print."""
+
+    where: str
+    files: dict[str, str]
+    args: list[str] = field(default_factory=lambda: ["-Werror"])
+    output: str = ""
+
+
+def examples_of(page: Path) -> Iterator[Example]:
+    text = page.read_text(encoding="utf-8")
+    files: dict[str, str] = {}
+    alone: Example | None = None
+    for block in BLOCK.finditer(text):
+        language, content = block.groups()
+        where = f"{page.relative_to(ROOT).as_posix()}:{text.count(chr(10), 0, block.start()) + 1}"
+        if language == "console":
+            command, _, output = content.partition("\n")
+            if command.startswith("$ pytest") and output.strip():
+                alone = None
+                yield Example(where, dict(files), shlex.split(command)[2:], output)
+            continue
+        if language == "python" and not IMPORT.search(content):
+            content = f"import asyncio, pytest, pytest_asyncio\n{content}"
+        is_test = language == "python" and TEST.search(content) is not None
+        name = NAME.match(block[2])
+        if name is None and not is_test:
+            if language == "python":
+                compile(content, where, "exec")
+            continue
+        path = name[1] if name is not None else "test_it.py"
+        files[path] = content
+        if is_test:
+            if alone is not None:
+                yield alone
+            alone = Example(where, dict(files), [path, "-Werror"])
+    if alone is not None:
+        yield alone
+
+
+def import_what_is_needed(files: dict[str, str]) -> None:
+    """Import the libraries of an example, or skip it where one is not installed."""
+    own = {path.replace("/", ".").split(".")[0] for path in files}
+    for path, content in files.items():
+        if not path.endswith(".py"):
+            continue
+        for node in ast.walk(ast.parse(content)):
+            names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+            if isinstance(node, ast.ImportFrom) and node.module and not node.level:
+                names = [node.module]
+            for name in names:
+                if name.split(".")[0] not in own | sys.stdlib_module_names:
+                    pytest.importorskip(name)
+
+
+def lines_of(output: str) -> list[str]:
+    """Return the lines of an output without what varies."""
+    for pattern, replacement in VARYING.items():
+        output = re.sub(pattern, replacement, output)
+    return [" ".join(line.split()) for line in output.splitlines() if line.strip()]
+
+
+EXAMPLES = [example for page in PAGES for example in examples_of(page)]
+
+
+@pytest.mark.parametrize("example", [pytest.param(it, id=it.where) for it in EXAMPLES])
+def test_an_example_does_what_the_page_says(example, pytester, monkeypatch):
+    monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
+    import_what_is_needed(example.files)
+    for name, content in example.files.items():
+        path = pytester.path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(content, encoding="utf-8")
+    result = pytester.runpytest("-p", "no:cacheprovider", *example.args, plugins=[plugin])
+    printed = lines_of(result.stdout.str() + result.stderr.str())
+
+    if not example.output:
+        outcomes = result.parseoutcomes()
+        assert outcomes.keys() <= {"passed", "skipped", "xfailed", "deselected"}
+        return
+    at = 0
+    for part in re.split(r"^\.\.\.$", example.output, flags=re.MULTILINE):
+        shown = lines_of(part)
+        while not matches(shown, printed[at : at + len(shown)]):
+            at += 1
+            assert at < len(printed), "The page shows what is not printed:\n" + "\n".join(shown)
+        at += len(shown)
+
+
+def matches(shown: list[str], printed: list[str]) -> bool:
+    patterns = (re.escape(line).replace(re.escape("..."), ".*") for line in shown)
+    return all(map(re.fullmatch, patterns, printed)) and len(shown) == len(printed)
+
+
+def public_names_of(of: type) -> list[str]:
+    return [name for name in vars(of) if not name.startswith("_")]
+
+
+def what_users_can_name() -> Iterator[str]:
+    parser = mock.Mock()
+    settings.add_options(parser)
+    options = *parser.addini.mock_calls, *parser.getgroup.return_value.addoption.mock_calls
+    yield from (option.args[0] for option in options)
+    yield from (f"{keyword}=" for keyword in (*marks._VALIDATORS, "timeout", "loop_scope"))
+    yield from public_names_of(hooks.Hooks)
+    yield from (f"pytest_asyncio.{name}" for name in pytest_asyncio.__all__)
+    yield from (
+        name
+        for name, value in vars(plugin).items()
+        if type(value).__name__ == "FixtureFunctionDefinition" and not name.startswith("_")
+    )
+    yield from public_names_of(runners.LoopRunner)
+    yield from {*public_names_of(clock.Clock), "autojump"} - {"move", "next_step"}
+
+
+def test_the_reference_tells_of_everything_that_users_can_name():
+    reference = (ROOT / "docs" / "reference.md").read_text(encoding="utf-8")
+    code = " ".join(re.findall(r"`[^`\n]+`|^#+ .*", reference, re.MULTILINE))
+    untold = [name for name in what_users_can_name() if not re.search(rf"{name}(?!\w)", code)]
+    assert not untold

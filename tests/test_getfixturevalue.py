@@ -1,0 +1,219 @@
+"""Fixtures that are requested while a test or fixture runs."""
+
+from __future__ import annotations
+
+import pytest
+
+FIXTURES = {
+    "coroutine": "@pytest_asyncio.fixture\nasync def late(dependency): return 42\n",
+    "async generator": "@pytest_asyncio.fixture\nasync def late(dependency): yield 42\n",
+    "function": "@pytest.fixture\ndef late(dependency): return 42\n",
+    "generator": "@pytest.fixture\ndef late(dependency): yield 42\n",
+    "declared function": "@pytest_asyncio.fixture\ndef late(dependency): return 42\n",
+    "declared generator": "@pytest_asyncio.fixture\ndef late(dependency): yield 42\n",
+}
+DEPENDENCY = """
+@pytest_asyncio.fixture
+async def dependency():
+    await asyncio.sleep(0)
+    yield
+
+"""
+
+
+@pytest.mark.parametrize("form", FIXTURES)
+@pytest.mark.parametrize("cached", [True, False], ids=["cached", "not cached"])
+def test_a_test_can_await_every_kind_of_fixture(suite, form, cached):
+    result = suite(
+        DEPENDENCY
+        + FIXTURES[form]
+        + f"""
+@pytest.mark.asyncio
+async def test_it(request{", late" if cached else ""}):
+    assert await pytest_asyncio.getfixturevalue(request, "late") == 42
+    assert await pytest_asyncio.getfixturevalue(request, "late") == 42
+    assert request.getfixturevalue("late") == 42
+"""
+    )
+    result.assert_outcomes(passed=1)
+
+
+@pytest.mark.parametrize("form", FIXTURES)
+def test_a_fixture_can_await_every_kind_of_fixture(suite, form):
+    result = suite(
+        DEPENDENCY
+        + FIXTURES[form]
+        + """
+@pytest_asyncio.fixture
+async def returning(request):
+    return await pytest_asyncio.getfixturevalue(request, "late")
+
+@pytest_asyncio.fixture
+async def yielding(request):
+    yield await pytest_asyncio.getfixturevalue(request, "late")
+
+@pytest.mark.asyncio
+async def test_it(returning, yielding):
+    assert (returning, yielding) == (42, 42)
+"""
+    )
+    result.assert_outcomes(passed=1)
+
+
+def test_what_was_requested_late_is_torn_down_first(suite):
+    result = suite(
+        """
+        @pytest_asyncio.fixture
+        async def early():
+            yield
+            print("early is torn down")
+
+        @pytest_asyncio.fixture
+        async def dependency():
+            yield
+            print("dependency is torn down")
+
+        @pytest_asyncio.fixture
+        async def late(dependency):
+            yield
+            print("late is torn down")
+
+        @pytest.mark.asyncio
+        async def test_it(early, request):
+            await pytest_asyncio.getfixturevalue(request, "late")
+    """,
+        "-s",
+    )
+    result.assert_outcomes(passed=1)
+    downs = [line for line in result.outlines if line.endswith("is torn down")]
+    assert downs[0].endswith("late is torn down")
+    assert downs[1:] == ["dependency is torn down", "early is torn down"]
+
+
+@pytest.mark.parametrize("body", ["raise LookupError('no')", "raise LookupError('no'); yield"])
+def test_what_the_fixture_raises_is_raised_by_each_request(suite, body):
+    result = suite(f"""
+        @pytest_asyncio.fixture
+        async def late():
+            {body}
+
+        @pytest.mark.asyncio
+        async def test_it(request):
+            for _ in range(2):
+                with pytest.raises(LookupError, match="no"):
+                    await pytest_asyncio.getfixturevalue(request, "late")
+
+        @pytest.mark.asyncio
+        async def test_unknown(request):
+            with pytest.raises(pytest.FixtureLookupError):
+                await pytest_asyncio.getfixturevalue(request, "unknown")
+    """)
+    result.assert_outcomes(passed=2)
+
+
+def test_a_fixture_of_another_loop_fails_clearly(suite):
+    result = suite("""
+        @pytest_asyncio.fixture(scope="module")
+        async def late():
+            pass
+
+        @pytest.mark.asyncio
+        async def test_it(request):
+            await pytest_asyncio.getfixturevalue(request, "late")
+    """)
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(
+        ["*The async fixture 'late' runs on the event loop of test_it.py*another loop*"]
+    )
+
+
+@pytest.mark.parametrize("swallowing", [True, False])
+@pytest.mark.parametrize("yields", [True, False])
+def test_a_request_that_is_cancelled_cancels_the_setup(suite, swallowing, yields):
+    result = suite(f"""
+        @pytest_asyncio.fixture
+        async def late():
+            try:
+                await asyncio.sleep(0 if slow.done() else 3600)
+            except asyncio.CancelledError:
+                if not {swallowing}:
+                    raise
+            slow.set_result(None)
+            {"yield" if yields else ""}
+
+        @pytest.mark.asyncio
+        async def test_it(request):
+            global slow
+            slow = asyncio.Future()
+            with pytest.raises(TimeoutError):
+                async with asyncio.timeout(0):
+                    await pytest_asyncio.getfixturevalue(request, "late")
+            assert asyncio.all_tasks() == {{asyncio.current_task()}}
+            slow = asyncio.Future()
+            slow.set_result(None)
+            with pytest.raises(asyncio.InvalidStateError):
+                await pytest_asyncio.getfixturevalue(request, "late")
+    """)
+    result.assert_outcomes(passed=1)
+
+
+def test_the_synchronous_request_shows_the_line_to_write(suite):
+    result = suite("""
+        @pytest_asyncio.fixture
+        async def late():
+            pass
+
+        @pytest.fixture
+        def between(request):
+            return request.getfixturevalue("late")
+
+        @pytest.mark.asyncio
+        async def test_it(request):
+            request.getfixturevalue("late")
+
+        @pytest.mark.asyncio
+        async def test_through_a_synchronous_fixture(request):
+            await pytest_asyncio.getfixturevalue(request, "between")
+    """)
+    result.assert_outcomes(failed=2)
+    result.stdout.fnmatch_lines(["*await pytest_asyncio.getfixturevalue(request, 'late')"] * 2)
+
+
+def test_the_synchronous_request_works_from_synchronous_code(suite):
+    result = suite("""
+        @pytest_asyncio.fixture
+        async def late():
+            yield 42
+
+        @pytest.fixture
+        def between(request):
+            return request.getfixturevalue("late")
+
+        def test_sync(request):
+            assert request.getfixturevalue("late") == 42
+
+        @pytest.mark.asyncio
+        async def test_async(between):
+            assert between == 42
+    """)
+    result.assert_outcomes(passed=2)
+
+
+def test_a_wide_fixture_that_is_requested_late_is_shared(suite):
+    result = suite("""
+        pytestmark = pytest.mark.asyncio(loop_scope="module")
+        values = set()
+
+        @pytest_asyncio.fixture(scope="module")
+        async def late():
+            value = object()
+            values.add(value)
+            yield value
+
+        async def test_late(request):
+            assert await pytest_asyncio.getfixturevalue(request, "late") in values
+
+        async def test_shared(late):
+            assert values == {late}
+    """)
+    result.assert_outcomes(passed=2)

@@ -1,0 +1,85 @@
+"""A session of thousands of tests: nothing that they could gather grows."""
+
+from __future__ import annotations
+
+import textwrap
+
+import pytest
+
+HEADER = "import asyncio, pytest, pytest_asyncio\n"
+
+COUNTING = """
+    import collections, gc
+
+    # Of Python, of pytest, and of the plugin.
+    KINDS = (
+        "Task", "_asyncio.Task", "Future", "Context", "Token", "coroutine", "async_generator",
+        "SubRequest", "FixtureDef",
+        "LoopOwner", "LoopRunner", "OwnContext", "Plan", "Run",
+        "_Awaiting", "_Lifetime", "_Prepared",
+    )
+    counts = []
+
+    def count(session):
+        gc.collect()
+        objects = gc.get_objects()
+        kinds = collections.Counter(type(thing).__qualname__ for thing in objects)
+        return {
+            "finalizers": sum(len(entry[0]) for entry in session._setupstate.stack.values()),
+            "finalizers of fixtures": sum(
+                len(fixturedef._finalizers)
+                for fixturedef in objects
+                if isinstance(fixturedef, pytest.FixtureDef)
+            ),
+            "loops": sum("EventLoop" in kind for kind in kinds.elements()),
+        } | {kind: kinds[kind] for kind in KINDS}
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_protocol(item):
+        result = yield
+        if item.name in ("test_it[50]", "test_it[500]"):
+            counts.append(count(item.session))
+        return result
+
+    def pytest_sessionfinish():
+        first, last = counts
+        print({kind: (first[kind], last[kind]) for kind in first if first[kind] != last[kind]})
+"""
+
+
+@pytest.mark.parametrize("loop_scope", ["function", "session"])
+def test_nothing_grows(pytester, loop_scope):
+    pytester.makeconftest(HEADER + textwrap.dedent(COUNTING))
+    pytester.makepyfile(
+        HEADER
+        + textwrap.dedent(f"""
+        from contextvars import ContextVar
+
+        pytestmark = pytest.mark.asyncio(loop_scope="{loop_scope}")
+        var = ContextVar("var")
+
+        @pytest_asyncio.fixture(scope="session")
+        async def wide():
+            yield
+
+        @pytest_asyncio.fixture(loop_scope="{loop_scope}")
+        async def returning():
+            var.set(object())
+
+        @pytest_asyncio.fixture(loop_scope="{loop_scope}")
+        async def yielding(returning):
+            yield
+
+        @pytest_asyncio.fixture(loop_scope="{loop_scope}")
+        async def late():
+            yield
+
+        @pytest.mark.parametrize("number", range(502))
+        async def test_it(wide, yielding, asyncio_runner, request, number):
+            await pytest_asyncio.getfixturevalue(request, "late")
+            var.set(object())
+        """)
+    )
+    result = pytester.runpytest_subprocess("-s", "-q", "-p", "no:cacheprovider")
+    result.assert_outcomes(passed=502)
+    result.stdout.fnmatch_lines(["*{}"])

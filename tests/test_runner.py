@@ -1,0 +1,120 @@
+"""`asyncio_runner`: the loop of a test for synchronous tests and fixtures."""
+
+from __future__ import annotations
+
+import pytest
+
+SCOPES = ("function", "class", "module", "package", "session")
+
+
+def test_a_synchronous_test_runs_coroutines_on_the_loop_of_its_fixtures(suite):
+    result = suite("""
+        @pytest_asyncio.fixture
+        async def loop():
+            yield asyncio.get_running_loop()
+
+        async def running():
+            return asyncio.get_running_loop()
+
+        def test_it(asyncio_runner, loop):
+            assert asyncio_runner.run(running()) is asyncio_runner.loop is loop
+            assert asyncio_runner.get_loop() is loop
+            assert isinstance(asyncio_runner, asyncio.Runner)
+    """)
+    result.assert_outcomes(passed=1)
+
+
+@pytest.mark.parametrize("scope", SCOPES)
+def test_a_synchronous_fixture_has_the_loop_of_its_async_test(suite, scope):
+    result = suite(f"""
+        async def running():
+            return asyncio.get_running_loop()
+
+        @pytest.fixture
+        def loop(asyncio_runner):
+            yield asyncio_runner.run(running())
+            asyncio_runner.run(asyncio.sleep(0))
+
+        @pytest.mark.asyncio(loop_scope="{scope}")
+        async def test_it(loop):
+            assert loop is asyncio.get_running_loop()
+    """)
+    result.assert_outcomes(passed=1)
+
+
+def test_what_a_coroutine_raises_is_raised(suite):
+    result = suite("""
+        async def fail():
+            raise LookupError
+
+        def test_it(asyncio_runner):
+            with pytest.raises(LookupError):
+                asyncio_runner.run(fail())
+    """)
+    result.assert_outcomes(passed=1)
+
+
+def test_all_calls_share_a_context_unless_one_is_given(suite):
+    result = suite("""
+        import contextvars
+
+        var = contextvars.ContextVar("var", default="unset")
+
+        async def exchange(value):
+            before = var.get()
+            var.set(value)
+            return before
+
+        def test_it(asyncio_runner):
+            assert asyncio_runner.run(exchange("first")) == "unset"
+            assert asyncio_runner.run(exchange("second")) == "first"
+            other = contextvars.copy_context()
+            assert asyncio_runner.run(exchange("third"), context=other) == "unset"
+            assert asyncio_runner.run(exchange("fourth")) == "second"
+            assert var.get() == "unset"
+    """)
+    result.assert_outcomes(passed=1)
+
+
+def test_code_that_runs_on_the_loop_is_told_to_await(suite):
+    result = suite("""
+        async def coroutine():
+            pass
+
+        @pytest.mark.asyncio
+        async def test_it(asyncio_runner):
+            asyncio_runner.run(coroutine())
+    """)
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(
+        ["test_it.py::test_it: asyncio_runner.run() was called by code that runs on an event loop*"]
+    )
+    result.stdout.no_fnmatch_line("*never awaited*")
+
+
+def test_closing_the_runner_leaves_the_loop_to_its_owner(suite):
+    result = suite("""
+        async def coroutine():
+            return 42
+
+        def test_it(asyncio_runner):
+            asyncio_runner.close()
+            with asyncio_runner as runner:
+                assert runner.run(coroutine()) == 42
+            assert asyncio_runner.run(coroutine()) == 42
+    """)
+    result.assert_outcomes(passed=1)
+
+
+@pytest.mark.parametrize("scope", SCOPES)
+def test_other_plugins_find_the_loop_by_the_hidden_runner_fixtures(suite, scope):
+    result = suite(f"""
+        @pytest.fixture
+        def loop(request):
+            return request.getfixturevalue("_{scope}_scoped_runner").get_loop()
+
+        @pytest.mark.asyncio(loop_scope="{scope}")
+        async def test_it(loop):
+            assert loop is asyncio.get_running_loop()
+    """)
+    result.assert_outcomes(passed=1)
