@@ -17,6 +17,7 @@ import ast
 import re
 import shlex
 import sys
+import textwrap
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -30,7 +31,7 @@ from pytest_asyncio import clock, hooks, marks, plugin, runners, settings
 ROOT = Path(__file__).parent.parent
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("**/[!_]*.md"))]
 
-BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
+BLOCK = re.compile(r"^( *)```(\w+)\n(.*?)^\1```$", re.DOTALL | re.MULTILINE)
 NAME = re.compile(r"# ([\w./-]+\.\w+)$", re.MULTILINE)
 TEST = re.compile(r"^ *(async )?def test_", re.MULTILINE)
 IMPORT = re.compile(r"^(import|from) ", re.MULTILINE)
@@ -54,22 +55,23 @@ def examples_of(page: Path) -> Iterator[Example]:
     files: dict[str, str] = {}
     alone: Example | None = None
     for block in BLOCK.finditer(text):
-        language, content = block.groups()
+        language, source = block[2], textwrap.dedent(block[3])
         where = f"{page.relative_to(ROOT).as_posix()}:{text.count(chr(10), 0, block.start()) + 1}"
         if language == "console":
-            command, _, output = content.partition("\n")
+            command, _, output = source.partition("\n")
             if command.startswith("$ pytest") and output.strip():
                 alone = None
                 yield Example(where, dict(files), shlex.split(command)[2:], output)
             continue
-        if language == "python" and not IMPORT.search(content):
-            content = f"import asyncio, pytest, pytest_asyncio\n{content}"
-        is_test = language == "python" and TEST.search(content) is not None
-        name = NAME.match(block[2])
+        name = NAME.match(source)
+        is_test = language == "python" and TEST.search(source) is not None
         if name is None and not is_test:
             if language == "python":
-                compile(content, where, "exec")
+                compile(source, where, "exec")
             continue
+        content = source
+        if language == "python" and not IMPORT.search(source):
+            content = f"import asyncio, pytest, pytest_asyncio\n{source}"
         path = name[1] if name is not None else "test_it.py"
         files[path] = content
         if is_test:

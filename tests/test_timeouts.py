@@ -317,8 +317,8 @@ def test_what_blocks_the_loop_is_told_and_broken_off(suite, block, scope):
         [
             f">*{block}",
             (
-                "E*TimeoutError: test_blocks took longer than the 0.05 s of its timeout, and blocked "
-                "the event loop at test_it.py:* in test_blocks."
+                "E*TimeoutError: test_blocks took longer than the 0.05 s of its timeout, "
+                "and blocked the event loop at test_it.py:* in test_blocks."
             ),
         ]
     )

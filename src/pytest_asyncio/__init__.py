@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from . import internals
+from . import rewriting
 
-internals.exempt_from_rewriting(__name__)
+rewriting.exempt(__name__)
 
-from .fixtures import fixture
-from .items import is_async_test
+from .fixtures import fixture  # noqa: E402
+from .items import is_async_test  # noqa: E402
 
 if TYPE_CHECKING:
     from .checks import CheckWarning

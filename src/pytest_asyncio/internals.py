@@ -1,37 +1,28 @@
 """Every use of pytest's private API, each with its reason, so that a new pytest breaks one file.
 
-Works with pytest 8.4 and newer.
+Works with pytest 8.4 and newer. The one use that is elsewhere, in `rewriting`, has to come before
+the import of any other module.
 """
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, cast
 
 import pytest
 from _pytest import python
 from _pytest._code.code import ExceptionRepr
-from _pytest.assertion.rewrite import AssertionRewritingHook
 from _pytest.fixtures import getfixturemarker, reorder_items, resolve_fixture_function
-from _pytest.outcomes import Failed as Failed  # `pytest.fail.Exception` cannot be subclassed in typed code
+from _pytest.outcomes import Failed as _Failed
 from _pytest.scope import Scope
 
 from .settings import ScopeName
 
+# To type checkers, `pytest.fail.Exception` is a variable, which cannot be subclassed.
+Failed = _Failed
+
 # pytest 9.2 has dropped the 2.
 CallSpec: Any = getattr(python, "CallSpec", None) or python.CallSpec2
-
-
-def exempt_from_rewriting(package: str) -> None:
-    """Have pytest import the modules of a package as they are.
-
-    pytest compiles those of each plugin anew, to explain their assertions, and where bytecode may
-    not be written, as in many containers, it does so in each session.
-    """
-    for finder in sys.meta_path:
-        if isinstance(finder, AssertionRewritingHook):
-            finder._must_rewrite.discard(package)
 
 
 def item_of(request: pytest.FixtureRequest) -> pytest.Function:
@@ -100,8 +91,8 @@ def requested_fixtures(item: pytest.Function) -> Iterator[pytest.FixtureDef[Any]
 
 def may_use(item: pytest.Function, fixturedef: pytest.FixtureDef[Any]) -> bool:
     """Tell whether an item has requested this very fixture; a finished item may have."""
-    request = request_of(item)
-    return not request or fixturedef in requested_fixtures(item)
+    is_finished = not cast("Any", request_of(item))
+    return is_finished or fixturedef in requested_fixtures(item)
 
 
 def depends_on(fixturedef: pytest.FixtureDef[Any] | None, name: str, item: pytest.Function) -> bool:

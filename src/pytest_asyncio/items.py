@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeGuard
 
 import pytest
 
-from . import callables, settings
+from . import callables
 
 if TYPE_CHECKING:
     from .marks import AsyncioMark
@@ -73,10 +73,8 @@ def test_function(item: pytest.Function) -> Any:
     return function
 
 
-def collect(item: pytest.Item) -> None:
-    """Give a collected item the mark that auto mode implies; turn async generators away."""
-    if isinstance(item, pytest.Function) and settings.of(item.config).auto_mode:
-        add_implied_mark(item)
+def refuse_generator(item: pytest.Item) -> None:
+    """Turn a test that is an async generator away."""
     if is_marked(item) and inspect.isasyncgenfunction(test_function(item)):
         reason = (
             "Tests based on asynchronous generators are not supported. "

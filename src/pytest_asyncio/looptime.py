@@ -11,13 +11,17 @@ from . import items, policies, scopes
 _PLUGIN: Final = "looptime_plugin"
 
 
+def is_used(config: pytest.Config) -> bool:
+    return config.pluginmanager.hasplugin(_PLUGIN)
+
+
 def show_loop(item: pytest.Function) -> None:
     """Have an async test request its loop's runner and the policy, where looptime is used.
 
     It patches the loop of each runner that it sees set up, and takes the policy's current loop
     for that of the test.
     """
-    if not item.config.pluginmanager.hasplugin(_PLUGIN) or not items.is_planned_async(item):
+    if not items.is_planned_async(item):
         return
     scope = scopes.loop_scope_of(item, item.stash[items.PLANNED].mark)
     for name in (policies.FIXTURE, f"_{scope}_scoped_runner"):

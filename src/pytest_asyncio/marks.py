@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import pytest
 
+from . import settings
 from .settings import CLOCKS, SCOPES, ClockName, ScopeName, is_clock, is_scope, is_timeout
 
 
@@ -26,15 +27,24 @@ def merged(item: pytest.Item) -> AsyncioMark:
     """Merge the marks of an item keyword by keyword: the closest that has the keyword counts.
 
     Closest are the marks of the item's parameters, then those of its function, class, module,
-    and package. A mark without any keyword says that the loop is the default one. A mark that
-    cannot be honoured is a failure of the test.
+    and package. A mark without any keyword says that the loop is the default one. What no mark
+    says is as the options have it. A mark that cannot be honoured is a failure of the test.
     """
     found = tuple(_closest_first(item))
     memo = item.session.stash.setdefault(_MERGED, {})
     key = tuple(map(id, found))
     if key not in memo:
-        memo[key] = found, _merge(found, item)
+        memo[key] = found, _with_defaults(_merge(found, item), item.config)
     return memo[key][1]
+
+
+def _with_defaults(mark: AsyncioMark, config: pytest.Config) -> AsyncioMark:
+    given = settings.of(config)
+    return replace(
+        mark,
+        clock=mark.clock or given.clock,
+        timeout=given.timeout if mark.timeout is None else mark.timeout,
+    )
 
 
 def _merge(found: tuple[pytest.Mark, ...], item: pytest.Item) -> AsyncioMark:

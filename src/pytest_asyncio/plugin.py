@@ -36,6 +36,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 @pytest.hookimpl(trylast=True)
 def pytest_configure(config: pytest.Config) -> None:
     settings.parse(config)
+    if settings.of(config).auto_mode:
+        config.pluginmanager.register(_AutoMode())
     config.addinivalue_line("markers", settings.MARKER)
 
 
@@ -51,24 +53,18 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         from . import policies
 
         policies.request_override(metafunc)
-    if settings.of(metafunc.config).auto_mode:
-        items.add_implied_mark(item)
     if is_async_test(item):
         from . import factories
 
         factories.parametrize(metafunc)
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_itemcollected(item: pytest.Item) -> None:
-    if not getattr(item, "nofuncargs", False):  # a method of a unittest.TestCase
-        items.collect(item)
-
-
-@pytest.hookimpl(wrapper=True)
+@pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_collection_modifyitems(
     config: pytest.Config, items: list[pytest.Item]
 ) -> Generator[None]:
+    for item in items:
+        _refuse(item)
     yield
     if config.hook.pytest_asyncio_loop_factories.get_hookimpls():
         from . import factories
@@ -76,12 +72,22 @@ def pytest_collection_modifyitems(
         factories.apply_late_marks(items, config)
 
 
+def _refuse(item: pytest.Item) -> None:
+    if getattr(item, "nofuncargs", False):
+        from . import testcases
+
+        testcases.refuse_unawaited(item)
+    else:
+        items.refuse_generator(item)
+
+
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_setup(item: pytest.Item) -> None:
     if items.is_marked(item):
         rooms = _Async.of(item.session)
         rooms.calls.plan(item)
-        rooms.looptime.show_loop(item)
+        if rooms.has_looptime:
+            rooms.looptime.show_loop(item)
     elif getattr(item, "nofuncargs", False) and isinstance(item, pytest.Function):
         from . import testcases
 
@@ -95,7 +101,11 @@ def pytest_fixture_setup(
     __tracebackhide__ = True
     function = _function_for(fixturedef, request)
     if function is None:
-        return (yield)
+        value = yield
+        item = internals.item_of(request)
+        if items.is_marked_late(item):
+            _Async.of(item.session)
+        return value
     original = internals.replace_fixture_function(fixturedef, function)
     try:
         return (yield)
@@ -130,16 +140,17 @@ def _function_for(
     return None
 
 
-@pytest.hookimpl(wrapper=True, tryfirst=True)
-def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> Generator[None, object, object]:
-    __tracebackhide__ = True
-    if not items.is_planned(pyfuncitem) and not items.is_marked_late(pyfuncitem):
-        return (yield)
-    restore = _Async.of(pyfuncitem.session).calls.synchronize(pyfuncitem)
-    try:
-        return (yield)
-    finally:
-        restore()
+class _AutoMode:
+    """The hooks of a session in auto mode."""
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_generate_tests(self, metafunc: pytest.Metafunc) -> None:
+        items.add_implied_mark(metafunc.definition)
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_itemcollected(self, item: pytest.Item) -> None:
+        if isinstance(item, pytest.Function):
+            items.add_implied_mark(item)
 
 
 class _Async:
@@ -147,7 +158,7 @@ class _Async:
 
     _KEY: ClassVar = pytest.StashKey["_Async"]()
 
-    def __init__(self) -> None:
+    def __init__(self, config: pytest.Config) -> None:
         from . import (
             calls,
             debuggers,
@@ -164,12 +175,13 @@ class _Async:
         self.calls, self.factories, self.lifetimes = calls, factories, lifetimes
         self.loops, self.looptime, self.notes, self.runners = loops, looptime, notes, runners
         self.debuggers, self.tasks, self.timeouts = debuggers, tasks, timeouts
+        self.has_looptime = looptime.is_used(config)
 
     @classmethod
     def of(cls, session: pytest.Session) -> _Async:
         started = session.stash.get(cls._KEY, None)
         if started is None:
-            started = session.stash[cls._KEY] = cls()
+            started = session.stash[cls._KEY] = cls(session.config)
             session.stash[started.factories.VIRTUAL] = _virtual_loops
             session.config.pluginmanager.register(started)
             started.timeouts.start(session)
@@ -185,6 +197,17 @@ class _Async:
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_call(self, item: pytest.Item) -> None:
         self.lifetimes.refuse_ended(item)
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_pyfunc_call(self, pyfuncitem: pytest.Function) -> Generator[None, object, object]:
+        __tracebackhide__ = True
+        if not items.is_planned(pyfuncitem) and not items.is_marked_late(pyfuncitem):
+            return (yield)
+        restore = self.calls.synchronize(pyfuncitem)
+        try:
+            return (yield)
+        finally:
+            restore()
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_makereport(

@@ -124,11 +124,10 @@ class _Tree:
 def _awaiters(tasks: Sequence[Task[Any]]) -> dict[Task[Any], set[Future[Any]]]:
     """Tell for each task which of the others await it."""
     if sys.version_info >= (3, 14):
-        graphs = [asyncio.capture_call_graph(task, limit=0) for task in tasks]
+        # What capture_call_graph() reads, which never ends where tasks await each other.
         return {
-            task: {awaiter.future for awaiter in graph.awaited_by} & set(tasks)
-            for task, graph in zip(tasks, graphs, strict=True)
-            if graph is not None
+            task: set(getattr(task, "_asyncio_awaited_by", None) or ()) & set(tasks)
+            for task in tasks
         }
     waiting: dict[Any, Task[Any]] = {getattr(task, "_fut_waiter", None): task for task in tasks}
     awaiters: dict[Task[Any], set[Future[Any]]] = {}
@@ -152,11 +151,13 @@ def _woken_by(future: Future[Any], seen: set[Future[Any]]) -> set[Future[Any]]:
 
 def _futures_of(callback: Any) -> Iterator[Future[Any]]:
     """Yield what a callback acts on: those of `gather()`, `wait()` and `shield()` are closures."""
-    held: list[Any] = list(callback.args) if isinstance(callback, partial) else []
+    held: list[Any] = []
+    if isinstance(callback, partial):  # that of wait_for()
+        held += callback.args
     for cell in getattr(callback, "__closure__", None) or ():
         with suppress(ValueError):  # It is empty.
             held.append(cell.cell_contents)
-    yield from (it for it in held if asyncio.isfuture(it))
+    yield from filter(asyncio.isfuture, held)
 
 
 def _origin(task: Task[Any]) -> str:

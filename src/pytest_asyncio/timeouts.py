@@ -46,7 +46,8 @@ def _seconds(run: Run) -> float | None:
         own = fixtures.timeout_of(run.fixturedef)
     if own is None and (run.fixturedef is None or run.fixturedef.scope == "function"):
         plan = run.item.stash.get(items.PLANNED, None)
-        own = None if plan is None else plan.mark.timeout
+        if plan is not None:
+            return plan.mark.timeout
     return settings.of(run.item.config).timeout if own is None else own
 
 
