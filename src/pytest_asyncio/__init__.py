@@ -18,14 +18,18 @@ if TYPE_CHECKING:
     from .checks.never_awaited import NeverAwaitedWarning
     from .checks.open_resources import OpenResourceWarning
     from .checks.unhandled_exceptions import UnhandledExceptionWarning
+    from .clock import Clock
     from .lifetimes import getfixturevalue
+    from .runners import LoopRunner
 
 __version__ = "2.0.0"
 
 __all__ = (
     "BlockedLoopWarning",
     "CheckWarning",
+    "Clock",
     "LeakedTaskWarning",
+    "LoopRunner",
     "NeverAwaitedWarning",
     "OpenResourceWarning",
     "UnhandledExceptionWarning",
@@ -38,7 +42,9 @@ __all__ = (
 _LATE = {
     "BlockedLoopWarning": "checks.blocked_loop",
     "CheckWarning": "checks",
+    "Clock": "clock",
     "LeakedTaskWarning": "checks.leaked_tasks",
+    "LoopRunner": "runners",
     "NeverAwaitedWarning": "checks.never_awaited",
     "OpenResourceWarning": "checks.open_resources",
     "UnhandledExceptionWarning": "checks.unhandled_exceptions",

@@ -379,7 +379,9 @@ def _virtual_class(kind: Any) -> Any:
 
 def _is_busy(thread: threading.Thread) -> bool:
     """Tell whether a thread may be doing anything but wait, for ever, for another thread."""
-    frame = sys._current_frames().get(thread.ident or 0)
+    # It is documented, whatever its name says.
+    frames = sys._current_frames()  # pyright: ignore[reportPrivateUsage]
+    frame = frames.get(thread.ident or 0)
     return frame is None or frame.f_code is not _WAITING or frame.f_locals["timeout"] is not None
 
 

@@ -180,7 +180,7 @@ def _offered(item: pytest.Item) -> dict[str, NamedFactory | None] | None:
     hook = item.ihook.pytest_asyncio_loop_factories
     if not hook.get_hookimpls():
         return None
-    factories = hook(config=item.config, item=item)
+    factories: Mapping[Any, Any] | None = hook(config=item.config, item=item)
     if (
         isinstance(factories, Mapping)
         and factories

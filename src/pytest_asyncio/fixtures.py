@@ -65,9 +65,13 @@ def fixture(
     the `yield`. A synchronous function finds its loop by `asyncio.get_event_loop()`.
     """
     if fixture_function is None:
-        return lambda function: fixture(function, loop_scope=loop_scope, **kwargs)
+
+        def declare(function: Callable[..., Any]) -> Any:
+            return fixture(function, loop_scope=loop_scope, **kwargs)
+
+        return declare
     # A method's function is shared by all instances; other plugins set these two names themselves.
-    function = getattr(fixture_function, "__func__", fixture_function)
+    function: Any = getattr(fixture_function, "__func__", fixture_function)
     function._force_asyncio_fixture = True
     function._loop_scope = loop_scope
     if "timeout" in kwargs:

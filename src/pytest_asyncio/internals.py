@@ -4,6 +4,8 @@ Works with pytest 8.4 and newer. The one use that is elsewhere, in `rewriting`, 
 the import of any other module.
 """
 
+# pyright: reportPrivateUsage=false
+
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -76,7 +78,10 @@ def fixture_definitions(
 
     The public `item.fixturenames` has the names only. Doctests have no public counterpart.
     """
-    return cast("Any", item)._fixtureinfo.name2fixturedefs
+    definitions: Mapping[str, Sequence[pytest.FixtureDef[Any]]] = cast(
+        "Any", item
+    )._fixtureinfo.name2fixturedefs
+    return definitions
 
 
 def has_requested(item: pytest.Function, name: str) -> bool:
@@ -193,7 +198,7 @@ def variant(
         param_index=index,
         nodeid=item.nodeid,
     )
-    copy = type(item).from_parent(
+    copy: pytest.Function = cast("Any", type(item)).from_parent(
         item.parent,
         name=f"{item.originalname}[{callspec.id}]" if callspec.id else item.name,
         callspec=callspec,

@@ -9,7 +9,7 @@ import inspect
 import itertools
 from abc import ABC, abstractmethod
 from asyncio import CancelledError, Future, Task
-from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Iterator
+from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Generator, Iterator
 from collections.abc import Set as AbstractSet
 from typing import Any, Final, NoReturn, Protocol, final
 
@@ -28,7 +28,11 @@ def owner_for(fixturedef: pytest.FixtureDef[Any], request: pytest.FixtureRequest
     """Return the owner of the loop that a fixture runs on."""
     item = internals.item_of(request)
     scope = fixtures.loop_scope_of(fixturedef, request.scope, request.config)
-    node = loops.node_of_scope(request.node, scope)
+    node = loops.node_of_scope(
+        # pytest does not annotate it.
+        request.node,  # pyright: ignore[reportUnknownMemberType, reportUnknownArgumentType]
+        scope,
+    )
     factory = factory_of(item)
     if request.scope != "function":
         bound = request.session.stash.setdefault(_BOUND, {})
@@ -173,9 +177,9 @@ def _undeferred(function: Callable[..., Any], request: pytest.FixtureRequest) ->
 
     def generate(**kwargs: Any) -> Iterator[Any]:
         __tracebackhide__ = True
-        generator = function(**kwargs)
+        generator: Iterator[Any] = function(**kwargs)
         with _no_deferral(request.session):
-            values = own.context.run(list, itertools.islice(generator, 1))
+            values: list[Any] = own.context.run(list, itertools.islice(generator, 1))
         _publish(own, request)
         try:
             yield from values
@@ -201,7 +205,7 @@ def _publish(own: OwnContext, request: pytest.FixtureRequest) -> None:
 
 
 @contextlib.contextmanager
-def _no_deferral(session: pytest.Session) -> Iterator[None]:
+def _no_deferral(session: pytest.Session) -> Generator[None]:
     del session.stash[fixtures.DEFERRAL]
     try:
         yield
@@ -337,12 +341,14 @@ def _stages_of(
     result: object, fixturedef: pytest.FixtureDef[Any], request: pytest.FixtureRequest
 ) -> _Stages | None:
     if isinstance(result, AsyncGenerator):
-        return _Generator(result, fixturedef.argname, internals.item_of(request))
+        generator: AsyncGenerator[Any, None] = result
+        return _Generator(generator, fixturedef.argname, internals.item_of(request))
     # Left alone in plain fixtures: their tests enter the context manager themselves.
     if isinstance(result, contextlib.AbstractAsyncContextManager) and fixtures.is_declared(
         fixturedef
     ):
-        return _ContextManager(result)
+        manager: contextlib.AbstractAsyncContextManager[Any] = result
+        return _ContextManager(manager)
     return None
 
 
@@ -457,8 +463,8 @@ class _Lifetime(_Setup):
                 error.add_note(f"This ended the async {self} while it was in use.")
             raise
         finally:
-            ended = self.request.session.stash.get(_ENDED, [])
-            if self in ended:
+            ended = self.request.session.stash.get(_ENDED, None)
+            if ended and self in ended:
                 ended.remove(self)
             self.own.put_back()
 
@@ -509,7 +515,7 @@ class _Lifetime(_Setup):
 
 def standing(session: pytest.Session) -> AbstractSet[Task[None]]:
     """Return the tasks of the fixtures that stand at their `yield`."""
-    return session.stash.get(_STANDING, frozenset())
+    return session.stash.get(_STANDING, None) or frozenset()
 
 
 def finish_ended(item: pytest.Item) -> None:
@@ -521,7 +527,7 @@ def finish_ended(item: pytest.Item) -> None:
     ended = item.session.stash.get(_ENDED, None)
     if not ended:
         return
-    errors = []
+    errors: list[BaseException] = []
     for setup in tuple(ended):
         if setup.fixturedef.argname in getattr(item, "fixturenames", ()):
             ended.remove(setup)

@@ -8,7 +8,7 @@ import inspect
 import traceback
 import warnings
 from asyncio import AbstractEventLoop, Future, Task
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Generator
 from contextlib import AbstractContextManager, contextmanager
 from contextvars import Context
 from typing import Any, Final, Literal, NoReturn, TypeAlias, TypeVar, final
@@ -293,7 +293,7 @@ class LoopOwner:
             self._drop()
             if self._has_run:
                 warnings.warn(RuntimeWarning(f"A test or fixture has closed {self}."), stacklevel=1)
-        loop = (self._factory or asyncio.new_event_loop)()
+        loop: Any = (self._factory or asyncio.new_event_loop)()
         if not isinstance(loop, AbstractEventLoop):
             pytest.fail(
                 f"{self.node.nodeid}: the loop factory {self._factory!r} returned {loop!r}, "
@@ -450,7 +450,7 @@ def spin(loop: AbstractEventLoop, future: Future[Any]) -> None:
 
 
 @contextmanager
-def _out_of_the_way(outer: AbstractEventLoop) -> Iterator[None]:
+def _out_of_the_way(outer: AbstractEventLoop) -> Generator[None]:
     """Hide a loop that is running in the thread, and its task, from one that is to run in it."""
     task = asyncio.current_task(outer)
     if task is not None:
@@ -479,7 +479,10 @@ def _current_loop() -> AbstractEventLoop | None:
     `asyncio.get_event_loop()` would make one where there is none, or find one that is running.
     """
     # Python 3.14 has deprecated the public name.
-    get = getattr(asyncio.events, "_get_event_loop_policy", None) or asyncio.get_event_loop_policy
+    get = (
+        getattr(asyncio.events, "_get_event_loop_policy", None)
+        or asyncio.get_event_loop_policy  # pyright: ignore[reportDeprecated]
+    )
     local = getattr(get(), "_local", None)
     return getattr(local, "_loop", None)
 
@@ -503,7 +506,7 @@ async def cancel(tasks: set[Task[Any]]) -> set[Task[Any]]:
 
 
 async def _end_everything(loop: AbstractEventLoop) -> list[Exception]:
-    errors = []
+    errors: list[Exception] = []
     for end in (_end_tasks, loop.shutdown_asyncgens, loop.shutdown_default_executor):
         try:
             await end()

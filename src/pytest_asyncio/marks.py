@@ -123,13 +123,10 @@ def _loop_scope(value: object, item: pytest.Item) -> ScopeName:
 
 
 def _loop_factories(value: object, item: pytest.Item) -> tuple[str, ...]:
-    if (
-        isinstance(value, Sequence)
-        and not isinstance(value, str)
-        and value
-        and all(isinstance(name, str) and name for name in value)
-    ):
-        return tuple(value)
+    if isinstance(value, Sequence) and not isinstance(value, str):
+        names: Sequence[Any] = value
+        if names and all(isinstance(name, str) and name for name in names):
+            return tuple(names)
     pytest.fail(
         f"{item.nodeid}: mark.asyncio 'loop_factories' must be a non-empty sequence of strings, "
         f"not {value!r}.",

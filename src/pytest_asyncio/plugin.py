@@ -73,7 +73,7 @@ def pytest_collection_modifyitems(
 
 
 def _refuse(item: pytest.Item) -> None:
-    if getattr(item, "nofuncargs", False):
+    if getattr(item, "nofuncargs", False) and isinstance(item, pytest.Function):
         from . import testcases
 
         testcases.refuse_unawaited(item)
@@ -123,12 +123,16 @@ def _function_for(
 
         policies.warn_of_override(fixturedef)
     elif items.is_planned_async(item):
+        failing: Callable[..., Any] | None
         failing = _Async.of(item.session).calls.prepare_for(fixturedef, item)
         if failing is not None:
             return failing
         fixtures.warn_of_plain_async(fixturedef, item)
     if fixtures.is_ours(fixturedef, request.config):
-        return _Async.of(item.session).lifetimes.synchronous(fixturedef, request)
+        call: Callable[..., Any] = _Async.of(item.session).lifetimes.synchronous(
+            fixturedef, request
+        )
+        return call
     if fixturedef.argname.startswith("_xunit_setup_"):
         from . import xunit
 

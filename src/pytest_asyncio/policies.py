@@ -15,10 +15,11 @@ from . import internals
 from .settings import LoopFactory
 
 FIXTURE: Final = "event_loop_policy"
+_PACKAGE: Final = __name__.rpartition(".")[0]
 
 
 def is_override(fixturedef: pytest.FixtureDef[Any]) -> bool:
-    return fixturedef.argname == FIXTURE and not fixturedef.func.__module__.startswith(__package__)
+    return fixturedef.argname == FIXTURE and not fixturedef.func.__module__.startswith(_PACKAGE)
 
 
 def is_pending(item: pytest.Function) -> bool:
@@ -68,7 +69,7 @@ def default() -> Any:
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)
-        return asyncio.get_event_loop_policy()
+        return asyncio.get_event_loop_policy()  # pyright: ignore[reportDeprecated]  # So is this.
 
 
 def _set_policy(policy: Any) -> None:
@@ -76,4 +77,4 @@ def _set_policy(policy: Any) -> None:
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)
-        asyncio.set_event_loop_policy(policy)
+        asyncio.set_event_loop_policy(policy)  # pyright: ignore[reportDeprecated]  # So is this.

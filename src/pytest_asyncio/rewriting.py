@@ -11,4 +11,4 @@ def exempt(package: str) -> None:
     names of the packages in a private attribute.
     """
     for finder in sys.meta_path:
-        getattr(finder, "_must_rewrite", set()).discard(package)
+        getattr(finder, "_must_rewrite", set[str]()).discard(package)

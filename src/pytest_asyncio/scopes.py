@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import pytest
 
 from . import fixtures, internals, marks, settings
@@ -29,11 +31,9 @@ def widest_loop_scope_of(item: pytest.Function) -> ScopeName:
 
 def _widest_fixture_loop_scope(item: pytest.Function) -> ScopeName:
     used = (definitions[-1] for definitions in internals.fixture_definitions(item).values())
-    return settings.widest(
-        "function",
-        *(
-            fixtures.loop_scope_of(fixturedef, fixturedef.scope, item.config)
-            for fixturedef in used
-            if fixtures.is_ours(fixturedef, item.config)
-        ),
+    found: Iterator[ScopeName] = (
+        fixtures.loop_scope_of(fixturedef, fixturedef.scope, item.config)
+        for fixturedef in used
+        if fixtures.is_ours(fixturedef, item.config)
     )
+    return settings.widest("function", *found)

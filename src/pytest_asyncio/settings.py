@@ -131,7 +131,7 @@ def parse(config: pytest.Config) -> None:
         or "function",
         loop_factory=_loop_factory(_given(config, "asyncio_loop_factory")),
         timeout=_seconds(config, "asyncio_timeout"),
-        task_trees=config.getoption("asyncio_tasks"),
+        task_trees=bool(config.getoption("asyncio_tasks")),
         checks=_checks(_given(config, "asyncio_checks")),
         blocked_loop_threshold=_seconds(config, "asyncio_blocked_loop_threshold"),
         clock=_clock(config.getini("asyncio_clock")),

@@ -152,11 +152,11 @@ def _woken_by(future: Future[Any], seen: set[Future[Any]]) -> set[Future[Any]]:
 def _futures_of(callback: Any) -> Iterator[Future[Any]]:
     """Yield what a callback acts on: those of `gather()`, `wait()` and `shield()` are closures."""
     held: list[Any] = []
-    if isinstance(callback, partial):  # that of wait_for()
-        held += callback.args
     for cell in getattr(callback, "__closure__", None) or ():
         with suppress(ValueError):  # It is empty.
             held.append(cell.cell_contents)
+    if isinstance(callback, partial):  # that of wait_for()
+        held += callback.args
     yield from filter(asyncio.isfuture, held)
 
 

@@ -100,7 +100,8 @@ class Check(BaseCheck):
             result = await opening(*args, **kwargs)
             if is_users:  # The pipes of a subprocess are opened by asyncio.
                 with suppress(TypeError):  # Some of uvloop's cannot be referenced weakly.
-                    self._opened[result[0] if isinstance(result, tuple) else result] = loop, origin
+                    opened: Any = result
+                    self._opened[opened[0] if isinstance(opened, tuple) else opened] = loop, origin
             return result
 
         return open_recorded

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from asyncio import AbstractEventLoop, Task
+from asyncio import AbstractEventLoop, Future, Task
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any, final
 from weakref import WeakSet
@@ -52,7 +52,7 @@ class Check(BaseCheck):
         def handle_and_tell(context: dict[str, Any]) -> None:
             error = context.get("exception")
             if not isinstance(error, _OUTCOMES):
-                task: Any = context.get("task", context.get("future"))
+                task: Future[Any] | None = context.get("task", context.get("future"))
                 origin = self._origins.find(task) if isinstance(task, Task) else None
                 self._tell(context["message"], error, origin)
             handle(context)
