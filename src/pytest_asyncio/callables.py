@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import inspect
 from collections.abc import Callable, Iterator
+from types import CodeType
 from typing import Any, Literal, TypeAlias, TypeVar
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -18,6 +19,9 @@ def kind_of(function: Callable[..., Any]) -> Kind | None:
     and class methods, methods, objects with an async `__call__`, and decorators written in C that
     set `__wrapped__`.
     """
+    code = getattr(function, "__code__", None)
+    if isinstance(code, CodeType) and code.co_flags & inspect.CO_COROUTINE:
+        return "coroutine"  # Nearly all are found here; the rest costs ten times as much.
     for layer in _layers(function):
         if inspect.iscoroutinefunction(layer):
             return "coroutine"

@@ -110,7 +110,7 @@ def synchronize(item: pytest.Function) -> Callable[[], None]:
 
 def _run_test(item: pytest.Function, awaitable: Awaitable[Any]) -> None:
     __tracebackhide__ = True
-    prepared = prepare(item)
+    prepared = item.stash.get(_PREPARED, None) or prepare(item)
     own_context = copy_context()
     try:
         result = prepared.owner.call(awaitable, own_context, item)

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 _OTHER_FRAMEWORKS: Final = ("anyio", "trio")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Plan:
     """What is known of an async test before anything is set up for it."""
 

@@ -341,23 +341,19 @@ def _stages_of(
     result: object, fixturedef: pytest.FixtureDef[Any], request: pytest.FixtureRequest
 ) -> _Stages | None:
     if isinstance(result, AsyncGenerator):
-        generator: AsyncGenerator[Any, None] = result
-        return _Generator(generator, fixturedef.argname, internals.item_of(request))
+        return _Generator(result, fixturedef.argname, internals.item_of(request))
     # Left alone in plain fixtures: their tests enter the context manager themselves.
     if isinstance(result, contextlib.AbstractAsyncContextManager) and fixtures.is_declared(
         fixturedef
     ):
-        manager: contextlib.AbstractAsyncContextManager[Any] = result
-        return _ContextManager(manager)
+        return _ContextManager(result)
     return None
 
 
 @final
 class _Generator:
-    def __init__(
-        self, generator: AsyncGenerator[Any, None], name: str, item: pytest.Function
-    ) -> None:
-        self._generator = generator
+    def __init__(self, generator: Any, name: str, item: pytest.Function) -> None:
+        self._generator: AsyncGenerator[Any, None] = generator
         self._name = name
         self._item = item
 
@@ -392,8 +388,8 @@ class _Generator:
 
 @final
 class _ContextManager:
-    def __init__(self, manager: contextlib.AbstractAsyncContextManager[Any]) -> None:
-        self._manager = manager
+    def __init__(self, manager: Any) -> None:
+        self._manager: contextlib.AbstractAsyncContextManager[Any] = manager
 
     async def enter(self) -> Any:
         return await self._manager.__aenter__()
@@ -501,7 +497,10 @@ class _Lifetime(_Setup):
     def _end_use(self) -> None:
         """Cancel, once, the test or fixture that uses the fixture at the moment."""
         session = self.request.session
-        session.stash.setdefault(_ENDED, []).append(self)
+        if _ENDED not in session.stash:
+            session.stash[_ENDED] = []
+            session.stash[ON_ENDED]()
+        session.stash[_ENDED].append(self)
         running = loops.running(session)
         if running is not None and self._is_used_by(running):
             running.cancel(Cancelled(self))
@@ -569,6 +568,9 @@ def _finish_bound(item: pytest.Function, is_unfit: Callable[[LoopFactory | None]
         if fixturedef.argname in item.fixturenames and is_unfit(factory):
             internals.finish(fixturedef, request)
 
+
+ON_ENDED: Final = pytest.StashKey[Callable[[], object]]()
+"""What to do when the first fixture of a session ends too early."""
 
 _STANDING: Final = pytest.StashKey[set[Task[None]]]()
 _NO_EXCEPTIONS: Final = (CancelledError, GeneratorExit, SystemExit)

@@ -480,8 +480,7 @@ def _current_loop() -> AbstractEventLoop | None:
     """
     # Python 3.14 has deprecated the public name.
     get = (
-        getattr(asyncio.events, "_get_event_loop_policy", None)
-        or asyncio.get_event_loop_policy  # pyright: ignore[reportDeprecated]
+        getattr(asyncio.events, "_get_event_loop_policy", None) or asyncio.get_event_loop_policy  # pyright: ignore[reportDeprecated]
     )
     local = getattr(get(), "_local", None)
     return getattr(local, "_loop", None)

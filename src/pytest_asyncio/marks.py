@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import pytest
 
@@ -30,7 +30,7 @@ def merged(item: pytest.Item) -> AsyncioMark:
     and package. A mark without any keyword says that the loop is the default one. What no mark
     says is as the options have it. A mark that cannot be honoured is a failure of the test.
     """
-    found = tuple(_closest_first(item))
+    found = _closest_first(item)
     memo = item.session.stash.setdefault(_MERGED, {})
     key = tuple(map(id, found))
     if key not in memo:
@@ -47,7 +47,7 @@ def _with_defaults(mark: AsyncioMark, config: pytest.Config) -> AsyncioMark:
     )
 
 
-def _merge(found: tuple[pytest.Mark, ...], item: pytest.Item) -> AsyncioMark:
+def _merge(found: list[pytest.Mark], item: pytest.Item) -> AsyncioMark:
     values: dict[str, Any] = {}
     for mark in found:
         for keyword, value in _keywords(mark, item).items():
@@ -57,16 +57,17 @@ def _merge(found: tuple[pytest.Mark, ...], item: pytest.Item) -> AsyncioMark:
 
 # Most tests have the marks of their module: they are merged once. The marks are kept, for their
 # ids must not be given to others.
-_MERGED: Final = pytest.StashKey[
-    dict[tuple[int, ...], tuple[tuple[pytest.Mark, ...], AsyncioMark]]
-]()
+_MERGED: Final = pytest.StashKey[dict[tuple[int, ...], tuple[list[pytest.Mark], AsyncioMark]]]()
 
 
-def _closest_first(item: pytest.Item) -> Iterator[pytest.Mark]:
+def _closest_first(item: pytest.Item) -> list[pytest.Mark]:
     callspec = getattr(item, "callspec", None)
-    if callspec is not None:
-        yield from (mark for mark in callspec.marks if mark.name == "asyncio")
-    yield from item.iter_markers("asyncio")
+    found = [] if callspec is None else [mark for mark in callspec.marks if mark.name == "asyncio"]
+    node: Any = item
+    while node is not None:  # What iter_markers() does, at a fifth of its cost.
+        found += [mark for mark in node.own_markers if mark.name == "asyncio"]
+        node = node.parent
+    return found
 
 
 def _keywords(mark: pytest.Mark, item: pytest.Item) -> dict[str, Any]:
@@ -124,9 +125,10 @@ def _loop_scope(value: object, item: pytest.Item) -> ScopeName:
 
 def _loop_factories(value: object, item: pytest.Item) -> tuple[str, ...]:
     if isinstance(value, Sequence) and not isinstance(value, str):
-        names: Sequence[Any] = value
-        if names and all(isinstance(name, str) and name for name in names):
-            return tuple(names)
+        given = cast("Sequence[object]", value)
+        names = tuple(name for name in given if isinstance(name, str) and name)
+        if names and len(names) == len(given):
+            return names
     pytest.fail(
         f"{item.nodeid}: mark.asyncio 'loop_factories' must be a non-empty sequence of strings, "
         f"not {value!r}.",

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Callable, Generator
+from functools import partial
+from types import ModuleType
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import pytest
@@ -128,10 +130,9 @@ def _function_for(
         if failing is not None:
             return failing
         fixtures.warn_of_plain_async(fixturedef, item)
+    call: Callable[..., Any]
     if fixtures.is_ours(fixturedef, request.config):
-        call: Callable[..., Any] = _Async.of(item.session).lifetimes.synchronous(
-            fixturedef, request
-        )
+        call = _Async.of(item.session).lifetimes.synchronous(fixturedef, request)
         return call
     if fixturedef.argname.startswith("_xunit_setup_"):
         from . import xunit
@@ -140,7 +141,8 @@ def _function_for(
             _Async.of(item.session)
             return xunit.synchronous(fixturedef, request)
     if fixtures.DEFERRAL in request.session.stash:
-        return _Async.of(item.session).lifetimes.undeferred(fixturedef, request)
+        call = _Async.of(item.session).lifetimes.undeferred(fixturedef, request)
+        return call
     return None
 
 
@@ -187,20 +189,17 @@ class _Async:
         if started is None:
             started = session.stash[cls._KEY] = cls(session.config)
             session.stash[started.factories.VIRTUAL] = _virtual_loops
+            session.stash[started.lifetimes.ON_ENDED] = partial(
+                session.config.pluginmanager.register,
+                _AfterEnded(started.lifetimes),
+                "asyncio-ended",
+            )
             session.config.pluginmanager.register(started)
             started.timeouts.start(session)
             started.tasks.start(session)
             if settings.of(session.config).checks:
                 session.config.pluginmanager.register(_Checked(session))
         return started
-
-    @pytest.hookimpl(tryfirst=True)
-    def pytest_runtest_setup(self, item: pytest.Item) -> None:
-        self.lifetimes.finish_ended(item)
-
-    @pytest.hookimpl(tryfirst=True)
-    def pytest_runtest_call(self, item: pytest.Item) -> None:
-        self.lifetimes.refuse_ended(item)
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_pyfunc_call(self, pyfuncitem: pytest.Function) -> Generator[None, object, object]:
@@ -244,6 +243,21 @@ class _Async:
 
     def pytest_leave_pdb(self, config: pytest.Config) -> None:
         self.debuggers.leave(config)
+
+
+class _AfterEnded:
+    """The hooks of a session in which a fixture has ended too early."""
+
+    def __init__(self, lifetimes: ModuleType) -> None:
+        self.lifetimes = lifetimes
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_setup(self, item: pytest.Item) -> None:
+        self.lifetimes.finish_ended(item)
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_call(self, item: pytest.Item) -> None:
+        self.lifetimes.refuse_ended(item)
 
 
 class _Checked:
@@ -326,7 +340,8 @@ def _asyncio_loop_factory(request: pytest.FixtureRequest) -> Any:
 @pytest.fixture
 def asyncio_runner(request: pytest.FixtureRequest) -> LoopRunner:
     """The loop of the test, for synchronous code: `.loop` and `.run(coroutine)`."""
-    return _Async.of(request.session).runners.of_test(request)
+    runner: LoopRunner = _Async.of(request.session).runners.of_test(request)
+    return runner
 
 
 @pytest.fixture
@@ -350,7 +365,8 @@ def _scoped_runner(scope: _ScopeName) -> Any:
 
     @pytest.fixture(scope=scope, name=f"_{scope}_scoped_runner")
     def runner(request: pytest.FixtureRequest) -> LoopRunner:
-        return _Async.of(request.session).runners.of_scope(request, scope)
+        runner: LoopRunner = _Async.of(request.session).runners.of_scope(request, scope)
+        return runner
 
     return runner
 
