@@ -32,6 +32,7 @@ def types(session: nox.Session) -> None:
     session.install(".", "--group", "typing")
     session.run("mypy")
     session.run("pyright")
+    session.run("pyright", "--verifytypes", "pytest_asyncio", "--ignoreexternal")
 
 
 @nox.session(python=[*PYTHONS, "pypy3.11"])

@@ -276,6 +276,29 @@ def test_an_async_context_manager_may_be_a_fixture(suite):
     result.stdout.fnmatch_lines("*torn down*")
 
 
+def test_a_decorator_may_make_a_fixture_synchronous(suite):
+    result = suite("""
+        import functools
+
+        def run(function):
+            @functools.wraps(function)
+            def synchronous():
+                with pytest.raises(StopIteration) as end:
+                    function().send(None)
+                return end.value.value
+            return synchronous
+
+        @pytest_asyncio.fixture
+        @run
+        async def value():
+            return 42
+
+        def test_it(value):
+            assert value == 42
+    """)
+    result.assert_outcomes(passed=1)
+
+
 def test_a_function_that_returns_an_awaitable_is_awaited_if_it_is_marked(suite):
     result = suite("""
         class Awaitable:

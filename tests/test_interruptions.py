@@ -353,12 +353,17 @@ def test_a_loop_is_wound_up_whatever_a_leftover_task_does(suite, act, shown):
     result.stdout.fnmatch_lines(["*generator closed", *([shown] if shown else [])])
 
 
+# The terminal is a fork, and the workers of xdist have threads.
+in_a_terminal = pytest.mark.filterwarnings("ignore:.*forkpty:DeprecationWarning")
+
+
 @pytest.mark.parametrize("place", ["test", "setup", "teardown"])
 @pytest.mark.parametrize("loop_scope", ["function", "session"])
+@in_a_terminal
 def test_breakpoint_works_everywhere(pytester, place, loop_scope):
     pytest.importorskip("pexpect")
     stops = {name: "breakpoint()" if name == place else "pass" for name in PDB_PLACES}
-    pytester.makepyfile(PDB_SUITE.format(loop_scope=loop_scope, timeout="", **stops))
+    pytester.makepyfile(PDB_SUITE.format(loop_scope=loop_scope, **stops))
     child = pytester.spawn_pytest("-p no:cacheprovider test_breakpoint_works_everywhere.py")
     child.expect(r"\(Pdb\)")
     child.sendline("p 'here ' + 'I am'")
@@ -370,11 +375,26 @@ def test_breakpoint_works_everywhere(pytester, place, loop_scope):
 
 
 @pytest.mark.parametrize("place", ["test", "setup", "teardown"])
+def test_a_timeout_does_not_count_while_the_user_is_in_the_debugger(pytester, place):
+    pytest.importorskip("pexpect")
+    stops = {name: "breakpoint()" if name == place else "pass" for name in PDB_PLACES}
+    pytester.makepyfile(test_it=PDB_SUITE.format(loop_scope="function", **stops))
+    child = pytester.spawn_pytest("-p no:cacheprovider -o asyncio_timeout=0.3 test_it.py")
+    child.expect(r"\(Pdb\)")
+    child.sendline("import time; time.sleep(0.6)  # more than the timeout, which is the point")
+    child.expect(r"\(Pdb\)")
+    child.sendline("c")
+    child.expect("1 passed")
+    child.wait()
+
+
+@pytest.mark.parametrize("place", ["test", "setup", "teardown"])
 @pytest.mark.parametrize("loop_scope", ["function", "session"])
+@in_a_terminal
 def test_pdb_shows_the_failure(pytester, place, loop_scope):
     pytest.importorskip("pexpect")
     stops = {name: "assert marker == 2" if name == place else "pass" for name in PDB_PLACES}
-    pytester.makepyfile(PDB_SUITE.format(loop_scope=loop_scope, timeout="", **stops))
+    pytester.makepyfile(PDB_SUITE.format(loop_scope=loop_scope, **stops))
     child = pytester.spawn_pytest("--pdb -p no:cacheprovider test_pdb_shows_the_failure.py")
     child.expect(r"\(Pdb\)")
     child.sendline("p 'marker is', marker")
@@ -398,7 +418,7 @@ async def fixture():
     {teardown}
     await asyncio.sleep(0)
 
-@pytest.mark.asyncio(loop_scope="{loop_scope}"{timeout})
+@pytest.mark.asyncio(loop_scope="{loop_scope}")
 async def test_it(fixture):
     marker = 1
     await asyncio.sleep(0)

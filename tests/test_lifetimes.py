@@ -653,3 +653,18 @@ def test_a_fixture_that_is_cancelled_as_the_test_ends_is_told_at_its_teardown(su
     """)
     result.assert_outcomes(passed=1, errors=1)
     result.stdout.fnmatch_lines(["*The teardown of fixture 'resource' raised CancelledError*"])
+
+
+def test_a_fixture_that_is_cancelled_before_it_is_set_up_is_told_at_its_teardown(suite):
+    result = suite("""
+        @pytest_asyncio.fixture
+        async def resource():
+            asyncio.current_task().cancel()
+            yield
+
+        @pytest.mark.asyncio
+        async def test_it(resource):
+            pass
+    """)
+    result.assert_outcomes(failed=1, errors=1)
+    result.stdout.fnmatch_lines(["*The async fixture 'resource' ended*"])

@@ -332,6 +332,32 @@ def test_a_sync_test_with_a_mark_of_its_own_runs_with_a_warning(suite):
     )
 
 
+@pytest.mark.parametrize(
+    "arguments", ["foo=1", "1", "loop_scope='wide'", "loop_factories=['other']", "scope='module'"]
+)
+def test_the_arguments_of_a_mark_do_not_matter_to_a_sync_test(suite, arguments):
+    result = suite(
+        f"""
+        @pytest.mark.asyncio({arguments})
+        class TestIt:
+            def test_it(self):
+                pass
+        """
+    )
+    result.assert_outcomes(passed=1)
+
+
+def test_the_error_of_a_sync_test_with_a_wrong_mark_is_explained(suite):
+    result = suite("""
+        @pytest.mark.asyncio(foo=1)
+        class TestIt:
+            def test_it(self):
+                asyncio.get_running_loop()
+    """)
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines("*request the fixture asyncio_runner*")
+
+
 def test_the_mark_of_a_module_says_nothing_about_its_sync_tests(suite):
     result = suite("""
         pytestmark = pytest.mark.asyncio

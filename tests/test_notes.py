@@ -252,11 +252,17 @@ def test_the_errors_of_a_doctest_stay_as_they_are(suite):
         """
         @pytest.mark.asyncio
         async def test_async():
-            '''
-            >>> asyncio.get_running_loop()
-            '''
+            pass
         """,
         "--doctest-modules",
+        files={
+            "test_later.py": """
+                def documented():
+                    '''
+                    >>> asyncio.get_running_loop()
+                    '''
+            """
+        },
     )
     result.assert_outcomes(passed=1, failed=1)
     result.stdout.no_fnmatch_line("*asyncio_runner*")

@@ -210,6 +210,20 @@ def test_a_failure_without_a_traceback_has_the_section(suite):
     result.stdout.fnmatch_lines([SECTION, "background"])
 
 
+def test_a_fixture_that_is_not_found_at_run_time_has_the_section(suite):
+    result = suite(
+        """
+        @pytest.mark.asyncio
+        async def test_it(request):
+            background = asyncio.create_task(asyncio.sleep(60), name="background")
+            await asyncio.sleep(0)
+            request.getfixturevalue("unknown")
+        """,
+        "--asyncio-tasks",
+    )
+    result.stdout.fnmatch_lines(["*fixture 'unknown' not found", SECTION, "background"])
+
+
 def test_several_failing_teardowns_have_their_sections(suite):
     result = suite(
         """

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from . import rewriting
 
@@ -21,6 +21,15 @@ if TYPE_CHECKING:
     from .clock import Clock
     from .lifetimes import getfixturevalue
     from .runners import LoopRunner
+else:  # Type checkers are to know no other names.
+
+    def __getattr__(name: str) -> object:
+        if name in _LATE:
+            from importlib import import_module
+
+            return getattr(import_module(f".{_LATE[name]}", __name__), name)
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
 
 __version__ = "2.0.0"
 
@@ -50,11 +59,3 @@ _LATE = {
     "UnhandledExceptionWarning": "checks.unhandled_exceptions",
     "getfixturevalue": "lifetimes",
 }
-
-
-def __getattr__(name: str) -> Any:
-    if name in _LATE:
-        from importlib import import_module
-
-        return getattr(import_module(f".{_LATE[name]}", __name__), name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

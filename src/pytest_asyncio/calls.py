@@ -28,14 +28,21 @@ _PREPARED: Final = pytest.StashKey[_Prepared]()
 
 
 def plan(item: pytest.Function) -> None:
-    """Read the marks of an async test, before anything is set up for it."""
-    mark = marks.merged(item)
-    marks.warn_of_deprecated(mark, item)
-    item.stash[items.PLANNED] = items.Plan(
-        mark,
-        factories.selected_for(item, mark),
-        callables.kind_of(items.test_function(item)) is not None,
-    )
+    """Read the marks of an async test, before anything is set up for it.
+
+    Marks that are wrong do not keep a synchronous test from running: it has no need of them.
+    """
+    is_async = callables.kind_of(items.test_function(item)) is not None
+    try:
+        mark = marks.merged(item)
+        factory = factories.selected_for(item, mark)
+    except pytest.fail.Exception:
+        if is_async:
+            raise
+        mark, factory = marks.default(item.config), None
+    if is_async:
+        marks.warn_of_deprecated(mark, item)
+    item.stash[items.PLANNED] = items.Plan(mark, factory, is_async)
     # Before the first of them is requested, for no hook is called where pytest has it already.
     lifetimes.finish_those_of_the_other_clock(item, factories.clock_of(item, mark))
 

@@ -10,7 +10,6 @@ import asyncio
 import functools
 import heapq
 import math
-import sys
 import threading
 import time
 from asyncio import AbstractEventLoop, Future, Task, TimerHandle
@@ -23,7 +22,7 @@ from weakref import WeakSet
 
 import pytest
 
-from . import calls, internals, loops, tasks, walltime
+from . import calls, frames, internals, loops, tasks, walltime
 from .factories import ChosenFactory
 from .settings import ClockName, LoopFactory
 
@@ -379,9 +378,7 @@ def _virtual_class(kind: Any) -> Any:
 
 def _is_busy(thread: threading.Thread) -> bool:
     """Tell whether a thread may be doing anything but wait, for ever, for another thread."""
-    # It is documented, whatever its name says.
-    frames = sys._current_frames()  # pyright: ignore[reportPrivateUsage]
-    frame = frames.get(thread.ident or 0)
+    frame = frames.innermost(thread.ident or 0)
     return frame is None or frame.f_code is not _WAITING or frame.f_locals["timeout"] is not None
 
 

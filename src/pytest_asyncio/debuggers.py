@@ -26,7 +26,7 @@ def is_active(config: pytest.Config, thread: int) -> bool:
     """Tell whether the user is in a debugger, or one follows what a thread does."""
     if config.stash.get(_IN_PDB, False):
         return True
-    if sys.version_info >= (3, 12):
+    if sys.version_info >= (3, 12):  # pragma: no cover  # There is nothing to ask before.
         monitoring = sys.monitoring
         if monitoring.get_tool(monitoring.DEBUGGER_ID) is not None:
             return True

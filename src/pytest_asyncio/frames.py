@@ -45,6 +45,7 @@ def others(frame: FrameType | None) -> FrameType | None:
 
 def innermost(thread: int) -> FrameType | None:
     """Return the frame that a thread is in."""
+    # It is documented, whatever its underscore says.
     return sys._current_frames().get(thread)  # pyright: ignore[reportPrivateUsage]
 
 

@@ -142,7 +142,7 @@ def has_one_fixture(session: pytest.Session, name: str) -> bool:
     """
     manager = cast("Any", session)._fixturemanager
     by_node = getattr(manager, "_arg2node2fixturedefs", None)
-    if by_node is None:  # pytest < 9.1
+    if by_node is None:  # pragma: no cover  # pytest < 9.1
         return len(manager._arg2fixturedefs[name]) == 1
     by_nodeid = manager._arg2nodeid2fixturedefs
     return name not in by_nodeid and sum(map(len, by_node[name].values())) == 1
@@ -223,7 +223,7 @@ def add_section(report: pytest.TestReport, title: str, text: str) -> None:
     """Add a section to the report of a failure, wherever the failure is shown.
 
     Unlike those in `report.sections`, which are shown in the terminal only, it is a part of the
-    failure in JUnit XML too. A failure without a traceback is mere text.
+    failure in JUnit XML too. Few failures have no place for it, that of a look-up among them.
     """
     if isinstance(report.longrepr, ExceptionRepr):
         report.longrepr.addsection(title, text)

@@ -28,11 +28,7 @@ def owner_for(fixturedef: pytest.FixtureDef[Any], request: pytest.FixtureRequest
     """Return the owner of the loop that a fixture runs on."""
     item = internals.item_of(request)
     scope = fixtures.loop_scope_of(fixturedef, request.scope, request.config)
-    node = loops.node_of_scope(
-        # pytest does not annotate it.
-        request.node,  # pyright: ignore[reportUnknownMemberType, reportUnknownArgumentType]
-        scope,
-    )
+    node = loops.node_of_scope(request.node, scope)
     factory = factory_of(item)
     if request.scope != "function":
         bound = request.session.stash.setdefault(_BOUND, {})

@@ -28,6 +28,11 @@ LAST_GRACE: Final = 1.0
 """Seconds that it may take after that, before its loop is given up."""
 
 
+def start(session: pytest.Session) -> None:
+    """Let a session have loops, before anything else here is called for it."""
+    session.stash[_LIVING] = _Living()
+
+
 def owner_of(node: pytest.Item | pytest.Collector, factory: LoopFactory | None) -> LoopOwner:
     """Return the loop owner of a node, which pytest has set up and not torn down, and a factory."""
     owners = node.stash.setdefault(_OWNERS, {})
@@ -58,16 +63,13 @@ def node_of_scope(
 
 def running(session: pytest.Session) -> Run | None:
     """Return the run that is going on. No other can be started before it has ended."""
-    living = session.stash.get(_LIVING, None)
-    return None if living is None else living.running
+    return session.stash[_LIVING].running
 
 
 def tell_of_closed_loops(item: pytest.Item) -> None:
     """Warn about a test that has closed a loop which it shares with others."""
-    living = item.session.stash.get(_LIVING, None)
-    if living is not None:
-        for owner in tuple(living.loops):
-            owner.tell_if_closed(item)
+    for owner in tuple(item.session.stash[_LIVING].loops):
+        owner.tell_if_closed(item)
 
 
 def postpone(interruption: KeyboardInterrupt, session: pytest.Session) -> None:
@@ -84,14 +86,14 @@ def postpone(interruption: KeyboardInterrupt, session: pytest.Session) -> None:
 
 def end_at_once(session: pytest.Session) -> None:
     """Let Ctrl-C not wait for other finalizers from now on."""
-    session.stash.setdefault(_LIVING, _Living()).is_urgent = True
+    session.stash[_LIVING].is_urgent = True
 
 
 def raise_postponed(session: pytest.Session) -> None:
     """Raise what has been postponed, now that pytest has torn down what it was to tear down."""
     __tracebackhide__ = True
-    living = session.stash.get(_LIVING, None)
-    if living is not None and living.interruption is not None:
+    living = session.stash[_LIVING]
+    if living.interruption is not None:
         interruption, living.interruption = living.interruption, None
         living.is_urgent = False
         raise interruption
@@ -133,8 +135,8 @@ class Run:
         self.fixturedef: Final = fixturedef
         self.awaited: Final = awaited or task
         """What ends the run when it is done."""
-        self.is_broken_off = False
-        self.is_given_up = False
+        self.is_broken_off: bool = False
+        self.is_given_up: bool = False
         self.on_break_off: Callable[[], None] | None = None
         self.on_end: list[Callable[[], None]] = []
         """What is to be called outside of the loop when it stands still again."""
@@ -180,7 +182,7 @@ Watcher: TypeAlias = Callable[[Run], AbstractContextManager[None] | None]
 
 def watch_runs(session: pytest.Session, watcher: Watcher) -> None:
     """Have a watcher surround every run from now on."""
-    session.stash.setdefault(_LIVING, _Living()).watchers.append(watcher)
+    session.stash[_LIVING].watchers.append(watcher)
 
 
 @final
@@ -194,7 +196,7 @@ class LoopOwner:
     def __init__(self, node: pytest.Item | pytest.Collector, factory: LoopFactory | None) -> None:
         self.node: Final = node
         self._factory: Final = factory
-        self._living: Final = node.session.stash.setdefault(_LIVING, _Living())
+        self._living: Final = node.session.stash[_LIVING]
         self._loop: AbstractEventLoop | None = None
         self._has_run = False
         self._given_up: AbstractEventLoop | None = None

@@ -38,6 +38,11 @@ def merged(item: pytest.Item) -> AsyncioMark:
     return memo[key][1]
 
 
+def default(config: pytest.Config) -> AsyncioMark:
+    """Return what holds where no mark says anything."""
+    return _with_defaults(AsyncioMark(), config)
+
+
 def _with_defaults(mark: AsyncioMark, config: pytest.Config) -> AsyncioMark:
     given = settings.of(config)
     return replace(
@@ -63,7 +68,7 @@ _MERGED: Final = pytest.StashKey[dict[tuple[int, ...], tuple[list[pytest.Mark], 
 def _closest_first(item: pytest.Item) -> list[pytest.Mark]:
     callspec = getattr(item, "callspec", None)
     found = [] if callspec is None else [mark for mark in callspec.marks if mark.name == "asyncio"]
-    node: Any = item
+    node: pytest.Item | pytest.Collector | None = item
     while node is not None:  # What iter_markers() does, at a fifth of its cost.
         found += [mark for mark in node.own_markers if mark.name == "asyncio"]
         node = node.parent

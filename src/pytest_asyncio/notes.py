@@ -8,7 +8,7 @@ from typing import Final, cast
 
 import pytest
 
-from . import fixtures, frames, internals, marks, scopes, settings
+from . import fixtures, frames, internals, items, marks, scopes, settings
 from .settings import ScopeName
 
 _SHARED: Final = ("attached to a different loop", "bound to a different event loop")
@@ -97,4 +97,6 @@ def _user(error: BaseException, item: pytest.Function) -> tuple[str, ScopeName]:
         if internals.setup_error(fixturedef) is error:
             scope = fixtures.loop_scope_of(fixturedef, fixturedef.scope, item.config)
             return f"the fixture {fixturedef.argname!r}", scope
-    return item.name, scopes.loop_scope_of(item, marks.merged(item))
+    planned = item.stash.get(items.PLANNED, None)
+    mark = marks.merged(item) if planned is None else planned.mark
+    return item.name, scopes.loop_scope_of(item, mark)

@@ -38,6 +38,10 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 @pytest.hookimpl(trylast=True)
 def pytest_configure(config: pytest.Config) -> None:
     settings.parse(config)
+    if settings.of(config).checks:
+        from . import checks
+
+        checks.selected(settings.of(config).checks)
     if settings.of(config).auto_mode:
         config.pluginmanager.register(_AutoMode())
     config.addinivalue_line("markers", settings.MARKER)
@@ -195,6 +199,7 @@ class _Async:
                 "asyncio-ended",
             )
             session.config.pluginmanager.register(started)
+            started.loops.start(session)
             started.timeouts.start(session)
             started.tasks.start(session)
             if settings.of(session.config).checks:
@@ -266,7 +271,8 @@ class _Checked:
     def __init__(self, session: pytest.Session) -> None:
         from . import checks, loops
 
-        self.checks = checks.Checks(session, settings.of(session.config).checks)
+        names = checks.selected(settings.of(session.config).checks)
+        self.checks = checks.Checks(session, names)
         loops.watch_runs(session, self.checks.watch)
 
     @pytest.hookimpl(wrapper=True)

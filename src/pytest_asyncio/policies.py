@@ -69,7 +69,7 @@ def default() -> Any:
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)
-        return asyncio.get_event_loop_policy()  # pyright: ignore[reportDeprecated]  # So is this.
+        return asyncio.get_event_loop_policy()  # pyright: ignore[reportDeprecated]  # as the filter
 
 
 def _set_policy(policy: Any) -> None:
@@ -77,4 +77,4 @@ def _set_policy(policy: Any) -> None:
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)
-        asyncio.set_event_loop_policy(policy)  # pyright: ignore[reportDeprecated]  # So is this.
+        asyncio.set_event_loop_policy(policy)  # pyright: ignore[reportDeprecated]  # as the filter

@@ -123,12 +123,16 @@ class _Tree:
 
 def _awaiters(tasks: Sequence[Task[Any]]) -> dict[Task[Any], set[Future[Any]]]:
     """Tell for each task which of the others await it."""
-    if sys.version_info >= (3, 14):
+    if sys.version_info >= (3, 14):  # pragma: no cover  # asyncio does not tell it before.
         # What capture_call_graph() reads, which never ends where tasks await each other.
         return {
             task: set(getattr(task, "_asyncio_awaited_by", None) or ()) & set(tasks)
             for task in tasks
         }
+    return _awaiters_by_callbacks(tasks)
+
+
+def _awaiters_by_callbacks(tasks: Sequence[Task[Any]]) -> dict[Task[Any], set[Future[Any]]]:
     waiting: dict[Any, Task[Any]] = {getattr(task, "_fut_waiter", None): task for task in tasks}
     awaiters: dict[Task[Any], set[Future[Any]]] = {}
     for task in tasks:

@@ -64,10 +64,20 @@ class BaseCheck(ABC):
         """Look at what a test or fixture has left behind. Nothing of it runs any more."""
 
 
-def names() -> tuple[str, ...]:
-    """Return the names of all checks."""
+def selected(given: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the names of the checks that an option gives, which may say "all".
+
+    Raises `pytest.UsageError` for one that there is not.
+    """
     modules = (module.name for module in pkgutil.iter_modules(__path__))
-    return tuple(sorted(name.replace("_", "-") for name in modules if not name.startswith("_")))
+    known = sorted(name.replace("_", "-") for name in modules if not name.startswith("_"))
+    for name in given:
+        if name != "all" and name not in known:
+            raise pytest.UsageError(
+                f"{name!r} is not a valid asyncio_checks. "
+                f"Valid checks are: all, {', '.join(known)}."
+            )
+    return tuple(known) if "all" in given else given
 
 
 def _module(name: str) -> Any:
