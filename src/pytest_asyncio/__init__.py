@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from . import rewriting
+from . import modules
 
-rewriting.exempt(__name__)
+modules.exempt_from_rewriting(__name__)
 
 from .fixtures import fixture  # noqa: E402
 from .items import is_async_test  # noqa: E402
@@ -27,6 +27,7 @@ else:  # Type checkers are to know no other names.
         if name in _LATE:
             from importlib import import_module
 
+            modules.remember(__name__)
             return getattr(import_module(f".{_LATE[name]}", __name__), name)
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 

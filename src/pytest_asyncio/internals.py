@@ -1,6 +1,6 @@
 """Every use of pytest's private API, each with its reason, so that a new pytest breaks one file.
 
-Works with pytest 8.4 and newer. The one use that is elsewhere, in `rewriting`, has to come before
+Works with pytest 8.4 and newer. The one use that is elsewhere, in `modules`, has to come before
 the import of any other module.
 """
 

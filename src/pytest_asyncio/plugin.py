@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import pytest
 
-from . import fixtures, hooks, internals, items, settings
+from . import fixtures, hooks, internals, items, modules, settings
 from .fixtures import fixture
 from .items import is_async_test
 from .settings import LoopFactory as _LoopFactory
@@ -191,6 +191,7 @@ class _Async:
     def of(cls, session: pytest.Session) -> _Async:
         started = session.stash.get(cls._KEY, None)
         if started is None:
+            modules.remember(__package__)
             started = session.stash[cls._KEY] = cls(session.config)
             session.stash[started.factories.VIRTUAL] = _virtual_loops
             session.stash[started.lifetimes.ON_ENDED] = partial(

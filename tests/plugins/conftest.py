@@ -7,7 +7,9 @@ from importlib.metadata import entry_points
 
 import pytest
 
-INSTALLED = {name for plugin in entry_points(group="pytest11") for name in (plugin.name, plugin.value)}
+INSTALLED = {
+    name for plugin in entry_points(group="pytest11") for name in (plugin.name, plugin.value)
+}
 
 
 @pytest.fixture
