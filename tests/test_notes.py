@@ -232,7 +232,8 @@ def test_an_error_is_explained_once(suite):
 """
     )
     result.assert_outcomes(failed=2)
-    notes = [line for line in result.outlines if "Write @pytest.mark.asyncio" in line]
+    lines = [line for line in result.outlines if line.startswith("E ")]
+    notes = [line for line in lines if "Write @pytest.mark.asyncio" in line]
     assert len(notes) == 2 + 1  # The note of test_it[1] is shown with both, that of the other once.
 
 
