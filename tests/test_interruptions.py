@@ -375,6 +375,7 @@ def test_breakpoint_works_everywhere(pytester, place, loop_scope):
 
 
 @pytest.mark.parametrize("place", ["test", "setup", "teardown"])
+@in_a_terminal
 def test_a_timeout_does_not_count_while_the_user_is_in_the_debugger(pytester, place):
     pytest.importorskip("pexpect")
     stops = {name: "breakpoint()" if name == place else "pass" for name in PDB_PLACES}

@@ -291,6 +291,24 @@ def test_sync_fixtures_and_tests_find_the_loop_of_the_test_at_hand(suite, scope)
     result.assert_outcomes(passed=1)
 
 
+def test_what_is_due_when_a_test_ends_is_run_before_its_sync_fixtures_end(suite):
+    result = suite("""
+        @pytest.fixture
+        def running():
+            tasks = set()
+            yield tasks
+            assert not tasks
+
+        @pytest.mark.asyncio
+        async def test_it(running):
+            task = asyncio.create_task(asyncio.sleep(0, result=None))
+            running.add(task)
+            task.add_done_callback(running.discard)
+            await asyncio.sleep(0)
+    """)
+    result.assert_outcomes(passed=1)
+
+
 def test_a_sync_test_finds_the_loop_that_is_open(suite):
     result = suite("""
         loops = []

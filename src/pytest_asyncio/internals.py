@@ -23,6 +23,9 @@ from .settings import ScopeName
 # To type checkers, `pytest.fail.Exception` is a variable, which cannot be subclassed.
 Failed = _Failed
 
+# Before, pytest fails to report an exception group none of whose lines is to be shown.
+GROUPS_MAY_BE_HIDDEN = pytest.version_tuple >= (9, 2)
+
 # pytest 9.2 has dropped the 2.
 CallSpec: Any = getattr(python, "CallSpec", None) or python.CallSpec2
 

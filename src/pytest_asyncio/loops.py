@@ -229,6 +229,7 @@ class LoopOwner:
         run = Run(loop.create_task(coroutine, context=context), item, "call")
         if self.node is item:
             self.run(run)
+            self._run_what_is_ready(loop)
             return run.result()
         before = loop.get_exception_handler(), loop.get_debug(), loop.get_task_factory()
         try:
@@ -236,6 +237,14 @@ class LoopOwner:
         finally:
             _restore(loop, *before)
         return run.result()
+
+    def _run_what_is_ready(self, loop: AbstractEventLoop) -> None:
+        """Let the callbacks run that are due when a test ends, such as those of ended tasks.
+
+        Synchronous fixtures may look, at their teardown, for what these do.
+        """
+        if getattr(loop, "_ready", None):  # Not all loops tell.
+            spin(loop, loop.create_task(asyncio.sleep(0)))
 
     def run(self, run: Run) -> None:
         """Run the loop until what a run awaits is done.

@@ -191,7 +191,7 @@ class _Async:
     def of(cls, session: pytest.Session) -> _Async:
         started = session.stash.get(cls._KEY, None)
         if started is None:
-            modules.remember(__package__)
+            modules.remember("pytest_asyncio")
             started = session.stash[cls._KEY] = cls(session.config)
             session.stash[started.factories.VIRTUAL] = _virtual_loops
             session.stash[started.lifetimes.ON_ENDED] = partial(

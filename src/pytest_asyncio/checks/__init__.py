@@ -15,7 +15,7 @@ from contextlib import AbstractContextManager, ExitStack, contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Any, Final, TypeAlias, final
+from typing import TYPE_CHECKING, Any, Final, NoReturn, TypeAlias, final
 
 import pytest
 
@@ -174,7 +174,11 @@ class Checks:
         if len(errors) == 1:
             raise errors[0]
         if errors:
-            raise ExceptionGroup(f"{len(errors)} checks failed", errors)
+            self._tell_together(errors)
+
+    def _tell_together(self, errors: list[Warning]) -> NoReturn:
+        __tracebackhide__ = internals.GROUPS_MAY_BE_HIDDEN
+        raise ExceptionGroup(f"{len(errors)} checks failed", errors)
 
     def _warn(self) -> list[Warning]:
         """Warn of what was found, and return what pytest's filters have made errors."""
