@@ -309,6 +309,19 @@ def test_what_is_due_when_a_test_ends_is_run_before_its_sync_fixtures_end(suite)
     result.assert_outcomes(passed=1)
 
 
+@pytest.mark.parametrize("steps", [1, 2, 3])
+def test_a_loop_that_is_stopped_after_its_test_has_ended_does_no_harm(suite, steps):
+    result = suite(f"""
+        def stop(loop, steps):
+            loop.call_soon(*([stop, loop, steps - 1] if steps else [loop.stop]))
+
+        @pytest.mark.asyncio
+        async def test_it():
+            stop(asyncio.get_running_loop(), {steps})
+    """)
+    result.assert_outcomes(passed=1)
+
+
 def test_a_sync_test_finds_the_loop_that_is_open(suite):
     result = suite("""
         loops = []

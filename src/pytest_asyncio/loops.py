@@ -244,7 +244,8 @@ class LoopOwner:
         Synchronous fixtures may look, at their teardown, for what these do.
         """
         if getattr(loop, "_ready", None):  # Not all loops tell.
-            spin(loop, loop.create_task(asyncio.sleep(0)))
+            with contextlib.suppress(Stopped):  # Too late to end anything.
+                spin(loop, loop.create_task(asyncio.sleep(0)))
 
     def run(self, run: Run) -> None:
         """Run the loop until what a run awaits is done.
