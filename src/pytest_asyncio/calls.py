@@ -8,12 +8,23 @@ import inspect
 from collections.abc import Awaitable, Callable
 from contextvars import copy_context
 from dataclasses import dataclass
-from typing import Any, Final, NoReturn
+from typing import Any, Final, NoReturn, final
 
 import pytest
 
-from . import callables, context, factories, items, lifetimes, loops, marks, policies, scopes
-from .loops import LoopOwner
+from . import (
+    callables,
+    context,
+    factories,
+    internals,
+    items,
+    lifetimes,
+    loops,
+    marks,
+    policies,
+    scopes,
+)
+from .loops import LoopOwner, Run
 
 
 @dataclass(slots=True)
@@ -25,6 +36,9 @@ class _Prepared:
 
 
 _PREPARED: Final = pytest.StashKey[_Prepared]()
+
+OUTCOME: Final = pytest.StashKey[Callable[[], Any]]()
+"""Returns or raises what an async test did, whose call has taken place beside others."""
 
 
 def plan(item: pytest.Function) -> None:
@@ -68,6 +82,11 @@ def prepare(item: pytest.Function) -> _Prepared:
     return prepared
 
 
+def owner_of(item: pytest.Function) -> LoopOwner:
+    """Return the owner of the loop of an async test, which is prepared."""
+    return item.stash[_PREPARED].owner
+
+
 def prepare_for(
     fixturedef: pytest.FixtureDef[Any], item: pytest.Function
 ) -> Callable[..., Any] | None:
@@ -105,6 +124,8 @@ def synchronize(item: pytest.Function) -> Callable[[], None]:
     @callables.standing_in_for(function)
     def synchronous(*args: Any, **kwargs: Any) -> Any:
         __tracebackhide__ = True
+        if OUTCOME in item.stash:
+            return item.stash[OUTCOME]()
         result = function(*args, **kwargs)
         if inspect.isawaitable(result):
             return run(item, result)
@@ -123,8 +144,33 @@ def _run_test(item: pytest.Function, awaitable: Awaitable[Any]) -> None:
         result = prepared.owner.call(awaitable, own_context, item)
     finally:
         prepared.undo = context.publish(own_context)
-    if result is not None and inspect.isawaitable(result):
-        _refuse_unawaited(item, result)
+    _refuse_unawaited(item, result)
+
+
+@final
+class Call:
+    """The call of an async test that runs beside others, started where the test is set up."""
+
+    def __init__(self, item: pytest.Function) -> None:
+        __tracebackhide__ = True
+        self._item: Final = item
+        self._prepared: Final = prepare(item)
+        self._context: Final = copy_context()
+        self._result: Any = item.obj(**internals.arguments_of(item))
+        self.run: Run | None = None
+        """Where the test runs; None if its function was synchronous after all."""
+        if inspect.isawaitable(self._result):
+            self.run = self._prepared.owner.start_call(self._result, self._context, item)
+
+    def outcome(self) -> Any:
+        """Return or raise what the test did."""
+        __tracebackhide__ = True
+        if self.run is None:
+            _warn_of_sync_test(self._item, self._item.obj)
+            return self._result
+        self._prepared.undo = context.publish(self._context)
+        _refuse_unawaited(self._item, self.run.result())
+        return None
 
 
 def _run_example(item: pytest.Function, awaitable: Awaitable[Any]) -> None:
@@ -142,8 +188,10 @@ async def _alone(awaitable: Awaitable[Any]) -> None:
         await loops.cancel(asyncio.all_tasks() - before)
 
 
-def _refuse_unawaited(item: pytest.Function, result: Awaitable[Any]) -> None:
+def _refuse_unawaited(item: pytest.Function, result: object) -> None:
     """Let a test fail that returns something that has not been run."""
+    if result is None or not inspect.isawaitable(result):
+        return
     if asyncio.isfuture(result) and result.done():
         return
     if inspect.iscoroutine(result):

@@ -17,8 +17,11 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 
-DEFERRAL: Final = pytest.StashKey[bool]()
-"""Set while code on a loop requests a fixture, and will await what has to be awaited for it."""
+DEFERRAL: Final = pytest.StashKey[Callable[[Any, pytest.FixtureDef[Any]], bool]]()
+"""Set while a fixture is requested by what can await its setup.
+
+Tells whether it can, given the owner of the fixture's loop.
+"""
 
 
 @overload
@@ -121,6 +124,11 @@ def loop_scope_of(
     return explicit
 
 
+def names_loop_scope(fixturedef: pytest.FixtureDef[Any]) -> bool:
+    """Tell whether a fixture says itself which loop scope it has."""
+    return getattr(_function_of(fixturedef), "_loop_scope", None) is not None
+
+
 def timeout_of(fixturedef: pytest.FixtureDef[Any]) -> float | None:
     """Return how many seconds each phase of a fixture may take by its own word; 0 is no limit."""
     timeout = getattr(_function_of(fixturedef), "_timeout", None)
@@ -152,12 +160,12 @@ def advise_of_unset_option(fixturedef: pytest.FixtureDef[Any], item: pytest.Item
     if (
         fixturedef.scope == "function"
         or settings.of(item.config).fixture_loop_scope is not None
-        or getattr(_function_of(fixturedef), "_loop_scope", None) is not None
+        or names_loop_scope(fixturedef)
     ):
         return
     advised = item.session.stash.setdefault(_ADVISED, set())
-    if fixturedef not in advised:
-        advised.add(fixturedef)
+    if (function := _function_of(fixturedef)) not in advised:
+        advised.add(function)
         advise(
             item,
             'The configuration option "asyncio_default_fixture_loop_scope" is unset, and the '
@@ -171,4 +179,4 @@ def _function_of(fixturedef: pytest.FixtureDef[Any]) -> Callable[..., Any]:
     return getattr(fixturedef.func, "__func__", fixturedef.func)
 
 
-_ADVISED: Final = pytest.StashKey[set[pytest.FixtureDef[Any]]]()
+_ADVISED: Final = pytest.StashKey[set[Callable[..., Any]]]()

@@ -8,7 +8,10 @@ the import of any other module.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import copy
+import logging
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any, cast
 
 import pytest
@@ -16,12 +19,17 @@ from _pytest import python
 from _pytest._code.code import ExceptionRepr
 from _pytest.fixtures import getfixturemarker, reorder_items, resolve_fixture_function
 from _pytest.outcomes import Failed as _Failed
+from _pytest.outcomes import OutcomeException
+from _pytest.runner import check_interactive_exception
 from _pytest.scope import Scope
 
 from .settings import ScopeName
 
 # To type checkers, `pytest.fail.Exception` is a variable, which cannot be subclassed.
 Failed = _Failed
+
+# What pytest takes for the outcome of a phase, and goes on after.
+OUTCOMES = (OutcomeException, Exception)
 
 # Before, pytest fails to report an exception group none of whose lines is to be shown.
 GROUPS_MAY_BE_HIDDEN = pytest.version_tuple >= (9, 2)
@@ -133,8 +141,13 @@ def setup_error(fixturedef: pytest.FixtureDef[Any]) -> BaseException | None:
 
 
 def settle_with_error(fixturedef: pytest.FixtureDef[Any], error: BaseException) -> None:
-    """Let the setup of a fixture have failed with another exception than the one pytest saw."""
+    """Let the setup of a fixture have failed with another exception than the one pytest saw.
+
+    A fixture that skips is shown at the test that it skips.
+    """
     definition = cast("Any", fixturedef)
+    if isinstance(error, pytest.skip.Exception):
+        error._use_item_location = True
     definition.cached_result = (None, definition.cached_result[1], (error, error.__traceback__))
 
 
@@ -232,3 +245,193 @@ def add_section(report: pytest.TestReport, title: str, text: str) -> None:
         report.longrepr.addsection(title, text)
     else:
         report.sections.append((title, text))
+
+
+def arguments_of(item: pytest.Function) -> dict[str, Any]:
+    """What an item's function is called with, once its fixtures are set up.
+
+    `item.funcargs` also has the fixtures that the function does not name.
+    """
+    names: Sequence[str] = cast("Any", item)._fixtureinfo.argnames
+    return {name: item.funcargs[name] for name in names}
+
+
+def is_wide(item: pytest.Function, name: str) -> bool:
+    """Tell whether an item shares a fixture with others, by its scope or that of its parameter.
+
+    A function without a class is its own class.
+    """
+    callspec: Any = getattr(item, "callspec", None)
+    if callspec is not None and name in callspec._arg2scope:
+        scope = callspec._arg2scope[name].value
+    else:
+        definitions = fixture_definitions(item).get(name)
+        scope = definitions[-1].scope if definitions else "function"
+    return scope != "function" and (scope != "class" or item.cls is not None)
+
+
+def wide_parameters(item: pytest.Function) -> dict[str, int]:
+    """Which parameters an item has that it shares with others, by their index.
+
+    `item.callspec` has no public counterpart.
+    """
+    callspec: Any = getattr(item, "callspec", None)
+    if callspec is None:
+        return {}
+    return {name: index for name, index in callspec.indices.items() if is_wide(item, name)}
+
+
+class _OwnDefinitions(dict[str, Sequence["pytest.FixtureDef[Any]"]]):
+    """The fixtures that an item requests, of which the function-scoped ones are copies.
+
+    A fixture definition holds one value. pytest looks definitions up by `get()`.
+    """
+
+    def __init__(self, item: pytest.Function) -> None:
+        self._item = item
+        self._shared = fixture_definitions(item)
+
+    def get(self, name: str, default: Any = None) -> Any:
+        if name not in self:
+            definitions = self._shared.get(name) or visible_fixtures(self._item, name)
+            if not definitions:
+                return default
+            has_own = name in self._shared and not is_wide(self._item, name)
+            self[name] = [*map(_copy, definitions)] if has_own else definitions
+        return self[name]
+
+
+def _copy(definition: pytest.FixtureDef[Any]) -> pytest.FixtureDef[Any]:
+    own: Any = copy.copy(definition)
+    own.cached_result = None
+    own._finalizers = []
+    return cast("pytest.FixtureDef[Any]", own)
+
+
+def own_fixtures(item: pytest.Function) -> None:
+    """Give an item function-scoped fixtures of its own, which it otherwise shares with others."""
+    request: Any = request_of(item)
+    if not request:  # It has run before.
+        cast("Any", item)._initrequest()
+        request = request_of(item)
+    request._arg2fixturedefs = _OwnDefinitions(item)
+
+
+def forget_request(item: pytest.Function) -> None:
+    """Let go of the values of an item's fixtures after its last phase, as pytest does."""
+    any_item: Any = item
+    any_item._request = False
+    any_item.funcargs = None
+
+
+@contextmanager
+def set_aside(items: Iterable[pytest.Item], session: pytest.Session) -> Generator[None]:
+    """Take items from the stack of nodes that are set up.
+
+    pytest has one item on it at a time, and looks at all of it to set up or tear down another one.
+    """
+    stack = cast("Any", session)._setupstate.stack
+    entries = {item: stack.pop(item) for item in items if item in stack}
+    try:
+        yield
+    finally:
+        stack.update(entries)
+
+
+def is_set_up(item: pytest.Item) -> bool:
+    """Tell whether an item is on the stack of nodes that are set up and not torn down."""
+    return item in cast("Any", item.session)._setupstate.stack
+
+
+def take_finalizers(item: pytest.Item) -> list[Callable[[], object]]:
+    """Take an item from that stack, and return its finalizers, the first to be called last."""
+    finalizers: list[Callable[[], object]]
+    finalizers, _ = cast("Any", item.session)._setupstate.stack.pop(item)
+    return finalizers
+
+
+def put_finalizers(item: pytest.Item, finalizers: Iterable[Callable[[], object]]) -> None:
+    """Put an item back on that stack, so that pytest tears it down, and what it was the last of."""
+    cast("Any", item.session)._setupstate.stack[item] = (list(finalizers), None)
+
+
+def fixture_of(finalizer: Any) -> pytest.FixtureDef[Any] | None:
+    """Return the fixture that one of an item's finalizers tears down."""
+    function = getattr(finalizer, "func", None)
+    return getattr(function, "__self__", None)
+
+
+def excluded_plugins(item: pytest.Item) -> frozenset[object]:
+    """The conftest modules whose hooks are not called for an item."""
+    return frozenset(getattr(item.ihook, "remove_mods", ()))
+
+
+class Capture:
+    """pytest's capture of output, which has no public interface for plugins."""
+
+    def __init__(self, config: pytest.Config) -> None:
+        self.plugin: Any = config.pluginmanager.getplugin("capturemanager")
+
+    def resume(self) -> None:
+        self.plugin.resume_global_capture()
+
+    def take(self) -> tuple[str, str]:
+        """Return what has been captured, and not been taken, as `(stdout, stderr)`."""
+        self.plugin.suspend_global_capture()
+        out, err = self.plugin.read_global_capture()
+        return out, err
+
+
+def log_level(config: pytest.Config) -> int | None:
+    """The level from which on pytest captures log records: it is what the root logger is set to."""
+    level: int | None = getattr(config.pluginmanager.getplugin("logging-plugin"), "log_level", None)
+    return level
+
+
+def shows_at_once(config: pytest.Config) -> bool:
+    """Tell whether what tests write or log is shown, or written to a file, as soon as they do."""
+    logs: Any = config.pluginmanager.getplugin("logging-plugin")
+    has_log_file = config.getoption("log_file", None) or config.getini("log_file")
+    return (
+        config.getoption("capture") in ("no", "tee-sys")
+        or bool(has_log_file)
+        or bool(logs._log_cli_enabled())
+    )
+
+
+def capturing_handlers() -> list[logging.Handler]:
+    """The handlers by which pytest gets log records."""
+    handlers = logging.getLogger().handlers
+    return [handler for handler in handlers if type(handler).__module__ == "_pytest.logging"]
+
+
+def is_interactive(call: pytest.CallInfo[None], report: pytest.TestReport) -> bool:
+    """Tell whether `pytest_exception_interact` is to be called."""
+    return check_interactive_exception(call, report)
+
+
+class XdistWorker:
+    """The queue of an xdist worker: the indices of the items that it is to run."""
+
+    def __init__(self, queue: Any) -> None:
+        self._queue = queue
+
+    def take(self) -> int | None:
+        """Take the next item out of the queue, if there is one."""
+        with self._queue.lock() as waiting:
+            is_item = bool(waiting) and isinstance(waiting[0], int)
+            return waiting.popleft() if is_item else None
+
+    def put_back(self, index: int) -> None:
+        """Make an item the next one."""
+        with self._queue.lock() as waiting:
+            waiting.appendleft(index)
+
+
+def xdist_worker(config: pytest.Config) -> XdistWorker | None:
+    """Return the queue of the worker that a session runs in, if it does, and the queue is one that
+    can be looked into.
+    """
+    queues = (getattr(plugin, "torun", None) for plugin in config.pluginmanager.get_plugins())
+    queue = next((queue for queue in queues if hasattr(queue, "lock")), None)
+    return None if queue is None else XdistWorker(queue)

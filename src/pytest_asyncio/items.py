@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import inspect
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, TypeGuard
 
 import pytest
 
-from . import callables
+from . import callables, settings
 
 if TYPE_CHECKING:
     from .marks import AsyncioMark
@@ -90,6 +91,31 @@ def add_implied_mark(item: pytest.Function) -> None:
         return
     if not is_marked(item) and not _is_of_others(item):
         item.add_marker("asyncio")
+
+
+def are_concurrent(session: pytest.Session) -> bool:
+    """Tell whether async tests of a session are to run at the same time."""
+    given = settings.of(session.config)
+    if given.concurrency == 1:
+        return False
+    if given.concurrent:
+        return any(map(is_marked, session.items))
+    return any(
+        mark.name == "asyncio" and mark.kwargs.get("concurrent")
+        for node in _nodes(session)
+        for mark in node.own_markers
+    )
+
+
+def _nodes(session: pytest.Session) -> Iterator[pytest.Item | pytest.Collector]:
+    seen: set[pytest.Item | pytest.Collector | None] = {None}
+    for item in session.items:
+        node: pytest.Item | pytest.Collector | None = item
+        while node not in seen:
+            assert node is not None
+            seen.add(node)
+            yield node
+            node = node.parent
 
 
 def _is_of_others(item: pytest.Function) -> bool:

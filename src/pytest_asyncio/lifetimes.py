@@ -15,19 +15,19 @@ from typing import Any, Final, NoReturn, Protocol, final
 
 import pytest
 
-from . import context, fixtures, internals, loops
+from . import context, fixtures, internals, loops, scopes
 from .advice import advise
 from .callables import kind_of, standing_in_for
 from .context import OwnContext
 from .factories import ChosenFactory, factory_of
-from .loops import LoopOwner, Run
+from .loops import LANE, LoopOwner, Run
 from .settings import ClockName, LoopFactory
 
 
 def owner_for(fixturedef: pytest.FixtureDef[Any], request: pytest.FixtureRequest) -> LoopOwner:
     """Return the owner of the loop that a fixture runs on."""
     item = internals.item_of(request)
-    scope = fixtures.loop_scope_of(fixturedef, request.scope, request.config)
+    scope = scopes.loop_scope_of_fixture(fixturedef, request.scope, item)
     node = loops.node_of_scope(request.node, scope)
     factory = factory_of(item)
     if request.scope != "function":
@@ -89,25 +89,25 @@ def _awaited(
 
     def set_up(**kwargs: Any) -> Any:
         __tracebackhide__ = True
-        is_deferred = fixtures.DEFERRAL in request.session.stash
-        if not is_deferred and loops.running(request.session) is not None:
+        can_await = request.session.stash.get(fixtures.DEFERRAL, None)
+        if can_await is None and loops.running(request.session) is not None:
             _refuse(fixturedef)
         fixtures.advise_of_unset_option(fixturedef, internals.item_of(request))
         owner = owner_for(fixturedef, request)
-        if is_deferred:
-            _check_loop(owner, fixturedef)
+        is_deferred = can_await is not None and can_await(owner, fixturedef)
         own = OwnContext()
         result = own.context.run(function, **kwargs)
         if inspect.isawaitable(result):
-            setup: _Setup = _Awaiting(result, fixturedef, request, owner, own)
+            setup: Setup = _Awaiting(result, fixturedef, request, owner, own)
         elif (stages := _stages_of(result, fixturedef, request)) is not None:
             setup = _Lifetime(stages, fixturedef, request, owner, own)
         else:
             return result
         if is_deferred:
             raise Deferred(setup)
-        setup.begin()
-        setup.go_through(setup.run)
+        with _no_deferral(request.session):
+            setup.begin()
+            setup.go_through(setup.run)
         return setup.value()
 
     return set_up
@@ -122,13 +122,14 @@ def _refuse(fixturedef: pytest.FixtureDef[Any]) -> NoReturn:
     )
 
 
-def _check_loop(owner: LoopOwner, fixturedef: pytest.FixtureDef[Any]) -> None:
-    if owner.loop is not asyncio.get_running_loop():
-        pytest.fail(
-            f"The async fixture {fixturedef.argname!r} runs on {owner}, and cannot be awaited on "
-            "another loop. Request it as an argument, or give both the same loop_scope.",
-            pytrace=False,
-        )
+def _is_running(owner: LoopOwner, fixturedef: pytest.FixtureDef[Any]) -> bool:
+    if owner.loop is asyncio.get_running_loop():
+        return True
+    pytest.fail(
+        f"The async fixture {fixturedef.argname!r} runs on {owner}, and cannot be awaited on "
+        "another loop. Request it as an argument, or give both the same loop_scope.",
+        pytrace=False,
+    )
 
 
 async def getfixturevalue(request: pytest.FixtureRequest, name: str) -> Any:
@@ -139,14 +140,24 @@ async def getfixturevalue(request: pytest.FixtureRequest, name: str) -> Any:
     `pytest.FixtureLookupError` where there is none of that name.
     """
     while True:
-        request.session.stash[fixtures.DEFERRAL] = True
         try:
-            return request.getfixturevalue(name)
+            with deferral(request.session, _is_running):
+                return request.getfixturevalue(name)
         except Deferred as deferred:
             setup = deferred.setup
-        finally:
-            del request.session.stash[fixtures.DEFERRAL]
         await setup.settle()
+
+
+@contextlib.contextmanager
+def deferral(
+    session: pytest.Session, can_await: Callable[[LoopOwner, pytest.FixtureDef[Any]], bool]
+) -> Generator[None]:
+    """Leave a request of a fixture with `Deferred` where its loop's owner can be awaited."""
+    session.stash[fixtures.DEFERRAL] = can_await
+    try:
+        yield
+    finally:
+        del session.stash[fixtures.DEFERRAL]
 
 
 def undeferred(
@@ -190,23 +201,34 @@ def _undeferred(function: Callable[..., Any], request: pytest.FixtureRequest) ->
 def _publish(own: OwnContext, request: pytest.FixtureRequest) -> None:
     """Let what requests a fixture see its context variables, until the fixture is torn down.
 
-    Code on a loop that requests it sees them too, but its context ends before the fixture does.
+    Code on a loop, or in a lane, that requests it sees them too, but its context ends before the
+    fixture does.
     """
+    lane = LANE.get()
     running = loops.running(request.session)
-    if running is None:
-        own.publish()
+    is_own = request.node is internals.item_of(request)
+    if lane is not None and lane.context is not None and not is_own:
+        on_end = lane.on_leave
+    elif running is not None:
+        on_end = running.on_end
     else:
-        context.publish(own.context)
-        running.on_end.append(own.publish)
+        own.publish()
+        return
+    context.publish(own.context)
+    on_end.append(own.publish)
 
 
 @contextlib.contextmanager
 def _no_deferral(session: pytest.Session) -> Generator[None]:
+    can_await = session.stash.get(fixtures.DEFERRAL, None)
+    if can_await is None:
+        yield
+        return
     del session.stash[fixtures.DEFERRAL]
     try:
         yield
     finally:
-        session.stash[fixtures.DEFERRAL] = True
+        session.stash[fixtures.DEFERRAL] = can_await
 
 
 @final
@@ -215,7 +237,7 @@ class Cancelled(internals.Failed):
 
     __module__ = "builtins"  # as pytest's own outcomes, whose reports show no module
 
-    def __init__(self, ended: _Setup) -> None:
+    def __init__(self, ended: Setup) -> None:
         super().__init__(
             f"The async {ended} ended while it was in use. Its own error is shown at its teardown."
         )
@@ -224,11 +246,11 @@ class Cancelled(internals.Failed):
 class Deferred(Exception):
     """Leave pytest's synchronous request of a fixture, so that its setup can be awaited."""
 
-    def __init__(self, setup: _Setup) -> None:
+    def __init__(self, setup: Setup) -> None:
         self.setup: Final = setup
 
 
-class _Setup(ABC):
+class Setup(ABC):
     """The setup of one async fixture."""
 
     run: Run
@@ -261,6 +283,10 @@ class _Setup(ABC):
     @abstractmethod
     def value(self) -> Any:
         """Return the value of the fixture, once the run is over, and have it torn down."""
+
+    def begin_teardown(self) -> Run | None:
+        """Return the run, if there is one, to be gone through before the fixture is torn down."""
+        return None
 
     def go_through(self, run: Run) -> None:
         """Let a run take place."""
@@ -300,6 +326,14 @@ class _Setup(ABC):
             await loops.cancel({self.run.task})
             internals.finish(self.fixturedef, self.request)
             raise
+        self.settled()
+
+    def settled(self) -> None:
+        """Let pytest find what the setup, which is over, has come to."""
+        if self.run.is_given_up:
+            assert self.run.failure is not None
+            internals.settle_with_error(self.fixturedef, self.run.failure)
+            return
         try:
             value = self.value()
         except BaseException as error:
@@ -309,7 +343,7 @@ class _Setup(ABC):
 
 
 @final
-class _Awaiting(_Setup):
+class _Awaiting(Setup):
     """A fixture that returns."""
 
     def __init__(self, awaitable: Awaitable[Any], *args: Any) -> None:
@@ -397,7 +431,7 @@ class _ContextManager:
 
 
 @final
-class _Lifetime(_Setup):
+class _Lifetime(Setup):
     """A fixture that yields: one task from its setup to its teardown.
 
     Cancel scopes, task groups and time-outs belong to the task that entered them, so the task
@@ -412,6 +446,7 @@ class _Lifetime(_Setup):
         self._stages = stages
         self._cancellation: BaseException | None = None
         self._leaving = False
+        self._teardown: Run | None = None
         self._at_yield: Future[None] = self.loop.create_future()
         self._yielded: Future[Any] = self.loop.create_future()
 
@@ -441,13 +476,10 @@ class _Lifetime(_Setup):
             if self.loop.is_closed():
                 self._tell_of_closed_loop()
                 return
-            task = self.run.task
-            asyncio.tasks._register_task(task)
-            self.own.bring()
-            self._leave()
-            run = Run(task, self.item, "teardown", self.fixturedef)
-            self.go_through(run)
-            self._result(run)
+            if self._teardown is None:
+                self.go_through(self._begin_teardown())
+            assert self._teardown is not None
+            self._result(self._teardown)
         except KeyboardInterrupt as interruption:
             loops.postpone(interruption, self.request.session)
         except BaseException as error:
@@ -459,6 +491,17 @@ class _Lifetime(_Setup):
             if ended and self in ended:
                 ended.remove(self)
             self.own.put_back()
+
+    def begin_teardown(self) -> Run | None:
+        return None if self.loop.is_closed() else self._begin_teardown()
+
+    def _begin_teardown(self) -> Run:
+        task = self.run.task
+        asyncio.tasks._register_task(task)
+        self.own.bring()
+        self._leave()
+        self._teardown = Run(task, self.item, "teardown", self.fixturedef)
+        return self._teardown
 
     def _tell_of_closed_loop(self) -> None:
         message = f"The async {self} cannot be torn down: its event loop is closed."
@@ -497,9 +540,9 @@ class _Lifetime(_Setup):
             session.stash[_ENDED] = []
             session.stash[ON_ENDED]()
         session.stash[_ENDED].append(self)
-        running = loops.running(session)
-        if running is not None and self._is_used_by(running):
-            running.cancel(Cancelled(self))
+        for running in loops.all_running(session):
+            if self._is_used_by(running):
+                running.cancel(Cancelled(self))
         internals.spoil(self.fixturedef, Cancelled(self))
 
     def _is_used_by(self, run: Run) -> bool:
@@ -570,7 +613,7 @@ ON_ENDED: Final = pytest.StashKey[Callable[[], object]]()
 
 _STANDING: Final = pytest.StashKey[set[Task[None]]]()
 _NO_EXCEPTIONS: Final = (CancelledError, GeneratorExit, SystemExit)
-_ENDED: Final = pytest.StashKey[list[_Setup]]()
+_ENDED: Final = pytest.StashKey[list[Setup]]()
 _BOUND: Final = pytest.StashKey[
     dict[pytest.FixtureDef[Any], tuple[LoopFactory | None, pytest.FixtureRequest]]
 ]()

@@ -10,7 +10,8 @@ import warnings
 from asyncio import AbstractEventLoop, Future, Task
 from collections.abc import Awaitable, Callable, Generator
 from contextlib import AbstractContextManager, contextmanager
-from contextvars import Context
+from contextvars import Context, ContextVar
+from functools import partial
 from typing import Any, Final, Literal, NoReturn, TypeAlias, TypeVar, final
 
 import pytest
@@ -62,8 +63,16 @@ def node_of_scope(
 
 
 def running(session: pytest.Session) -> Run | None:
-    """Return the run that is going on. No other can be started before it has ended."""
-    return session.stash[_LIVING].running
+    """Return the run whose code asks, if any is going on."""
+    lane = LANE.get()
+    return session.stash[_LIVING].running if lane is None or lane.run is None else lane.run
+
+
+def all_running(session: pytest.Session) -> tuple[Run, ...]:
+    """Return the runs that are going on: one, or those of the tests that run at the same time."""
+    living = session.stash[_LIVING]
+    candidates = (living.running, *(lane.run for lane in living.lanes))
+    return tuple(run for run in candidates if run is not None)
 
 
 def tell_of_closed_loops(item: pytest.Item) -> None:
@@ -176,6 +185,26 @@ class Run:
             raise self._reason.with_traceback(traceback) from None
 
 
+class Lane:
+    """One of several tests that run at the same time, as seen by the code that it runs."""
+
+    def __init__(self) -> None:
+        self.run: Run | None = None
+        """Its run that is going on."""
+        self.context: Context | None = None
+        """What its own fixtures and its call are run in, once the wider fixtures are set up."""
+        self.on_leave: list[Callable[[], None]] = []
+        """What is to be called outside of its context when it is left."""
+
+
+LANE: Final = ContextVar[Lane | None]("LANE", default=None)
+
+
+def lanes(session: pytest.Session) -> list[Lane]:
+    """The tests of a session that run at the same time, for the feature that lets them."""
+    return session.stash[_LIVING].lanes
+
+
 Watcher: TypeAlias = Callable[[Run], AbstractContextManager[None] | None]
 """A feature that sees every run of a session, and may return what is to surround it."""
 
@@ -200,6 +229,7 @@ class LoopOwner:
         self._loop: AbstractEventLoop | None = None
         self._has_run = False
         self._given_up: AbstractEventLoop | None = None
+        self._calls: int = 0
         self._failure: BaseException | None = None
 
     @property
@@ -219,24 +249,32 @@ class LoopOwner:
             asyncio.set_event_loop(loop)
 
     def call(self, awaitable: Awaitable[Any], context: Context, item: pytest.Function) -> Any:
-        """Run what a test function has returned in a task of its own.
+        """Run what a test function has returned, and return what it returns."""
+        __tracebackhide__ = True
+        run = self.start_call(awaitable, context, item)
+        self.run(run)
+        if self.node is item:
+            self._run_what_is_ready(run.task.get_loop())
+        return run.result()
+
+    def start_call(self, awaitable: Awaitable[Any], context: Context, item: pytest.Function) -> Run:
+        """Start what a test function has returned in a task of its own.
 
         What it changes on a loop that it shares with other tests is put back.
         """
-        __tracebackhide__ = True
         loop = self.loop
         coroutine = awaitable if inspect.iscoroutine(awaitable) else wait_for(awaitable)
         run = Run(loop.create_task(coroutine, context=context), item, "call")
-        if self.node is item:
-            self.run(run)
-            self._run_what_is_ready(loop)
-            return run.result()
-        before = loop.get_exception_handler(), loop.get_debug(), loop.get_task_factory()
-        try:
-            self.run(run)
-        finally:
-            _restore(loop, *before)
-        return run.result()
+        if self.node is not item:
+            if not self._calls:
+                self._before = _settings(loop)
+            self._calls += 1
+            run.on_end.append(partial(self._end_call, loop))
+        return run
+
+    def _end_call(self, loop: AbstractEventLoop) -> None:
+        self._calls -= 1
+        _restore(loop, *self._before)
 
     def _run_what_is_ready(self, loop: AbstractEventLoop) -> None:
         """Let the callbacks run that are due when a test ends, such as those of ended tasks.
@@ -255,25 +293,24 @@ class LoopOwner:
         task is cancelled and awaited, and then that is raised.
         """
         __tracebackhide__ = True
-        self._has_run = True
         self._living.running = run
         try:
-            surroundings = [watch(run) for watch in self._living.watchers]
-            if not any(surroundings):
-                self._spin(run.task.get_loop(), run.awaited)
-            else:
-                with contextlib.ExitStack() as stack:
-                    for surrounding in filter(None, surroundings):
-                        stack.enter_context(surrounding)
-                    self._spin(run.task.get_loop(), run.awaited)
+            with self.surround(run):
+                self.spin(run.awaited)
         except BaseException as error:
             # What the task itself raised, and asyncio let through, is Ctrl-C or SystemExit.
-            if not _is_outcome_of(run.task, error):
+            if not is_outcome_of(run.task, error):
                 self._break_off(run, run.failure or error)
         finally:
             self._living.running = None
             for act in run.on_end:
                 act()
+
+    def surround(self, run: Run) -> AbstractContextManager[None]:
+        """Return what a run is to take place in, by the word of all that watches runs."""
+        self._has_run = True
+        surroundings = [watch(run) for watch in self._living.watchers]
+        return _together(surroundings) if any(surroundings) else _NOTHING
 
     def close(self) -> None:
         """End what is left on the loop, close it, and put the thread's current loop back."""
@@ -285,6 +322,11 @@ class LoopOwner:
                 postpone(interruption, self.node.session)
             finally:
                 self._drop()
+
+    def give_up(self) -> None:
+        """Close the loop although a task on it does not end. What comes next gets another one."""
+        self._given_up = self._loop
+        self._drop()
 
     def has_given_up(self, loop: AbstractEventLoop) -> bool:
         """Tell whether a loop was closed because a task on it did not end."""
@@ -334,24 +376,32 @@ class LoopOwner:
             return
         error = context.get("exception")
         if isinstance(error, _OUTCOMES) and "handle" in context and loop.is_running():
-            self._failure = error
-            loop.stop()
+            # No public way leads from a callback to its context.
+            lane = context["handle"]._context.get(LANE)
+            if lane is not None and lane.run is not None:
+                lane.run.cancel(error)
+            else:
+                self._failure = error
+                loop.stop()
         else:
             type(loop).default_exception_handler(loop, context)
 
-    def _spin(self, loop: AbstractEventLoop, future: Future[Any]) -> None:
-        """Run the loop until a future is done or something raises, also in a callback."""
+    def spin(self, future: Future[Any]) -> None:
+        """Run the loop until a future is done or something raises, also in a callback.
+
+        Raises `Stopped` if something stops the loop.
+        """
         __tracebackhide__ = True
         self._failure = None
         try:
-            spin(loop, future)
+            spin(future.get_loop(), future)
         except Stopped:
             if self._failure is None:
                 raise
         if self._failure is not None:
             raise self._failure
 
-    def _see_through(self, loop: AbstractEventLoop, future: Future[Any]) -> list[BaseException]:
+    def see_through(self, future: Future[Any]) -> list[BaseException]:
         """Run the loop until a future is done, and return what else would have ended that.
 
         Ctrl-C does end it.
@@ -359,7 +409,7 @@ class LoopOwner:
         interruptions: list[BaseException] = []
         while not future.done():
             try:
-                self._spin(loop, future)
+                self.spin(future)
             except KeyboardInterrupt:
                 raise
             except BaseException as error:
@@ -373,15 +423,14 @@ class LoopOwner:
         run.break_off()
         if not task.done() and not run.is_given_up:
             try:
-                self._see_through(loop, loop.create_task(cancel({task})))
+                self.see_through(loop.create_task(cancel({task})))
             except KeyboardInterrupt:
                 self._living.is_urgent = isinstance(interruption, KeyboardInterrupt)
         if not task.done():
             interruption.add_note(
                 f"{task.get_name()} did not end when it was cancelled, so {self} was given up."
             )
-            self._given_up = loop
-            self._drop()
+            self.give_up()
         if isinstance(interruption, Stopped):
             pytest.fail(f"{interruption} Something has called stop() on {self}.", pytrace=False)
         raise interruption
@@ -394,7 +443,7 @@ class LoopOwner:
             )
             return
         ending = loop.create_task(_end_everything(loop))
-        for interruption in self._see_through(loop, ending):
+        for interruption in self.see_through(ending):
             if not isinstance(interruption, Stopped):
                 raise interruption
         for error in ending.result():
@@ -406,6 +455,7 @@ class _Living:
 
     def __init__(self) -> None:
         self.running: Run | None = None
+        self.lanes: list[Lane] = []
         self.interruption: KeyboardInterrupt | None = None
         self.is_urgent = False
         self.watchers: list[Watcher] = []
@@ -424,6 +474,7 @@ class _Living:
         asyncio.set_event_loop(None if loop is None or loop.is_closed() else loop)
 
 
+_NOTHING: Final = contextlib.nullcontext()
 _OWNERS: Final = pytest.StashKey[dict[LoopFactory | None, LoopOwner]]()
 _LIVING: Final = pytest.StashKey[_Living]()
 _OUTCOMES: Final = (pytest.fail.Exception, pytest.skip.Exception, pytest.exit.Exception)
@@ -476,6 +527,18 @@ def _out_of_the_way(outer: AbstractEventLoop) -> Generator[None]:
             asyncio.tasks._enter_task(outer, task)
 
 
+@contextmanager
+def _together(surroundings: list[AbstractContextManager[None] | None]) -> Generator[None]:
+    with contextlib.ExitStack() as stack:
+        for surrounding in filter(None, surroundings):
+            stack.enter_context(surrounding)
+        yield
+
+
+def _settings(loop: AbstractEventLoop) -> tuple[Any, bool, Any]:
+    return loop.get_exception_handler(), loop.get_debug(), loop.get_task_factory()
+
+
 def _restore(loop: AbstractEventLoop, handler: Any, debug: bool, task_factory: Any) -> None:
     if loop.get_exception_handler() is not handler:
         loop.set_exception_handler(handler)
@@ -498,7 +561,7 @@ def _current_loop() -> AbstractEventLoop | None:
     return getattr(local, "_loop", None)
 
 
-def _is_outcome_of(task: Task[Any], error: BaseException) -> bool:
+def is_outcome_of(task: Task[Any], error: BaseException) -> bool:
     return task.done() and not task.cancelled() and task.exception() is error
 
 

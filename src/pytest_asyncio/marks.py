@@ -20,6 +20,7 @@ class AsyncioMark:
     loop_factories: tuple[str, ...] | None = None
     clock: ClockName | None = None
     timeout: float | None = None
+    concurrent: bool | None = None
     deprecated_scope: bool = False
 
 
@@ -49,6 +50,14 @@ def _with_defaults(mark: AsyncioMark, config: pytest.Config) -> AsyncioMark:
         mark,
         clock=mark.clock or given.clock,
         timeout=given.timeout if mark.timeout is None else mark.timeout,
+        concurrent=_is_concurrent(mark, given.concurrent),
+    )
+
+
+def _is_concurrent(mark: AsyncioMark, default: bool) -> bool:
+    """A loop of its own keeps a test from running beside others."""
+    return (default if mark.concurrent is None else mark.concurrent) and (
+        mark.loop_scope != "function"
     )
 
 
@@ -57,7 +66,15 @@ def _merge(found: list[pytest.Mark], item: pytest.Item) -> AsyncioMark:
     for mark in found:
         for keyword, value in _keywords(mark, item).items():
             values.setdefault(keyword, value)
-    return AsyncioMark(**values)
+    merged = AsyncioMark(**values)
+    if merged.concurrent and merged.loop_scope == "function":
+        pytest.fail(
+            f"{item.nodeid}: mark.asyncio got concurrent=True and loop_scope='function', but tests "
+            "that run at the same time share a loop. Valid scopes are: "
+            f"{', '.join(SCOPES[1:])}; without one it is their module's.",
+            pytrace=False,
+        )
+    return merged
 
 
 # Most tests have the marks of their module: they are merged once. The marks are kept, for their
@@ -163,9 +180,19 @@ def _clock(value: object, item: pytest.Item) -> ClockName:
     )
 
 
+def _concurrent(value: object, item: pytest.Item) -> bool:
+    if isinstance(value, bool):
+        return value
+    pytest.fail(
+        f"{item.nodeid}: mark.asyncio 'concurrent' must be True or False, not {value!r}.",
+        pytrace=False,
+    )
+
+
 _VALIDATORS: Final[dict[str, Callable[[object, pytest.Item], object]]] = {
     "loop_scope": _loop_scope,
     "loop_factories": _loop_factories,
     "timeout": _timeout,
     "clock": _clock,
+    "concurrent": _concurrent,
 }

@@ -72,7 +72,7 @@ def _on_different_loops(error: BaseException, item: pytest.Function) -> str:
         name = fixturedef.argname
         if not fixtures.is_ours(fixturedef, item.config) or user == f"the fixture {name!r}":
             continue
-        scope = fixtures.loop_scope_of(fixturedef, fixturedef.scope, item.config)
+        scope = scopes.loop_scope_of_fixture(fixturedef, fixturedef.scope, item)
         if scope == own:
             continue
         if settings.widest(scope, own) == own:
@@ -95,7 +95,7 @@ def _user(error: BaseException, item: pytest.Function) -> tuple[str, ScopeName]:
     """Return what has failed, the test or one of its fixtures, and its loop scope."""
     for fixturedef in chain(*internals.fixture_definitions(item).values()):
         if internals.setup_error(fixturedef) is error:
-            scope = fixtures.loop_scope_of(fixturedef, fixturedef.scope, item.config)
+            scope = scopes.loop_scope_of_fixture(fixturedef, fixturedef.scope, item)
             return f"the fixture {fixturedef.argname!r}", scope
     planned = item.stash.get(items.PLANNED, None)
     mark = marks.merged(item) if planned is None else planned.mark

@@ -88,6 +88,15 @@ def _refuse(item: pytest.Item) -> None:
 
 
 @pytest.hookimpl(tryfirst=True)
+def pytest_runtestloop(session: pytest.Session) -> None:
+    if items.are_concurrent(session):
+        _Async.of(session)
+        from . import concurrency
+
+        concurrency.start(session)
+
+
+@pytest.hookimpl(tryfirst=True)
 def pytest_runtest_setup(item: pytest.Item) -> None:
     if items.is_marked(item):
         rooms = _Async.of(item.session)

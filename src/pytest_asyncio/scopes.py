@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
-from . import fixtures, internals, marks, settings
+from . import fixtures, internals, items, marks, settings
 from .marks import AsyncioMark
 from .settings import ScopeName
 
@@ -16,7 +17,23 @@ def loop_scope_of(item: pytest.Function, mark: AsyncioMark) -> ScopeName:
     if mark.loop_scope is not None:
         return mark.loop_scope
     default = settings.of(item.config).test_loop_scope
-    return _widest_fixture_loop_scope(item) if default == "auto" else default
+    scope = _widest_fixture_loop_scope(item) if default == "auto" else default
+    return "module" if mark.concurrent and scope == "function" else scope
+
+
+def loop_scope_of_fixture(
+    fixturedef: pytest.FixtureDef[Any], scope: ScopeName, item: pytest.Function
+) -> ScopeName:
+    """Return the loop scope of a fixture that is cached for `scope` and requested by an item.
+
+    A test that runs beside others has no loop of its own. What it would set up there by default
+    is set up on the loop that it shares.
+    """
+    own = fixtures.loop_scope_of(fixturedef, scope, item.config)
+    plan = item.stash.get(items.PLANNED, None)
+    if plan is None or not plan.mark.concurrent or fixtures.names_loop_scope(fixturedef):
+        return own
+    return settings.widest(own, loop_scope_of(item, plan.mark))
 
 
 def widest_loop_scope_of(item: pytest.Function) -> ScopeName:

@@ -23,11 +23,11 @@ MODES: Final = ("auto", "strict")
 
 
 MARKER: Final = (
-    "asyncio(*, loop_scope='function', loop_factories=None, clock='real', timeout=None): run the "
-    "test, which is a coroutine function, in an asyncio event loop; loop_scope says which tests "
-    "share the loop, loop_factories by name which of the suite's loop factories the test runs "
-    "with, clock whether time on the loop is 'real' or 'virtual', timeout how many seconds it may "
-    "take."
+    "asyncio(*, loop_scope='function', loop_factories=None, clock='real', timeout=None, "
+    "concurrent=False): run the test, which is a coroutine function, in an asyncio event loop; "
+    "loop_scope says which tests share the loop, loop_factories by name which of the suite's loop "
+    "factories the test runs with, clock whether time on the loop is 'real' or 'virtual', timeout "
+    "how many seconds it may take, concurrent whether it may run beside others."
 )
 
 
@@ -45,6 +45,9 @@ class Settings:
     checks: tuple[str, ...]
     blocked_loop_threshold: float
     clock: ClockName
+    concurrent: bool
+    concurrency: int
+    serial_fixtures: tuple[str, ...]
 
 
 _KEY: Final = pytest.StashKey[Settings]()
@@ -84,6 +87,12 @@ def add_options(parser: pytest.Parser) -> None:
         metavar="NAMES",
         help="what to look for in async tests: 'all', or names such as leaked-tasks,never-awaited",
     )
+    group.addoption(
+        "--asyncio-concurrency",
+        metavar="N",
+        help="how many of the tests that are marked as concurrent may run at the same time; "
+        "1 runs all tests one after another",
+    )
     parser.addini("asyncio_mode", "default of --asyncio-mode", default="strict")
     parser.addini("asyncio_debug", "default of --asyncio-debug", type="bool", default=False)
     parser.addini("asyncio_loop_factory", "default of --asyncio-loop-factory", default=None)
@@ -98,6 +107,19 @@ def add_options(parser: pytest.Parser) -> None:
         "asyncio_clock",
         "clock of the async tests that name none: 'real' or 'virtual'",
         default="real",
+    )
+    parser.addini(
+        "asyncio_concurrent",
+        "whether async tests run beside others where no mark says it",
+        type="bool",
+        default=False,
+    )
+    parser.addini("asyncio_concurrency", "default of --asyncio-concurrency", default="32")
+    parser.addini(
+        "asyncio_serial_fixtures",
+        "names of fixtures whose tests run alone, besides monkeypatch, capsys and their like",
+        type="args",
+        default=[],
     )
     parser.addini(
         "asyncio_default_fixture_loop_scope",
@@ -135,6 +157,9 @@ def parse(config: pytest.Config) -> None:
         checks=tuple(_given(config, "asyncio_checks").replace(",", " ").split()),
         blocked_loop_threshold=_seconds(config, "asyncio_blocked_loop_threshold"),
         clock=_clock(config.getini("asyncio_clock")),
+        concurrent=config.getini("asyncio_concurrent"),
+        concurrency=_concurrency(config),
+        serial_fixtures=tuple(config.getini("asyncio_serial_fixtures")),
     )
 
 
@@ -170,6 +195,7 @@ def header(config: pytest.Config) -> str:
         *([f"asyncio_timeout={settings.timeout:g}"] if settings.timeout else []),
         *([f"asyncio_checks={','.join(settings.checks)}"] if settings.checks else []),
         *(["asyncio_clock=virtual"] if settings.clock == "virtual" else []),
+        *([f"asyncio_concurrency={settings.concurrency}"] if settings.concurrent else []),
     ]
     return f"asyncio: {', '.join(parts)}"
 
@@ -197,6 +223,16 @@ def _seconds(config: pytest.Config, option: str) -> float:
             return seconds
     raise pytest.UsageError(
         f"{given!r} is not a valid {option}. Give a number of seconds, such as 2.5."
+    )
+
+
+def _concurrency(config: pytest.Config) -> int:
+    given = str(_given(config, "asyncio_concurrency"))
+    if given.isdecimal() and int(given) > 0:
+        return int(given)
+    raise pytest.UsageError(
+        f"{given!r} is not a valid asyncio_concurrency. Give a number of tests, such as 32, "
+        "or 1 to run them one after another."
     )
 
 

@@ -125,6 +125,7 @@ class _Bound:
         is_known = bool(self._blocked_at)
         self._blocked_at = frames.place(frame.f_code, frame.f_lineno)
         if self._signal is not None:
+            self.session.stash[_BOUND] = self
             signal.pthread_kill(self._thread, self._signal)
         elif not is_known and sys.__stderr__ is not None:
             print(f"\n{self._message()}.", file=sys.__stderr__, flush=True)
@@ -133,6 +134,9 @@ class _Bound:
         """Raise where something blocks the thread, and nowhere else."""
         __tracebackhide__ = True
         if self._is_over or frame is None or _is_loops(frame):
+            return
+        if loops.running(self.session) is not self._run:  # Another test blocks the loop.
+            self._blocked_at = ""
             return
         self._error = self._error or self._failure()
         raise asyncio.CancelledError

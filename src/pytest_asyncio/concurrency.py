@@ -1,0 +1,330 @@
+"""Tests that wait, wait at the same time: which ones, how many, and in which order they report.
+
+pytest runs one test after another. When it comes to one that may run beside others, those that
+follow it and fit are begun with it. All of them run until the one at hand is over, which is then
+reported, and pytest comes to the next one, which may be over by then.
+"""
+
+from __future__ import annotations
+
+from asyncio import Future, Task
+from collections import deque
+from collections.abc import Generator, Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, suppress
+from functools import partial
+from itertools import takewhile
+from typing import Any, Final, final
+
+import pytest
+
+from . import (
+    callables,
+    factories,
+    internals,
+    items,
+    loops,
+    marks,
+    policies,
+    queues,
+    scopes,
+    settings,
+)
+from .flights import Flight, SetupHooks
+from .loops import LANE, LoopOwner, Run
+from .records import Recorder
+
+SERIAL_FIXTURES: Final = frozenset(
+    {
+        "asyncio_clock",
+        "caplog",
+        "capfd",
+        "capfdbinary",
+        "capsys",
+        "capsysbinary",
+        "capteesys",
+        "freezer",
+        "fs",
+        "mocker",
+        "monkeypatch",
+        "pytester",
+        "recwarn",
+        "subtests",
+        "testdir",
+        "time_machine",
+    }
+)
+"""Fixtures that act on the whole process. A test that has one of them runs alone."""
+
+_SERIAL_OPTIONS: Final = ("reruns", "setuponly", "setupplan", "setupshow", "trace", "usepdb")
+_RUNNERS: Final = {"asyncio-concurrency", "rerunfailures", "runner"}
+
+
+def start(session: pytest.Session) -> None:
+    """Let tests of a session run beside others, unless something needs them one by one."""
+    if not _has_to_be_serial(session):
+        session.config.pluginmanager.register(_Concurrency(session), "asyncio-concurrency")
+
+
+@final
+class _Concurrency:
+    """The flights of a session, in the order of their reports."""
+
+    def __init__(self, session: pytest.Session) -> None:
+        given = settings.of(session.config)
+        self._limit: Final = given.concurrency
+        self._serial_fixtures: Final = SERIAL_FIXTURES.union(given.serial_fixtures)
+        self._session: Final = session
+        self._queue: Final = queues.of(session)
+        self._recorder: Final = Recorder(session.config)
+        self._hooks: Final = SetupHooks(session.config)
+        self._groups: Final[dict[pytest.Item, object]] = {}
+        self._flights: Final[dict[pytest.Item, Flight]] = {}
+        self._ready: Final[deque[Flight]] = deque()
+        """The flights that can go on."""
+        self._surroundings: Final[dict[Run, AbstractContextManager[None]]] = {}
+        self._any_ready: Future[None] | None = None
+        self._stopper: Run | None = None
+        self._lost_on: LoopOwner | None = None
+        """Whose loop has a task that does not end, so that no more is begun on it."""
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_protocol(
+        self, item: pytest.Item, nextitem: pytest.Item | None
+    ) -> object | None:
+        if item not in self._flights:  # Other items were to come first.
+            self._end(tuple(self._flights.values()))
+        group = self._group_of(item)
+        if group is not None:
+            assert isinstance(item, pytest.Function)
+            self._run(item, nextitem)
+        self._queue.proceed()
+        return group
+
+    def _run(self, item: pytest.Function, nextitem: pytest.Item | None) -> None:
+        """Report an item, once it is over; until then, what follows it is run too."""
+        item.ihook.pytest_runtest_logstart(nodeid=item.nodeid, location=item.location)
+        flight = self._flights.get(item) or self._add(item)
+        try:
+            flight.take_turn()
+            if not flight.is_down:
+                self._run_until_down(flight, self._queue.after(item, nextitem))
+            if self._session.shouldfail or self._session.shouldstop:
+                nextitem = None
+                self._end([other for other in self._flights.values() if other is not flight])
+            self._forget(flight)
+            flight.finish(nextitem)
+        except BaseException:
+            self._cancel(self._flights.values())
+            self._end(tuple(self._flights.values()))
+            raise
+        item.ihook.pytest_runtest_logfinish(nodeid=item.nodeid, location=item.location)
+        flight.tell_warnings()
+
+    def _run_until_down(self, at_hand: Flight, following: Iterator[pytest.Item]) -> None:
+        group = self._group_of(at_hand.item)
+        fitting = takewhile(lambda item: self._group_of(item) == group, following)
+        if at_hand.waits_for_turn:
+            self._ready.append(at_hand)
+        with self._recorder.recording(at_hand):
+            while not at_hand.is_down:
+                self._add_some(fitting)
+                self._go_on(at_hand)
+
+    def _add_some(self, fitting: Iterator[pytest.Item]) -> None:
+        """Add as many of the next items as may run at the same time."""
+        is_ending = self._session.shouldfail or self._session.shouldstop or self._lost_on
+        while not is_ending and sum(map(_is_in_the_air, self._flights.values())) < self._limit:
+            item = next(fitting, None)
+            if item is None:
+                return
+            if item not in self._flights:
+                self._add(item)
+
+    def _add(self, item: pytest.Item) -> Flight:
+        assert isinstance(item, pytest.Function)
+        flight = self._flights[item] = Flight(item, self._hooks, self._recorder)
+        loops.lanes(self._session).append(flight)
+        self._ready.append(flight)
+        return flight
+
+    def _forget(self, flight: Flight) -> None:
+        del self._flights[flight.item]
+        loops.lanes(self._session).remove(flight)
+        if self._lost_on is not None and not any(map(_is_in_the_air, self._flights.values())):
+            self._lost_on.give_up()
+            self._lost_on = None
+
+    def _go_on(self, at_hand: Flight) -> None:
+        """Let a flight go on that can, or wait until one can."""
+        self._recorder.listen()
+        if self._ready:
+            self._step(self._ready.popleft())
+        else:
+            self._spin(at_hand)
+
+    def _step(self, flight: Flight) -> None:
+        if flight.run is not None:
+            self._surroundings.pop(flight.run).__exit__(None, None, None)
+            flight.land()
+        elif flight.context is None:
+            flight.begin()
+        with suppress(StopIteration):
+            run = flight.advance()
+            if run is not None:
+                self._follow(flight, run)
+
+    def _follow(self, flight: Flight, run: Run) -> None:
+        """Let a flight go on when a run is over."""
+        flight.run = run
+        surroundings = self._surroundings[run] = flight.owner.surround(run)
+        surroundings.__enter__()
+        flight.watch.go()
+        run.awaited.add_done_callback(partial(self._make_ready, flight))
+
+    def _make_ready(self, flight: Flight, _: object = None) -> None:
+        flight.watch.pause()
+        self._ready.append(flight)
+        if self._any_ready is not None and not self._any_ready.done():
+            self._any_ready.set_result(None)
+
+    def _spin(self, at_hand: Flight) -> None:
+        """Run the loop until a flight can go on."""
+        assert at_hand.run is not None
+        loop, owner = at_hand.run.task.get_loop(), at_hand.owner
+        if loop.is_closed():
+            self._fail_all(f"Something has closed {owner} while tests ran on it.")
+            return
+        self._any_ready = loop.create_future()
+        try:
+            with self._told_of_stops(loop):
+                owner.spin(self._any_ready)
+        except loops.Stopped as stopped:
+            if not self._has_given_up(owner):
+                reason = f"{stopped} Something has called stop() on {owner}."
+                (self._stopper or at_hand.run).cancel(pytest.fail.Exception(reason, pytrace=False))
+        except BaseException as error:
+            running = loops.all_running(self._session)
+            if not any(loops.is_outcome_of(run.task, error) for run in running):
+                raise
+
+    def _has_given_up(self, owner: LoopOwner) -> bool:
+        """Let the flights go on whose runs do not end. They are the last ones on their loop."""
+        given_up = [
+            flight
+            for flight in self._flights.values()
+            if flight.run is not None and flight.run.is_given_up and flight not in self._ready
+        ]
+        for flight in given_up:
+            self._make_ready(flight)
+            self._lost_on = owner
+        return bool(given_up)
+
+    def _fail_all(self, reason: str) -> None:
+        for flight in self._flights.values():
+            if flight.run is not None and flight not in self._ready:
+                flight.run.failure = pytest.fail.Exception(reason, pytrace=False)
+                self._make_ready(flight)
+
+    @contextmanager
+    def _told_of_stops(self, loop: Any) -> Generator[None]:
+        """Find out which flight it is, if one stops the loop."""
+        stop, self._stopper = loop.stop, None
+
+        def tell_and_stop() -> None:
+            lane = LANE.get()
+            self._stopper = None if lane is None else lane.run
+            stop()
+
+        loop.stop = tell_and_stop
+        try:
+            yield
+        finally:
+            del loop.stop
+
+    def _cancel(self, flights: Iterable[Flight]) -> None:
+        """Cancel what flights run, and wait until it has ended; what does not loses its loop."""
+        left = [flight for flight in flights if flight.run and not flight.run.awaited.done()]
+        if not left:
+            return
+        owner, tasks = left[0].owner, set[Task[Any]]()
+        for flight in left:
+            assert flight.run is not None
+            flight.run.break_off()
+            tasks.add(flight.run.task)
+        loop = next(iter(tasks)).get_loop()
+        if not loop.is_closed():
+            owner.see_through(loop.create_task(loops.cancel(tasks)))
+        if not all(task.done() for task in tasks):
+            self._fail_all(f"It did not end when it was cancelled, so {owner} was given up.")
+            owner.give_up()
+
+    def _end(self, doomed: Sequence[Flight]) -> None:
+        """End flights of which nothing is reported: cancel what they run, and tear them down."""
+        if not doomed:
+            return
+        for flight in doomed:
+            flight.is_abandoned = True
+        begun = [flight for flight in doomed if flight.context is not None]
+        with self._recorder.recording(doomed[0]):
+            self._cancel(flight for flight in begun if not flight.is_tearing_down)
+            waiting = [flight for flight in begun if not flight.run and not flight.is_down]
+            self._ready.extend(flight for flight in waiting if flight not in self._ready)
+            for flight in begun:
+                while not flight.is_down:
+                    self._go_on(flight)
+        for flight in doomed:
+            self._forget(flight)
+            if flight in self._ready:
+                self._ready.remove(flight)
+        for flight in begun:
+            flight.vanish()
+
+    def _group_of(self, item: pytest.Item) -> object | None:
+        """Return what items have in common that run at the same time; None for one that runs alone.
+
+        They are of one class or module, and have one loop and the same wide fixtures.
+        """
+        if item not in self._groups:
+            self._groups[item] = self._find_group_of(item)
+        return self._groups[item]
+
+    def _find_group_of(self, item: pytest.Item) -> object | None:
+        if not items.is_async_test(item) or callables.kind_of(item.obj) != "coroutine":
+            return None
+        try:
+            mark = marks.merged(item)
+            factory = factories.selected_for(item, mark)
+        except pytest.fail.Exception:
+            return None
+        if (
+            not mark.concurrent
+            or mark.clock != "real"
+            or getattr(item.obj, "is_hypothesis_test", False)
+            or not self._serial_fixtures.isdisjoint(item.fixturenames)
+            or item.get_closest_marker("flaky") is not None
+            or policies.is_pending(item)
+        ):
+            return None
+        filters = tuple(mark.args for mark in item.iter_markers("filterwarnings"))
+        wide = tuple(internals.wide_parameters(item).items())
+        node = loops.node_of_scope(item, scopes.loop_scope_of(item, mark))
+        return item.parent, node, factory, wide, filters
+
+
+def _is_in_the_air(flight: Flight) -> bool:
+    return not flight.is_down and not flight.waits_for_turn
+
+
+def _has_to_be_serial(session: pytest.Session) -> bool:
+    """Tell whether something in a session needs one test after another."""
+    config = session.config
+    runners = config.hook.pytest_runtest_protocol.get_hookimpls()
+    return (
+        any(config.getoption(name, None) for name in _SERIAL_OPTIONS)
+        or bool(settings.of(config).checks)
+        or config.pluginmanager.getplugin("capturemanager") is None
+        or config.pluginmanager.getplugin("logging-plugin") is None
+        or not {
+            impl.plugin_name for impl in runners if not (impl.wrapper or impl.hookwrapper)
+        }.issubset(_RUNNERS)
+    )

@@ -1,0 +1,371 @@
+"""Flights: async tests that run beside others, each from its setup to its teardown.
+
+What pytest does for a test is synchronous. A flight does it step by step: it leaves a step where
+it would have to wait for the loop, and goes on when that has been run. pytest itself looks at each
+phase when it is over: its hooks are called then, around what has been done, written and logged.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Generator
+from contextlib import ExitStack
+from contextvars import copy_context
+from functools import partial
+from typing import Any, Final, NoReturn, TypeAlias, final
+
+import pytest
+
+from . import calls, internals, lifetimes, loops
+from .lifetimes import Deferred
+from .loops import LANE, LoopOwner, Phase, Run
+from .records import Record, RecordedLane, Recorder
+
+Wait: TypeAlias = Run | None
+"""What a flight waits for: the end of a run, or, if it is None, its turn among the reports."""
+
+
+@final
+class Flight(RecordedLane):
+    """An async test that runs beside others."""
+
+    def __init__(self, item: pytest.Function, hooks: SetupHooks, recorder: Recorder) -> None:
+        super().__init__()
+        self.item: Final = item
+        self.is_abandoned = False
+        """Whether nothing is to be reported for it any more."""
+        self.is_down = False
+        """Whether its own fixtures are torn down."""
+        self.waits_for_turn = False
+        self.watch = _Watch()
+        self._hooks: Final = hooks
+        self._recorder: Final = recorder
+        self._has_turn = False
+        self._failure: BaseException | None = None
+        self._result: Any = None
+        self._written = Record()
+        self._errors: Final[list[BaseException]] = []
+        self._reports: Final[list[tuple[pytest.CallInfo[None], pytest.TestReport]]] = []
+        self._setups: Final[dict[object, lifetimes.Setup]] = {}
+        self._aside: Final = ExitStack()
+        self._filling: Final = self._fill(item.setup)
+        self._first: Run | None = None
+        self._was_set_up = False
+        self._life = self._live()
+
+    @classmethod
+    def of(cls, item: pytest.Item) -> Flight | None:
+        return item.stash.get(_FLIGHT, None)
+
+    @property
+    def is_tearing_down(self) -> bool:
+        return self.record is self.leftovers
+
+    @property
+    def owner(self) -> LoopOwner:
+        return calls.owner_of(self.item)
+
+    def begin(self) -> None:
+        """Set up what the test shares with others, and of its own what comes before a wait."""
+        self.item.stash[_FLIGHT] = self
+        internals.own_fixtures(self.item)
+        self.record = Record()
+        vars(self.item)["setup"] = self._set_up
+        token = LANE.set(self)
+        self._put_others_aside()
+        try:
+            self._hooks.act(self.item)
+        except KeyboardInterrupt:
+            self._life = self._tear_down()
+            raise
+        except BaseException as failure:
+            self._failure = failure
+        finally:
+            self._aside.close()
+            del vars(self.item)["setup"]
+            self.context = self.context or copy_context()
+            LANE.reset(token)
+            self.watch.pause()
+
+    def advance(self) -> Wait:
+        """Go on to what is to be waited for next; raises StopIteration when nothing is."""
+        assert self.context is not None
+        self.watch.go()
+        token = LANE.set(self)
+        try:
+            wait = self.context.run(next, self._life)
+            self.waits_for_turn = wait is None
+            return wait
+        except StopIteration:
+            self.is_down = True
+            raise
+        except BaseException:
+            self._life = self._tear_down()
+            raise
+        finally:
+            on_leave, self.on_leave = self.on_leave, []
+            for act in on_leave:
+                act()
+            LANE.reset(token)
+            self.watch.pause()
+
+    def land(self) -> None:
+        """End the run that was waited for."""
+        run, self.run = self.run, None
+        assert run is not None
+        assert self.context is not None
+        for act in run.on_end:
+            self.context.run(act)
+
+    def take_turn(self) -> None:
+        """Report what has been done so far, and from now on at once."""
+        self._has_turn = True
+        for made in self._reports:
+            self._log(*made)
+
+    def finish(self, nextitem: pytest.Item | None) -> None:
+        """Have pytest look at the teardown, and tear down what the test is the last of."""
+        self._written = self.leftovers
+        if self._was_set_up:
+            errors = [partial(_raise, error) for error in reversed(self._errors)]
+            internals.put_finalizers(self.item, errors)
+        self._put_others_aside()
+        self.watch.go()
+        teardown = partial(
+            self.item.ihook.pytest_runtest_teardown, item=self.item, nextitem=nextitem
+        )
+        try:
+            self._report("teardown", teardown)
+        finally:
+            self._aside.close()
+            self._end()
+
+    def tell_warnings(self) -> None:
+        """Let pytest know of the warnings, as it does at the very end of a test."""
+        for warning in self.warnings:
+            self.item.ihook.pytest_warning_recorded.call_historic(
+                kwargs={
+                    "warning_message": warning,
+                    "when": "runtest",
+                    "nodeid": self.item.nodeid,
+                    "location": None,
+                }
+            )
+
+    def vanish(self) -> None:
+        """End, torn down, without a report, as if it had never been begun."""
+        self._end()
+
+    def _end(self) -> None:
+        self.is_over = True
+        internals.forget_request(self.item)
+        del self.item.stash[_FLIGHT]
+
+    def _put_others_aside(self) -> None:
+        """Let pytest see no other flight as set up: it has one item at a time."""
+        lanes = loops.lanes(self.item.session)
+        others = [lane.item for lane in lanes if isinstance(lane, Flight) and lane is not self]
+        self._aside.enter_context(internals.set_aside(others, self.item.session))
+
+    def replay(self) -> None:
+        """Write and log what belongs to the phase that pytest looks at."""
+        self._written.replay()
+
+    def outcome(self) -> Any:
+        """Return or raise what came of the phase that pytest looks at."""
+        __tracebackhide__ = True
+        if self._failure is not None:
+            raise self._failure
+        return self._result
+
+    def _live(self) -> Generator[Wait]:
+        yield from self._go_on_setting_up()
+        yield from self._conclude("setup", partial(self._hooks.listen, self.item))
+        if not self.is_abandoned and self._reports[-1][1].passed:
+            yield from self._call()
+            self.item.stash[calls.OUTCOME] = self._told_outcome
+            yield from self._conclude(
+                "call", partial(self.item.ihook.pytest_runtest_call, item=self.item)
+            )
+            del self.item.stash[calls.OUTCOME]
+        yield from self._tear_down()
+
+    def _set_up(self) -> None:
+        """Set fixtures up in place of `item.setup()`: the wide ones, and its own up to a wait."""
+        __tracebackhide__ = True
+        self._aside.close()
+        request = internals.request_of(self.item)
+        for name in self.item.fixturenames:
+            if internals.is_wide(self.item, name):
+                self.item.funcargs[name] = request.getfixturevalue(name)
+        self.context = copy_context()
+        self._first = self.context.run(next, self._filling, None)
+
+    def _fill(self, set_up: Callable[[], None]) -> Generator[Run]:
+        """Set the item's own fixtures up, and yield each run that has to take place before."""
+        __tracebackhide__ = True
+        while not self.is_abandoned:
+            try:
+                with lifetimes.deferral(self.item.session, self._can_await):
+                    set_up()
+                return
+            except Deferred as deferred:
+                setup = deferred.setup
+            setup.begin()
+            yield setup.run
+            setup.settled()
+            self._setups[setup.fixturedef] = setup
+
+    def _can_await(self, owner: LoopOwner, fixturedef: pytest.FixtureDef[Any]) -> bool:
+        return owner is self.owner
+
+    def _go_on_setting_up(self) -> Generator[Wait]:
+        try:
+            if self._first is not None:
+                yield self._first
+                yield from self._filling
+        except KeyboardInterrupt:
+            raise
+        except BaseException as failure:
+            self._failure = failure
+
+    def _call(self) -> Generator[Wait]:
+        self._failure = None
+        self.record = Record()
+        self.watch = _Watch()
+        try:
+            call = calls.Call(self.item)
+            if call.run is not None:
+                yield call.run
+            self._result = call.outcome()
+        except KeyboardInterrupt:
+            raise
+        except BaseException as failure:
+            self._failure = failure
+
+    def _told_outcome(self) -> Any:
+        __tracebackhide__ = True
+        self.replay()
+        return self.outcome()
+
+    def _tear_down(self) -> Generator[Wait]:
+        self.record = self.leftovers
+        self.watch = _Watch()
+        if internals.is_set_up(self.item):
+            finalizers = internals.take_finalizers(self.item)
+            self._was_set_up = True
+            while finalizers:
+                finalizer = finalizers.pop()
+                setup = self._setups.pop(internals.fixture_of(finalizer), None)
+                run = None if setup is None else setup.begin_teardown()
+                if run is not None:
+                    yield run
+                try:
+                    finalizer()
+                except internals.OUTCOMES as error:
+                    self._errors.append(error)
+        self.record = None
+
+    def _conclude(self, when: Phase, look: Callable[[], object]) -> Generator[Wait]:
+        """Have pytest look at a phase, and report it, in its turn if that matters."""
+        is_in_order = self._hooks.are_live or isinstance(self._failure, pytest.exit.Exception)
+        if is_in_order and not self._has_turn:
+            yield None
+        if not self.is_abandoned:
+            self._report(when, look)
+            self._recorder.listen()
+
+    def _report(self, when: Phase, look: Callable[[], object]) -> None:
+        if self.record is not None:
+            self._written, self.record = self.record, None
+        self.watch.pause()
+        call: Any = pytest.CallInfo.from_call(
+            look, when=when, reraise=(KeyboardInterrupt, pytest.exit.Exception)
+        )
+        self.watch.put_into(call)
+        report = self.item.ihook.pytest_runtest_makereport(item=self.item, call=call)
+        if self._has_turn:
+            self._log(call, report)
+        self._reports.append((call, report))
+
+    def _log(self, call: pytest.CallInfo[None], report: pytest.TestReport) -> None:
+        self.item.ihook.pytest_runtest_logreport(report=report)
+        if internals.is_interactive(call, report):
+            self.item.ihook.pytest_exception_interact(node=self.item, call=call, report=report)
+
+
+def _raise(error: BaseException) -> NoReturn:
+    __tracebackhide__ = True
+    raise error
+
+
+@final
+class _Watch:
+    """The time that a phase takes: its own, without that of the flights beside it."""
+
+    # In a class, where libraries that stop the clock do not find them to replace them.
+    _time = staticmethod(time.time)
+    _counter = staticmethod(time.perf_counter)
+
+    def __init__(self) -> None:
+        self._start: Final = self._time()
+        self._seconds = 0.0
+        self._since: float | None = self._counter()
+
+    def go(self) -> None:
+        if self._since is None:
+            self._since = self._counter()
+
+    def pause(self) -> None:
+        if self._since is not None:
+            self._seconds += self._counter() - self._since
+            self._since = None
+
+    def put_into(self, call: pytest.CallInfo[None]) -> None:
+        call.start, call.duration = self._start, self._seconds
+        call.stop = self._start + self._seconds
+
+
+class SetupHooks:
+    """The hooks of a test's setup, in two parts.
+
+    Those that act, such as the ones that skip a test, come before its fixtures. Those that listen
+    to output and logs come when it is over.
+    """
+
+    def __init__(self, config: pytest.Config) -> None:
+        plugins = config.pluginmanager
+        self._plugins: Final = plugins
+        self._listeners: Final = {
+            plugins.getplugin("capturemanager"),
+            plugins.getplugin("logging-plugin"),
+            plugins.register(self, "asyncio-flights") and self,
+        }
+        self.are_live: Final = internals.shows_at_once(config)
+        """Whether output is shown at once, and so has to come in the order of the reports."""
+
+    def act(self, item: pytest.Function) -> None:
+        without = self._listeners | internals.excluded_plugins(item)
+        self._plugins.subset_hook_caller("pytest_runtest_setup", without)(item=item)
+
+    def listen(self, item: pytest.Function) -> None:
+        __tracebackhide__ = True
+        without = self._plugins.get_plugins() - self._listeners
+        self._plugins.subset_hook_caller("pytest_runtest_setup", without)(item=item)
+
+    @pytest.hookimpl
+    def pytest_runtest_setup(self, item: pytest.Item) -> None:
+        __tracebackhide__ = True
+        flight = Flight.of(item)
+        if flight is not None:
+            flight.replay()
+            flight.outcome()
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_teardown(self, item: pytest.Item) -> None:
+        flight = Flight.of(item)
+        if flight is not None:
+            flight.replay()
+
+
+_FLIGHT: Final = pytest.StashKey[Flight]()
