@@ -10,7 +10,7 @@ from __future__ import annotations
 from asyncio import Future, Task
 from collections import deque
 from collections.abc import Generator, Iterable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager
 from functools import partial
 from itertools import takewhile
 from typing import Any, Final, final
@@ -81,6 +81,8 @@ class _Concurrency:
         self._flights: Final[dict[pytest.Item, Flight]] = {}
         self._ready: Final[deque[Flight]] = deque()
         """The flights that can go on."""
+        self._in_the_air: Final = set[Flight]()
+        """Those that are neither torn down nor waiting for their turn."""
         self._surroundings: Final[dict[Run, AbstractContextManager[None]]] = {}
         self._any_ready: Future[None] | None = None
         self._stopper: Run | None = None
@@ -124,7 +126,7 @@ class _Concurrency:
         group = self._group_of(at_hand.item)
         fitting = takewhile(lambda item: self._group_of(item) == group, following)
         if at_hand.waits_for_turn:
-            self._ready.append(at_hand)
+            self._make_ready(at_hand)
         with self._recorder.recording(at_hand):
             while not at_hand.is_down:
                 self._add_some(fitting)
@@ -133,7 +135,7 @@ class _Concurrency:
     def _add_some(self, fitting: Iterator[pytest.Item]) -> None:
         """Add as many of the next items as may run at the same time."""
         is_ending = self._session.shouldfail or self._session.shouldstop or self._lost_on
-        while not is_ending and sum(map(_is_in_the_air, self._flights.values())) < self._limit:
+        while not is_ending and len(self._in_the_air) < self._limit:
             item = next(fitting, None)
             if item is None:
                 return
@@ -144,13 +146,14 @@ class _Concurrency:
         assert isinstance(item, pytest.Function)
         flight = self._flights[item] = Flight(item, self._hooks, self._recorder)
         loops.lanes(self._session).append(flight)
-        self._ready.append(flight)
+        self._make_ready(flight)
         return flight
 
     def _forget(self, flight: Flight) -> None:
         del self._flights[flight.item]
         loops.lanes(self._session).remove(flight)
-        if self._lost_on is not None and not any(map(_is_in_the_air, self._flights.values())):
+        self._in_the_air.discard(flight)
+        if self._lost_on is not None and not self._in_the_air:
             self._lost_on.give_up()
             self._lost_on = None
 
@@ -168,10 +171,11 @@ class _Concurrency:
             flight.land()
         elif flight.context is None:
             flight.begin()
-        with suppress(StopIteration):
-            run = flight.advance()
-            if run is not None:
-                self._follow(flight, run)
+        run = flight.advance()
+        if run is None:
+            self._in_the_air.remove(flight)
+        else:
+            self._follow(flight, run)
 
     def _follow(self, flight: Flight, run: Run) -> None:
         """Let a flight go on when a run is over."""
@@ -184,6 +188,7 @@ class _Concurrency:
     def _make_ready(self, flight: Flight, _: object = None) -> None:
         flight.watch.pause()
         self._ready.append(flight)
+        self._in_the_air.add(flight)
         if self._any_ready is not None and not self._any_ready.done():
             self._any_ready.set_result(None)
 
@@ -268,7 +273,9 @@ class _Concurrency:
         with self._recorder.recording(doomed[0]):
             self._cancel(flight for flight in begun if not flight.is_tearing_down)
             waiting = [flight for flight in begun if not flight.run and not flight.is_down]
-            self._ready.extend(flight for flight in waiting if flight not in self._ready)
+            for flight in waiting:
+                if flight not in self._ready:
+                    self._make_ready(flight)
             for flight in begun:
                 while not flight.is_down:
                     self._go_on(flight)
@@ -309,10 +316,6 @@ class _Concurrency:
         wide = tuple(internals.wide_parameters(item).items())
         node = loops.node_of_scope(item, scopes.loop_scope_of(item, mark))
         return item.parent, node, factory, wide, filters
-
-
-def _is_in_the_air(flight: Flight) -> bool:
-    return not flight.is_down and not flight.waits_for_turn
 
 
 def _has_to_be_serial(session: pytest.Session) -> bool:

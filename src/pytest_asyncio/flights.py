@@ -16,7 +16,7 @@ from typing import Any, Final, NoReturn, TypeAlias, final
 
 import pytest
 
-from . import calls, internals, lifetimes, loops
+from . import calls, internals, lifetimes
 from .lifetimes import Deferred
 from .loops import LANE, LoopOwner, Phase, Run
 from .records import Record, RecordedLane, Recorder
@@ -47,7 +47,7 @@ class Flight(RecordedLane):
         self._errors: Final[list[BaseException]] = []
         self._reports: Final[list[tuple[pytest.CallInfo[None], pytest.TestReport]]] = []
         self._setups: Final[dict[object, lifetimes.Setup]] = {}
-        self._aside: Final = ExitStack()
+        self._alone: Final = ExitStack()
         self._filling: Final = self._fill(item.setup)
         self._first: Run | None = None
         self._was_set_up = False
@@ -72,7 +72,7 @@ class Flight(RecordedLane):
         self.record = Record()
         vars(self.item)["setup"] = self._set_up
         token = LANE.set(self)
-        self._put_others_aside()
+        self._alone.enter_context(internals.alone(self.item))
         try:
             self._hooks.act(self.item)
         except KeyboardInterrupt:
@@ -81,24 +81,19 @@ class Flight(RecordedLane):
         except BaseException as failure:
             self._failure = failure
         finally:
-            self._aside.close()
+            self._alone.close()
             del vars(self.item)["setup"]
             self.context = self.context or copy_context()
             LANE.reset(token)
             self.watch.pause()
 
     def advance(self) -> Wait:
-        """Go on to what is to be waited for next; raises StopIteration when nothing is."""
+        """Go on to the next run that is to be waited for, or to where there is none."""
         assert self.context is not None
         self.watch.go()
         token = LANE.set(self)
         try:
-            wait = self.context.run(next, self._life)
-            self.waits_for_turn = wait is None
-            return wait
-        except StopIteration:
-            self.is_down = True
-            raise
+            wait = self.context.run(next, self._life, None)
         except BaseException:
             self._life = self._tear_down()
             raise
@@ -108,6 +103,8 @@ class Flight(RecordedLane):
                 act()
             LANE.reset(token)
             self.watch.pause()
+        self.waits_for_turn = wait is None and not self.is_down
+        return wait
 
     def land(self) -> None:
         """End the run that was waited for."""
@@ -129,7 +126,7 @@ class Flight(RecordedLane):
         if self._was_set_up:
             errors = [partial(_raise, error) for error in reversed(self._errors)]
             internals.put_finalizers(self.item, errors)
-        self._put_others_aside()
+        self._alone.enter_context(internals.alone(self.item))
         self.watch.go()
         teardown = partial(
             self.item.ihook.pytest_runtest_teardown, item=self.item, nextitem=nextitem
@@ -137,7 +134,7 @@ class Flight(RecordedLane):
         try:
             self._report("teardown", teardown)
         finally:
-            self._aside.close()
+            self._alone.close()
             self._end()
 
     def tell_warnings(self) -> None:
@@ -160,12 +157,6 @@ class Flight(RecordedLane):
         self.is_over = True
         internals.forget_request(self.item)
         del self.item.stash[_FLIGHT]
-
-    def _put_others_aside(self) -> None:
-        """Let pytest see no other flight as set up: it has one item at a time."""
-        lanes = loops.lanes(self.item.session)
-        others = [lane.item for lane in lanes if isinstance(lane, Flight) and lane is not self]
-        self._aside.enter_context(internals.set_aside(others, self.item.session))
 
     def replay(self) -> None:
         """Write and log what belongs to the phase that pytest looks at."""
@@ -193,7 +184,7 @@ class Flight(RecordedLane):
     def _set_up(self) -> None:
         """Set fixtures up in place of `item.setup()`: the wide ones, and its own up to a wait."""
         __tracebackhide__ = True
-        self._aside.close()
+        self._alone.close()
         request = internals.request_of(self.item)
         for name in self.item.fixturenames:
             if internals.is_wide(self.item, name):
@@ -265,6 +256,7 @@ class Flight(RecordedLane):
                 except internals.OUTCOMES as error:
                     self._errors.append(error)
         self.record = None
+        self.is_down = True
 
     def _conclude(self, when: Phase, look: Callable[[], object]) -> Generator[Wait]:
         """Have pytest look at a phase, and report it, in its turn if that matters."""
@@ -279,7 +271,7 @@ class Flight(RecordedLane):
         if self.record is not None:
             self._written, self.record = self.record, None
         self.watch.pause()
-        call: Any = pytest.CallInfo.from_call(
+        call = pytest.CallInfo[Any].from_call(
             look, when=when, reraise=(KeyboardInterrupt, pytest.exit.Exception)
         )
         self.watch.put_into(call)

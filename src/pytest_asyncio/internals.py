@@ -270,6 +270,11 @@ def is_wide(item: pytest.Function, name: str) -> bool:
     return scope != "function" and (scope != "class" or item.cls is not None)
 
 
+def is_own(request: pytest.FixtureRequest) -> bool:
+    """Tell whether a fixture is set up for one item only."""
+    return cast("Any", request).node is item_of(request)
+
+
 def wide_parameters(item: pytest.Function) -> dict[str, int]:
     """Which parameters an item has that it shares with others, by their index.
 
@@ -325,17 +330,22 @@ def forget_request(item: pytest.Function) -> None:
 
 
 @contextmanager
-def set_aside(items: Iterable[pytest.Item], session: pytest.Session) -> Generator[None]:
-    """Take items from the stack of nodes that are set up.
+def alone(item: pytest.Item) -> Generator[None]:
+    """Let pytest see no other item as set up.
 
-    pytest has one item on it at a time, and looks at all of it to set up or tear down another one.
+    It has one at a time on its stack of nodes, all of which it looks at to set up or tear down.
     """
-    stack = cast("Any", session)._setupstate.stack
-    entries = {item: stack.pop(item) for item in items if item in stack}
+    state: Any = cast("Any", item.session)._setupstate
+    stack, chain = state.stack, item.listchain()
+    state.stack = {node: stack[node] for node in chain if node in stack}
     try:
         yield
     finally:
-        stack.update(entries)
+        left, state.stack = state.stack, stack
+        stack.update(left)
+        for node in chain:
+            if node not in left:
+                stack.pop(node, None)
 
 
 def is_set_up(item: pytest.Item) -> bool:

@@ -206,8 +206,7 @@ def _publish(own: OwnContext, request: pytest.FixtureRequest) -> None:
     """
     lane = LANE.get()
     running = loops.running(request.session)
-    is_own = request.node is internals.item_of(request)
-    if lane is not None and lane.context is not None and not is_own:
+    if lane is not None and lane.context is not None and not internals.is_own(request):
         on_end = lane.on_leave
     elif running is not None:
         on_end = running.on_end

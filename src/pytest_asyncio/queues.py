@@ -16,6 +16,7 @@ class Queue(Protocol):
 
     def after(self, item: pytest.Item, nextitem: pytest.Item | None) -> Iterator[pytest.Item]:
         """Yield what is sure to run after an item, in order."""
+        ...
 
     def proceed(self) -> None:
         """Let the next item come. Called after each one."""

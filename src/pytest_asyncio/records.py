@@ -132,21 +132,21 @@ class _Stream:
     def __init__(self, name: str, recorder: Recorder) -> None:
         self.name: Final = name
         self._recorder: Final = recorder
-        self._behind: TextIO = getattr(sys, name)
+        self.behind: TextIO = getattr(sys, name)
         self.buffer: Final = _Buffer(self)
 
     def put_before(self, behind: TextIO) -> None:
-        self._behind = behind
+        self.behind = behind
         setattr(sys, self.name, self)
 
     def step_back(self) -> None:
         if getattr(sys, self.name) is self:
-            setattr(sys, self.name, self._behind)
+            setattr(sys, self.name, self.behind)
 
     def write(self, text: str) -> int:
         record = self._recorder.of_caller()
-        if record is None or not isinstance(text, str):
-            return self._behind.write(text)
+        if record is None:
+            return self.behind.write(text)
         record.write(self.name, text)
         return len(text)
 
@@ -155,7 +155,7 @@ class _Stream:
             self.write(line)
 
     def __getattr__(self, name: str) -> Any:
-        return getattr(self._behind, name)
+        return getattr(self.behind, name)
 
 
 class _Buffer:
@@ -169,7 +169,7 @@ class _Buffer:
         return len(data)
 
     def __getattr__(self, name: str) -> Any:
-        return getattr(self._stream._behind.buffer, name)
+        return getattr(self._stream.behind.buffer, name)
 
 
 class _Collector(logging.Handler):
@@ -179,10 +179,10 @@ class _Collector(logging.Handler):
         super().__init__()
         self._recorder: Final = recorder
 
-    def emit(self, entry: logging.LogRecord) -> None:
-        record = self._recorder.of_caller()
-        if record is not None:
-            record.log(entry)
+    def emit(self, record: logging.LogRecord) -> None:
+        kept = self._recorder.of_caller()
+        if kept is not None:
+            kept.log(record)
 
     def is_to_be_shown(self, _: logging.LogRecord) -> bool:
         return self._recorder.of_caller() is None

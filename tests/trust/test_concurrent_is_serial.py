@@ -208,6 +208,7 @@ class Listener:
 
 
 def _plain(text: str) -> str:
+    text = re.sub(r' +\| +File "[^"]*site-packages[^\n]*\n( +\|     [^\n]*\n)*', "", text)
     return re.sub(r"0x[0-9a-f]+|Task-\d+|suite_\d+|tmp\w+", "*", text)
 
 
