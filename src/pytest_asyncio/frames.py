@@ -20,6 +20,11 @@ def is_users(frame: FrameType) -> bool:
     return root not in sys.stdlib_module_names and root not in _RUNNERS
 
 
+def is_runners(frame: FrameType) -> bool:
+    """Tell whether a frame runs code of the test runner."""
+    return str(frame.f_globals.get("__name__")).partition(".")[0] in _RUNNERS
+
+
 def users(frame: FrameType | None) -> FrameType | None:
     """Return the innermost frame, from `frame` outwards, that runs the user's code.
 

@@ -30,8 +30,8 @@ LAST_GRACE: Final = 1.0
 
 
 def start(session: pytest.Session) -> None:
-    """Let a session have loops, before anything else here is called for it."""
-    session.stash[_LIVING] = _Living()
+    """Let a session have loops, before anything else here is called for it, except watch_runs()."""
+    session.stash.setdefault(_LIVING, _Living())
 
 
 def owner_of(node: pytest.Item | pytest.Collector, factory: LoopFactory | None) -> LoopOwner:
@@ -73,6 +73,12 @@ def all_running(session: pytest.Session) -> tuple[Run, ...]:
     living = session.stash[_LIVING]
     candidates = (living.running, *(lane.run for lane in living.lanes))
     return tuple(run for run in candidates if run is not None)
+
+
+def owner_of_open(loop: AbstractEventLoop, session: pytest.Session) -> LoopOwner:
+    """Return the owner of an open loop."""
+    living = session.stash[_LIVING].loops.items()
+    return next(owner for owner, opened in living if opened is loop)
 
 
 def tell_of_closed_loops(item: pytest.Item) -> None:
@@ -211,7 +217,7 @@ Watcher: TypeAlias = Callable[[Run], AbstractContextManager[None] | None]
 
 def watch_runs(session: pytest.Session, watcher: Watcher) -> None:
     """Have a watcher surround every run from now on."""
-    session.stash[_LIVING].watchers.append(watcher)
+    session.stash.setdefault(_LIVING, _Living()).watchers.append(watcher)
 
 
 @final

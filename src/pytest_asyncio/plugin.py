@@ -44,6 +44,12 @@ def pytest_configure(config: pytest.Config) -> None:
         checks.selected(settings.of(config).checks)
     if settings.of(config).auto_mode:
         config.pluginmanager.register(_AutoMode())
+    if settings.of(config).trace is not None:
+        config.pluginmanager.register(_Traced())
+        if not hasattr(config, "workerinput"):
+            config.pluginmanager.register(_TraceWritten())
+    if settings.of(config).durations is not None:
+        config.pluginmanager.register(_Timed())
     config.addinivalue_line("markers", settings.MARKER)
 
 
@@ -301,6 +307,99 @@ class _Checked:
     def pytest_runtest_teardown(self) -> Generator[None, object, object]:
         __tracebackhide__ = True
         return (yield from self.checks.tear_down())
+
+
+class _Traced:
+    """The hooks of a process, of those that run tests for a session, that is traced."""
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_sessionstart(self, session: pytest.Session) -> None:
+        from . import trace
+
+        self.recorder = trace.Recorder(session)
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_runtest_setup(self, item: pytest.Item) -> Generator[None]:
+        __tracebackhide__ = True
+        with self.recorder.phase("setup", item):
+            yield
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_runtest_call(self, item: pytest.Item) -> Generator[None]:
+        __tracebackhide__ = True
+        with self.recorder.phase("call", item):
+            yield
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_runtest_teardown(self, item: pytest.Item) -> Generator[None]:
+        __tracebackhide__ = True
+        with self.recorder.phase("teardown", item):
+            yield
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_fixture_setup(
+        self, fixturedef: pytest.FixtureDef[Any]
+    ) -> Generator[None, object, object]:
+        __tracebackhide__ = True
+        with self.recorder.fixture(fixturedef):
+            return (yield)
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_makereport(self) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+        report = yield
+        self.recorder.send_with(report)
+        return report
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_sessionfinish(self) -> None:
+        self.recorder.send_rest()
+
+
+class _TraceWritten:
+    """The hooks of the process that writes the trace of a session."""
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_sessionstart(self, session: pytest.Session) -> None:
+        from . import trace
+
+        self.writer = trace.Writer(session)
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        self.writer.take(report)
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_testnodedown(self, node: Any) -> None:
+        self.writer.take_last_words(getattr(node, "workeroutput", {}))
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_sessionfinish(self) -> None:
+        self.writer.finish()
+
+    def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
+        self.writer.tell(terminalreporter)
+
+
+class _Timed:
+    """The hooks of a session that tells where the time of its async tests went."""
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_sessionstart(self, session: pytest.Session) -> None:
+        from . import durations
+
+        self.show = durations.show
+        self.durations = durations.Durations(session)
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_makereport(
+        self, item: pytest.Item
+    ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+        report = yield
+        self.durations.send_with(report, item)
+        return report
+
+    def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
+        self.show(terminalreporter)
 
 
 def _unused_port(kind: int) -> int:

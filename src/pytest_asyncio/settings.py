@@ -21,6 +21,7 @@ SCOPES: Final[tuple[ScopeName, ...]] = ("function", "class", "module", "package"
 CLOCKS: Final[tuple[ClockName, ...]] = ("real", "virtual")
 MODES: Final = ("auto", "strict")
 
+REFERENCE: Final = "https://pytest-asyncio.readthedocs.io/en/latest/reference.html"
 
 MARKER: Final = (
     "asyncio(*, loop_scope='function', loop_factories=None, clock='real', timeout=None, "
@@ -48,6 +49,8 @@ class Settings:
     concurrent: bool
     concurrency: int
     serial_fixtures: tuple[str, ...]
+    trace: str | None
+    durations: int | None
 
 
 _KEY: Final = pytest.StashKey[Settings]()
@@ -92,6 +95,17 @@ def add_options(parser: pytest.Parser) -> None:
         metavar="N",
         help="how many of the tests that are marked as concurrent may run at the same time; "
         "1 runs all tests one after another",
+    )
+    group.addoption(
+        "--asyncio-durations",
+        metavar="N",
+        help="show the N slowest phases of async tests, and how long they waited and worked; 0 is "
+        "all",
+    )
+    group.addoption(
+        "--asyncio-trace",
+        metavar="FILE",
+        help="write what ran when, in a format that https://ui.perfetto.dev opens",
     )
     parser.addini("asyncio_mode", "default of --asyncio-mode", default="strict")
     parser.addini("asyncio_debug", "default of --asyncio-debug", type="bool", default=False)
@@ -140,9 +154,7 @@ def parse(config: pytest.Config) -> None:
     """
     mode = _given(config, "asyncio_mode")
     if mode not in MODES:
-        raise pytest.UsageError(
-            f"{mode!r} is not a valid asyncio_mode. Valid modes: {', '.join(MODES)}."
-        )
+        raise invalid("asyncio_mode", mode, f"Valid modes: {', '.join(MODES)}.")
     config.stash[_KEY] = Settings(
         auto_mode=mode == "auto",
         debug=bool(_given(config, "asyncio_debug")),
@@ -160,11 +172,19 @@ def parse(config: pytest.Config) -> None:
         concurrent=config.getini("asyncio_concurrent"),
         concurrency=_concurrency(config),
         serial_fixtures=tuple(config.getini("asyncio_serial_fixtures")),
+        trace=config.getoption("asyncio_trace"),
+        durations=_count(config.getoption("asyncio_durations")),
     )
 
 
 def of(config: pytest.Config) -> Settings:
     return config.stash[_KEY]
+
+
+def invalid(option: str, value: object, help: str, reason: str = "") -> pytest.UsageError:
+    """Return what tells users that an option cannot have a value, and where they can read more."""
+    what = f"{value!r} is not a valid {option}{': ' if reason else ''}{reason}"
+    return pytest.UsageError(f"{what}. {help}\nSee {REFERENCE}#{option.replace('_', '-')}")
 
 
 def is_scope(value: object) -> TypeGuard[ScopeName]:
@@ -209,9 +229,10 @@ def _default_scope(config: pytest.Config, option: str, other: str) -> Any:
     value = config.getini(option) or None
     if value is None or value == other or is_scope(value):
         return value
-    raise pytest.UsageError(
-        f"{value!r} is not a valid {option}. Valid scopes are: {', '.join(SCOPES)}.\n"
-        f"{option} may also be {other!r}."
+    raise invalid(
+        option,
+        value,
+        f"Valid scopes are: {', '.join(SCOPES)}.\n{option} may also be {other!r}.",
     )
 
 
@@ -221,9 +242,13 @@ def _seconds(config: pytest.Config, option: str) -> float:
         seconds = float(given)
         if is_timeout(seconds):
             return seconds
-    raise pytest.UsageError(
-        f"{given!r} is not a valid {option}. Give a number of seconds, such as 2.5."
-    )
+    raise invalid(option, given, "Give a number of seconds, such as 2.5.")
+
+
+def _count(given: str | None) -> int | None:
+    if given is None or given.isdecimal():
+        return None if given is None else int(given)
+    raise invalid("asyncio_durations", given, "Give how many to show, or 0 for all.")
 
 
 def _concurrency(config: pytest.Config) -> int:
@@ -239,9 +264,7 @@ def _concurrency(config: pytest.Config) -> int:
 def _clock(value: str) -> ClockName:
     if is_clock(value):
         return value
-    raise pytest.UsageError(
-        f"{value!r} is not a valid asyncio_clock. Valid clocks: {', '.join(CLOCKS)}."
-    )
+    raise invalid("asyncio_clock", value, f"Valid clocks: {', '.join(CLOCKS)}.")
 
 
 def _loop_factory(name: str | None) -> LoopFactory | None:
@@ -249,16 +272,14 @@ def _loop_factory(name: str | None) -> LoopFactory | None:
         return None
     from pkgutil import resolve_name  # only the sessions that name a factory need it
 
+    help = (
+        "Give the dotted name of a callable that returns an event loop, such as "
+        "uvloop.new_event_loop."
+    )
     try:
         factory: LoopFactory = resolve_name(name)
     except (ImportError, AttributeError, ValueError) as error:
-        raise pytest.UsageError(
-            f"{name!r} is not a valid asyncio_loop_factory: {error}. "
-            "Give the dotted name of a callable that returns an event loop, "
-            "such as uvloop.new_event_loop."
-        ) from error
+        raise invalid("asyncio_loop_factory", name, help, str(error)) from error
     if not callable(factory):
-        raise pytest.UsageError(
-            f"{name!r} is not a valid asyncio_loop_factory: it is not callable."
-        )
+        raise invalid("asyncio_loop_factory", name, help, "it is not callable")
     return factory

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, Final, NoReturn, TypeAlias, final
 
 import pytest
 
-from pytest_asyncio import internals, items
+from pytest_asyncio import internals, items, settings
 
 if TYPE_CHECKING:
     from pytest_asyncio.loops import Run
@@ -73,9 +73,8 @@ def selected(given: tuple[str, ...]) -> tuple[str, ...]:
     known = sorted(name.replace("_", "-") for name in modules if not name.startswith("_"))
     for name in given:
         if name != "all" and name not in known:
-            raise pytest.UsageError(
-                f"{name!r} is not a valid asyncio_checks. "
-                f"Valid checks are: all, {', '.join(known)}."
+            raise settings.invalid(
+                "asyncio_checks", name, f"Valid checks are: all, {', '.join(known)}."
             )
     return tuple(known) if "all" in given else given
 
