@@ -64,13 +64,14 @@ class Durations:
     @contextmanager
     def _watch(self, run: Run) -> Generator[None]:
         idle_time = self._idle_clock_of(run.task.get_loop())
+        # A wide fixture is torn down in a phase of another item than its own.
+        is_wide = run.fixturedef is not None and run.fixturedef.scope != "function"
+        node = self._session if run.phase == "teardown" and is_wide else run.item
         began, idle_before = self._now(), idle_time()
         try:
             yield
         finally:
             spent = _Spent(self._now() - began, idle_time() - idle_before)
-            # A wide fixture is torn down in a phase of another item than its own.
-            node = self._session if run.phase == "teardown" else run.item
             node.stash[_SPENT] = node.stash.get(_SPENT, _NOTHING).plus(spent)
 
     def _idle_clock_of(self, loop: AbstractEventLoop) -> IdleClock:
