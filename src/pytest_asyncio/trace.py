@@ -7,8 +7,8 @@ with it. The process that the user has started gathers and writes.
 
 from __future__ import annotations
 
+import heapq
 import inspect
-import itertools
 import json
 import time
 from asyncio import AbstractEventLoop, Task
@@ -175,9 +175,9 @@ class Recorder:
         return event
 
     def _end(self, event: Event) -> None:
-        if self._open.pop(id(event), None) is not None:
-            event["dur"] = self._now() - event["ts"]
-            self._ended.append(event)
+        del self._open[id(event)]
+        event["dur"] = self._now() - event["ts"]
+        self._ended.append(event)
 
     def _now(self) -> int:
         return self._count() + self._epoch
@@ -253,17 +253,34 @@ class _Row:
         return f"{self.loop}{part} ({self.number})" if self.number > 1 else f"{self.loop}{part}"
 
 
+@final
+class _Lane:
+    """The rows of what may overlap, which viewers would take for nested in a single one."""
+
+    def __init__(self) -> None:
+        self._taken: Final[list[tuple[int, int]]] = []
+        self._free: Final[list[int]] = []
+
+    def number_of_row_for(self, event: Event) -> int:
+        """Return the first row in which nothing runs any more."""
+        while self._taken and self._taken[0][0] <= event["ts"]:
+            heapq.heappush(self._free, heapq.heappop(self._taken)[1])
+        number = heapq.heappop(self._free) if self._free else len(self._taken) + 1
+        heapq.heappush(self._taken, (event["ts"] + event["dur"], number))
+        return number
+
+
 def _rows_of(events: list[Event]) -> list[tuple[_Row, list[Event]]]:
-    """Lay events out in rows. Viewers take what overlaps in a row for nested, as pytest's is."""
+    """Lay events out in rows, in the order in which they are shown."""
     rows: dict[_Row, list[Event]] = {}
+    lanes: dict[tuple[str, str, str], _Lane] = {}
     for event in sorted(events, key=lambda event: event["ts"]):
-        loop, part = event["tid"]
-        for number in itertools.count(1):
-            row = rows.setdefault(_Row(event["pid"], loop, part, number), [])
-            if not row or row[-1]["ts"] + row[-1]["dur"] <= event["ts"] or loop == _PYTEST:
-                row.append(event)
-                break
-    loops_ = list(dict.fromkeys((row.process, row.loop) for row in rows))
+        process, (loop, part) = event["pid"], event["tid"]
+        lane = lanes.setdefault((process, loop, part), _Lane())
+        # pytest itself does one thing in the other, which is to be shown as that.
+        number = 1 if loop == _PYTEST else lane.number_of_row_for(event)
+        rows.setdefault(_Row(process, loop, part, number), []).append(event)
+    loops_ = list(dict.fromkeys((process, loop) for process, loop, _ in lanes))
 
     def order(row: _Row) -> tuple[int, str, int, str, int]:
         process = row.process
