@@ -28,9 +28,10 @@ def lint(session: nox.Session) -> None:
 
 @nox.session
 def types(session: nox.Session) -> None:
-    """Mypy and pyright, over the package and over what its users write."""
+    """Mypy and pyright, over the package and over what its users write, and Pyrefly over that."""
     session.install(".", "--group", "typing")
     session.run("mypy")
+    session.run("pyrefly", "check")
     session.run("pyright")
     session.run("pyright", "--verifytypes", "pytest_asyncio", "--ignoreexternal")
 
