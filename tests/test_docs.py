@@ -21,12 +21,11 @@ import textwrap
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from unittest import mock
 
 import pytest
 
 import pytest_asyncio
-from pytest_asyncio import clock, hooks, marks, plugin, runners, settings
+from pytest_asyncio import clock, hooks, marks, plugin, runners
 
 ROOT = Path(__file__).parent.parent
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("**/[!_]*.md"))]
@@ -136,29 +135,57 @@ def matches(shown: list[str], printed: list[str]) -> bool:
     return all(map(re.fullmatch, patterns, printed)) and len(shown) == len(printed)
 
 
-def public_names_of(of: type) -> list[str]:
-    return [name for name in vars(of) if not name.startswith("_")]
+def public_names_of(of: type) -> set[str]:
+    return {name for name in vars(of) if not name.startswith("_")}
 
 
-def what_users_can_name() -> Iterator[str]:
-    parser = mock.Mock()
-    settings.add_options(parser)
-    options = *parser.addini.mock_calls, *parser.getgroup.return_value.addoption.mock_calls
-    yield from (option.args[0] for option in options)
-    yield from (f"{keyword}=" for keyword in (*marks._VALIDATORS, "timeout", "loop_scope"))
-    yield from public_names_of(hooks.Hooks)
-    yield from (f"pytest_asyncio.{name}" for name in pytest_asyncio.__all__)
-    yield from (
-        name
-        for name, value in vars(plugin).items()
-        if type(value).__name__ == "FixtureFunctionDefinition" and not name.startswith("_")
-    )
-    yield from public_names_of(runners.LoopRunner)
-    yield from {*public_names_of(clock.Clock), "autojump"} - {"move", "next_step"}
+def what_pytest_tells(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> set[str]:
+    """Return the options, mark keywords and fixtures of which pytest itself tells users."""
+    monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
+    monkeypatch.setenv("COLUMNS", "500")
+    told = {
+        option: pytester.runpytest(option, plugins=[plugin]).stdout.str()
+        for option in ("--help", "--markers", "--fixtures")
+    }
+    (mark,) = re.findall(r"@pytest\.mark\.asyncio\((.*?)\):", told["--markers"])
+    return {
+        *re.findall(r"^  (--asyncio-[\w-]+|asyncio_\w+)", told["--help"], re.MULTILINE),
+        *re.findall(r"\w+=", mark),
+        *re.findall(
+            r"^(\w+)(?: \[\w+ scope\])? -- .*pytest_asyncio/", told["--fixtures"], re.MULTILINE
+        ),
+    }
 
 
-def test_the_reference_tells_of_everything_that_users_can_name():
+def test_the_reference_tells_of_everything_that_users_can_name(pytester, monkeypatch):
     reference = (ROOT / "docs" / "reference.md").read_text(encoding="utf-8")
     code = " ".join(re.findall(r"`[^`\n]+`|^#+ .*", reference, re.MULTILINE))
-    untold = [name for name in what_users_can_name() if not re.search(rf"{name}(?!\w)", code)]
+    names = {
+        *what_pytest_tells(pytester, monkeypatch),
+        *(f"{keyword}=" for keyword in marks._VALIDATORS),
+        *public_names_of(hooks.Hooks),
+        *(f"pytest_asyncio.{name}" for name in pytest_asyncio.__all__),
+        *public_names_of(runners.LoopRunner),
+        *(public_names_of(clock.Clock) | {"autojump"}) - {"move", "next_step"},
+    }
+    untold = [name for name in names if not re.search(rf"(?<![\w-]){name}(?!\w)", code)]
     assert not untold
+
+
+def test_the_reference_tells_of_no_option_or_fixture_that_there_is_not(pytester, monkeypatch):
+    reference = (ROOT / "docs" / "reference.md").read_text(encoding="utf-8")
+    told = set(re.findall(r"^### `(--asyncio-[\w-]+|asyncio_\w+)`", reference, re.MULTILINE))
+    assert told <= what_pytest_tells(pytester, monkeypatch)
+    assert len(told) > 10
+
+
+def test_the_help_of_each_option_has_a_section_that_usage_errors_point_to(pytester, monkeypatch):
+    reference = (ROOT / "docs" / "reference.md").read_text(encoding="utf-8")
+    targets = set(re.findall(r"^\(([\w-]+)\)=$", reference, re.MULTILINE))
+    names = what_pytest_tells(pytester, monkeypatch)
+    options = {
+        name.strip("-").replace("_", "-")
+        for name in names
+        if name.lstrip("-").startswith("asyncio")
+    }
+    assert options - {"asyncio-runner"} <= targets
