@@ -131,6 +131,27 @@ def test_fixtures_count_in_the_phase_in_which_they_run(suite):
     assert rows["teardown test_it.py::test_last"].waiting >= 0.09
 
 
+def test_each_of_the_tests_at_the_same_time_has_its_own(suite):
+    result = suite(
+        """
+        pytestmark = pytest.mark.asyncio(loop_scope="module", concurrent=True)
+
+        @pytest_asyncio.fixture(loop_scope="module")
+        async def slow():
+            yield
+            await asyncio.sleep(0.1)
+
+        @pytest.mark.parametrize("number", [1, 2])
+        async def test_it(slow, number): await asyncio.sleep(0.2)
+        """,
+        "--asyncio-durations=0",
+    )
+    rows = rows_of(result)
+    for number in (1, 2):
+        assert rows[f"call test_it.py::test_it[{number}]"].waiting >= 0.1
+        assert 0.05 <= rows[f"teardown test_it.py::test_it[{number}]"].total
+
+
 def test_a_virtual_clock_takes_no_time(suite):
     result = suite(
         """

@@ -204,9 +204,32 @@ def test_what_blocks_a_loop_is_shown(trace, loop):
     assert (first.name, last.name) == ("test_it.py:6", "test_it.py:9")
     assert first.lane.startswith("loops of single tests")
     assert first.lane.endswith(", blocked")
-    assert first.args["message"].startswith("test_it held the event loop for more than 0.1 s at ")
     assert first.end - first.start > 300_000
     assert first.end <= last.start
+
+
+def test_tests_at_the_same_time_are_on_lanes_of_their_own(trace):
+    found = trace(
+        """
+        import time
+        pytestmark = pytest.mark.asyncio(loop_scope="module", concurrent=True)
+
+        @pytest.fixture(scope="module")
+        def barrier(): return asyncio.Barrier(2)
+
+        async def test_waits(barrier):
+            await barrier.wait()
+
+        async def test_blocks(barrier):
+            await barrier.wait()
+            time.sleep(0.5)
+        """,
+        ini="asyncio_blocked_loop_threshold = 0.1",
+    )
+    first = found["pytest", "loop of test_it.py", "test_waits"]
+    second = found["pytest", "loop of test_it.py (2)", "test_blocks"]
+    assert first.start <= second.start < first.end
+    assert [it.name for it in found.values() if it.category == "blocked"] == ["test_it.py:14"]
 
 
 def test_the_loop_of_another_library_says_so(trace):

@@ -95,6 +95,6 @@ def text(x: float, y: float, words: str, anchor: str) -> str:
 
 
 if __name__ == "__main__":
-    for name, args in {"serial-run": ()}.items():
+    for name, args in {"serial-run": (), "concurrent-run": ("-oasyncio_concurrent=true",)}.items():
         picture = "\n".join(drawing(traced(*args)))
         (HERE / f"{name}.svg").write_text(f"{picture}\n", encoding="utf-8")

@@ -255,9 +255,10 @@ def _concurrency(config: pytest.Config) -> int:
     given = str(_given(config, "asyncio_concurrency"))
     if given.isdecimal() and int(given) > 0:
         return int(given)
-    raise pytest.UsageError(
-        f"{given!r} is not a valid asyncio_concurrency. Give a number of tests, such as 32, "
-        "or 1 to run them one after another."
+    raise invalid(
+        "asyncio_concurrency",
+        given,
+        "Give a number of tests, such as 32, or 1 to run them one after another.",
     )
 
 

@@ -51,6 +51,7 @@ class Recorder:
         self._epoch: Final = time.time_ns() - self._count()
         self._open: Final[dict[int, Event]] = {}
         self._ended: list[Event] = []
+        self._blocked: Final[dict[str, Event]] = {}
         self._loops: Final = WeakSet[AbstractEventLoop]()
         loops.watch_runs(session, self._watch)
 
@@ -131,19 +132,20 @@ class Recorder:
     @contextmanager
     def _blockings(self, run: Run, lane: str) -> Generator[None]:
         """Record what the check `blocked-loop` finds in a run."""
-        blocking: list[Event] = []
-
-        def end() -> None:
-            while blocking:
-                self._end(blocking.pop())
+        threshold = int(settings.of(self._session.config).blocked_loop_threshold * 1e9)
 
         def begin(finding: CheckWarning, filename: str, line: int) -> None:
-            name = f"{frames.short(filename)}:{line}"
-            event = self._begin((lane, "blocked"), "blocked", name, message=str(finding))
-            event["ts"] -= int(settings.of(self._session.config).blocked_loop_threshold * 1e9)
-            blocking.append(event)
+            if lane in self._blocked:  # Another run on the loop has found it first.
+                return
+            event = self._begin((lane, "blocked"), "blocked", f"{frames.short(filename)}:{line}")
+            event["ts"] -= threshold
+            self._blocked[lane] = event
             with suppress(RuntimeError):  # The loop has been closed.
                 run.task.get_loop().call_soon_threadsafe(end)
+
+        def end() -> None:
+            if lane in self._blocked:
+                self._end(self._blocked.pop(lane))
 
         with blocked_loop.Check(self._session, begin).watch(run):
             try:
