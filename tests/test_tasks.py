@@ -185,6 +185,56 @@ def test_an_option_shows_it_for_any_failure(suite, scope):
     suite(source).stdout.no_fnmatch_line(SECTION)
 
 
+def test_an_option_shows_it_for_a_fixture_too(suite):
+    result = suite(
+        """
+        @pytest_asyncio.fixture
+        async def server():
+            background = asyncio.create_task(asyncio.sleep(60), name="background")
+            await asyncio.sleep(0)
+            assert False
+        @pytest.mark.asyncio
+        async def test_it(server): pass
+        """,
+        "--asyncio-tasks",
+    )
+    result.assert_outcomes(errors=1)
+    result.stdout.fnmatch_lines([SECTION, "background"])
+
+
+@pytest.mark.parametrize("scope", ["function", "module"])
+def test_a_failure_from_elsewhere_shows_what_the_test_waits_for(suite, scope):
+    result = suite(
+        f"""
+        @pytest.mark.asyncio(loop_scope={scope!r})
+        async def test_it():
+            asyncio.get_running_loop().call_soon(pytest.fail, "so it is")
+            await asyncio.Event().wait()
+        """,
+        "--asyncio-tasks",
+    )
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines([SECTION, "test_it (Task-*)", "    test_it.py:6 in test_it"])
+
+
+def test_the_end_of_a_fixture_in_use_shows_it(suite):
+    result = suite(
+        """
+        @pytest_asyncio.fixture
+        async def connection():
+            async with asyncio.timeout(0.05):
+                yield
+        @pytest.mark.asyncio
+        async def test_it(connection):
+            background = asyncio.create_task(asyncio.sleep(60), name="background")
+            await asyncio.Event().wait()
+        """,
+        "--asyncio-tasks",
+    )
+    result.assert_outcomes(failed=1, errors=1)
+    result.stdout.fnmatch_lines(["E*Cancelled: The async fixture*", SECTION, "background"])
+
+
 def test_a_failure_without_tasks_has_no_section(suite):
     result = suite(
         """

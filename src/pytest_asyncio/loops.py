@@ -122,7 +122,6 @@ class Run:
     """
 
     __slots__ = (
-        "_reason",
         "awaited",
         "failure",
         "fixturedef",
@@ -132,6 +131,7 @@ class Run:
         "on_break_off",
         "on_end",
         "phase",
+        "reason",
         "task",
     )
 
@@ -155,14 +155,15 @@ class Run:
         self.on_break_off: Callable[[], None] | None = None
         self.on_end: list[Callable[[], None]] = []
         """What is to be called outside of the loop when it stands still again."""
-        self._reason: BaseException | None = None
+        self.reason: BaseException | None = None
+        """Why the task was cancelled, which is what the run raises if that ends it."""
         self.failure: BaseException | None = None
         """What the run raises, whatever its task does."""
 
     def cancel(self, reason: BaseException) -> None:
         """Cancel the task, once; if that ends it, the run raises `reason`."""
-        if self._reason is None and not self.is_broken_off and not self.awaited.done():
-            self._reason = reason
+        if self.reason is None and not self.is_broken_off and not self.awaited.done():
+            self.reason = reason
             self.task.cancel()
 
     def break_off(self) -> None:
@@ -185,10 +186,10 @@ class Run:
         try:
             return self.task.result()
         except asyncio.CancelledError as error:
-            if self._reason is None:
+            if self.reason is None:
                 raise
             traceback = frames.up_to_users(error.__traceback__)
-            raise self._reason.with_traceback(traceback) from None
+            raise self.reason.with_traceback(traceback) from None
 
 
 class Lane:

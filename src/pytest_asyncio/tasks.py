@@ -58,10 +58,15 @@ def start(session: pytest.Session) -> None:
 
 @contextmanager
 def _attach_to_failure(run: Run) -> Generator[None]:
-    yield
+    loop, session = run.task.get_loop(), run.item.session
+    try:
+        yield
+    except BaseException as error:
+        attach(error, loop, session)
+        raise
     task = run.task
-    if task.done() and not task.cancelled() and (error := task.exception()) is not None:
-        attach(error, task.get_loop(), run.item.session)
+    if task.done() and (error := run.reason if task.cancelled() else task.exception()):
+        attach(error, loop, session)
 
 
 def attach(error: BaseException, loop: AbstractEventLoop, session: pytest.Session) -> None:
