@@ -165,6 +165,20 @@ def test_a_failing_teardown_shows_its_own_failure_and_a_note(checked):
     result.stdout.fnmatch_lines(["E*ValueError: its own", "E*UnhandledExceptionWarning: *"])
 
 
+def test_the_workers_of_xdist_tell_theirs(pytester):
+    pytester.makepyfile(
+        """
+        import asyncio, pytest
+        @pytest.mark.asyncio
+        async def test_it():
+            leaked = asyncio.create_task(asyncio.sleep(60), name="forgotten")
+        """
+    )
+    result = pytester.runpytest_subprocess("-n1", "--asyncio-checks=all")
+    result.assert_outcomes(passed=1, warnings=1)
+    result.stdout.fnmatch_lines(["*LeakedTaskWarning: test_it left the task 'forgotten' running*"])
+
+
 def test_all_that_is_found_is_told(checked):
     result = checked(
         """
@@ -292,6 +306,21 @@ class TestLeakedTasks:
                         await asyncio.sleep(0)
             """
         ).assert_outcomes(passed=1)
+
+    @both_scopes
+    def test_a_loop_that_is_stopped_too_late_does_no_harm(self, checked, scope):
+        checked(
+            """
+            pytestmark = pytest.mark.asyncio(loop_scope=SCOPE)
+            async def test_it():
+                leaked = asyncio.create_task(asyncio.sleep(60))
+                loop = asyncio.get_running_loop()
+                loop.call_soon(loop.call_soon, loop.call_soon, loop.stop)
+            async def test_next(): assert len(asyncio.all_tasks()) == 1
+            """,
+            "-Wdefault",
+            scope=scope,
+        ).assert_outcomes(passed=2, warnings=1)
 
     def test_a_loop_that_is_closed_already_is_left_alone(self, checked):
         checked(

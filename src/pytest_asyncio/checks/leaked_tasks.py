@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from asyncio import AbstractEventLoop, Task
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Coroutine
+from contextlib import AbstractContextManager, nullcontext, suppress
 from typing import Any, Final, final
 
 import pytest
@@ -42,11 +43,11 @@ class Check(BaseCheck):
                 self._end_on(loop, {task for task in left if task.get_loop() is loop})
 
     def _end_on(self, loop: AbstractEventLoop, left: set[Task[Any]]) -> None:
-        loops.spin(loop, loop.create_task(_turn()))
+        _see_through(loop, _turn())
         for task in left:
             if not task.done() and not task.cancelling():
                 self._tell(task)
-        loops.spin(loop, loop.create_task(loops.cancel(left)))
+        _see_through(loop, loops.cancel(left))
 
     def _tell(self, task: Task[Any]) -> None:
         origin = self._origins.find(task)
@@ -61,6 +62,14 @@ class Check(BaseCheck):
             origin.filename,
             origin.line,
         )
+
+
+def _see_through(loop: AbstractEventLoop, coroutine: Coroutine[Any, Any, Any]) -> None:
+    """Run a coroutine on a loop, also one that something stops: its test has ended before."""
+    task = loop.create_task(coroutine)
+    while not task.done():
+        with suppress(loops.Stopped):
+            loops.spin(loop, task)
 
 
 async def _turn() -> None:
