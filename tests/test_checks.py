@@ -445,6 +445,31 @@ class TestUnhandledExceptions:
         result.assert_outcomes(failed=1)
         result.stdout.no_fnmatch_line("*UnhandledException*")
 
+    def test_a_generator_that_cannot_be_closed_is_told_to_its_test(self, checked):
+        result = checked(
+            """
+            async def stubborn():
+                try:
+                    yield
+                finally:
+                    raise ValueError
+            generator = stubborn()
+            @pytest.mark.asyncio
+            async def test_it():
+                await anext(generator)
+            """,
+            names="unhandled-exceptions",
+        )
+        result.assert_outcomes(passed=1, errors=1)
+        result.stdout.fnmatch_lines(
+            [
+                (
+                    "E*UnhandledExceptionWarning: test_it: an error occurred during closing of *, "
+                    "created at test_it.py:11: ValueError, raised at test_it.py:7. Await what*"
+                )
+            ]
+        )
+
     def test_what_the_end_of_the_loop_brings_to_light_is_told(self, checked):
         result = checked(
             """
@@ -639,7 +664,7 @@ class TestOpenResources:
             names="open-resources",
         )
         result.assert_outcomes(failed=1, passed=1)
-        result.stdout.fnmatch_lines([f"E*OpenResourceWarning: test_it has left {what} open, *"])
+        result.stdout.fnmatch_lines([f"E*OpenResourceWarning: test_it has left {what} open since*"])
 
     @both_scopes
     def test_what_is_closed_is_fine(self, checked, scope):
@@ -697,7 +722,9 @@ class TestOpenResources:
             names="open-resources",
         )
         result.assert_outcomes(passed=2, errors=1)
-        result.stdout.fnmatch_lines(["E*OpenResourceWarning: test_it has left a Server open, *"])
+        result.stdout.fnmatch_lines(
+            ["E*OpenResourceWarning: test_it has left a Server open since*"]
+        )
 
     def test_each_loop_is_looked_at_by_itself(self, checked):
         checked(
@@ -714,7 +741,60 @@ class TestOpenResources:
             names="open-resources",
         ).assert_outcomes(passed=1)
 
-    @pytest.mark.parametrize("what", ["a Server", "a *Transport"])
+    @both_scopes
+    def test_a_generator_is_told_to_whom_it_runs_for(self, checked, scope):
+        result = checked(
+            f"""
+            {HELPERS}
+            pytestmark = pytest.mark.asyncio(loop_scope=SCOPE)
+            kept = []
+            @pytest_asyncio.fixture(scope=SCOPE)
+            async def background():
+                turn = asyncio.Event()
+                async def iterate():
+                    await turn.wait()
+                    kept.append(await begin(numbers()))
+                    turn.clear()
+                task = asyncio.create_task(iterate())
+                yield turn
+                await task
+            async def test_it(background):
+                background.set()
+                while background.is_set():
+                    await asyncio.sleep(0)
+            """,
+            *IGNORING,
+            scope=scope,
+            names="open-resources",
+        )
+        result.assert_outcomes(passed=1, errors=1)
+        result.stdout.fnmatch_lines(
+            ["E*OpenResourceWarning: fixture 'background' has left the async generator 'numbers'*"]
+        )
+
+    def test_it_tells_the_line(self, checked):
+        result = checked(
+            """
+            async def numbers():
+                yield 1
+            generator = numbers()
+            @pytest.mark.asyncio
+            async def test_it():
+                await asyncio.start_server(print, "127.0.0.1", 0)
+                await anext(generator)
+            """,
+            *IGNORING,
+            names="open-resources",
+        )
+        result.assert_outcomes(failed=1)
+        result.stdout.fnmatch_lines(
+            [
+                "*test_it has left a Server open since test_it.py:8. Close it.",
+                "*test_it has left the async generator 'numbers' open since test_it.py:9. Close*",
+            ]
+        )
+
+    @pytest.mark.parametrize("what", ["a Server", "a *Transport", "the async generator 'numbers'"])
     def test_it_knows_those_of_uvloop(self, checked, what):
         pytest.importorskip("uvloop")
         result = checked(
@@ -730,4 +810,4 @@ class TestOpenResources:
             names="open-resources",
         )
         result.assert_outcomes(failed=1)
-        result.stdout.fnmatch_lines([f"E*OpenResourceWarning: test_it has left {what} open, *"])
+        result.stdout.fnmatch_lines([f"E*OpenResourceWarning: test_it has left {what} open since*"])

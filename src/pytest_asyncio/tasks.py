@@ -65,8 +65,10 @@ def _attach_to_failure(run: Run) -> Generator[None]:
         attach(error, loop, session)
         raise
     task = run.task
-    if task.done() and (error := run.reason if task.cancelled() else task.exception()):
-        attach(error, loop, session)
+    if task.done():
+        failure = run.reason if task.cancelled() else task.exception()
+        if failure is not None:
+            attach(failure, loop, session)
 
 
 def attach(error: BaseException, loop: AbstractEventLoop, session: pytest.Session) -> None:

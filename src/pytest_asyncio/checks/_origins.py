@@ -1,9 +1,10 @@
-"""Where tasks come from: which test or fixture started them, and in which line."""
+"""Where tasks and async generators come from: which test or fixture began them, and where."""
 
 from __future__ import annotations
 
 import inspect
 from asyncio import AbstractEventLoop, Task
+from collections.abc import AsyncGenerator, MutableMapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, Final, final
 from weakref import WeakKeyDictionary, WeakSet
@@ -18,19 +19,20 @@ from . import CULPRIT, Culprit
 @final
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """For whom something was started, and where."""
+    """For whom something was started, on which loop, and where."""
 
     culprit: Culprit | None
+    loop: AbstractEventLoop
     filename: str
     line: int
 
     @classmethod
-    def here(cls) -> Origin:
+    def here(cls, loop: AbstractEventLoop) -> Origin:
         """Return the origin of what the user's code, which has called this, is starting."""
         here = inspect.currentframe()
         frame = frames.users(here) or frames.others(here)
         assert frame is not None
-        return cls(CULPRIT.get(), frame.f_code.co_filename, frame.f_lineno)
+        return cls(CULPRIT.get(), loop, frame.f_code.co_filename, frame.f_lineno)
 
     def __str__(self) -> str:
         return f"{frames.short(self.filename)}:{self.line}"
@@ -59,7 +61,7 @@ class Origins:
 
         def create_task(*args: Any, **kwargs: Any) -> Task[Any]:
             task = create(*args, **kwargs)
-            self._of[task] = Origin.here()
+            self._of[task] = Origin.here(loop)
             return task
 
         # An attribute, because a task factory is the suite's own to set, and to read.
@@ -71,3 +73,18 @@ class Origins:
     def started_by(self, culprit: Culprit) -> dict[Task[Any], Origin]:
         """Return the tasks that a test or fixture has started, in the order in which it did."""
         return {task: it for task, it in tuple(self._of.items()) if it.culprit is culprit}
+
+
+def record_generators(
+    loop: AbstractEventLoop, origins: MutableMapping[AsyncGenerator[Any, Any], Origin]
+) -> None:
+    """Remember the origins of the async generators that begin on a loop from now on."""
+    begin = getattr(loop, "_asyncgen_firstiter_hook", None)  # Not all loops have it.
+    if begin is None:
+        return
+
+    def begin_recorded(generator: AsyncGenerator[Any, Any]) -> None:
+        origins[generator] = Origin.here(loop)
+        begin(generator)
+
+    vars(loop)["_asyncgen_firstiter_hook"] = begin_recorded

@@ -6,9 +6,9 @@ import functools
 import gc
 import inspect
 from asyncio import AbstractEventLoop
-from collections.abc import Callable, Generator, Iterable
+from collections.abc import Callable
 from concurrent.futures import Executor
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, nullcontext, suppress
 from types import AsyncGeneratorType
 from typing import Any, Final, final
 from weakref import WeakKeyDictionary, WeakSet
@@ -18,8 +18,8 @@ import pytest
 from pytest_asyncio import frames, lifetimes
 from pytest_asyncio.loops import Run
 
-from . import CULPRIT, BaseCheck, CheckWarning, Culprit, Report
-from ._origins import Origin
+from . import BaseCheck, CheckWarning, Culprit, Report
+from ._origins import Origin, record_generators
 
 _OPENING: Final = (
     "connect_accepted_socket",
@@ -46,33 +46,25 @@ class Check(BaseCheck):
     def __init__(self, session: pytest.Session, report: Report) -> None:
         super().__init__(session, report)
         self._loops: Final = WeakSet[AbstractEventLoop]()
-        self._opened: Final = WeakKeyDictionary[Any, tuple[AbstractEventLoop, Origin]]()
+        self._opened: Final = WeakKeyDictionary[Any, Origin]()
 
-    @contextmanager
-    def watch(self, run: Run) -> Generator[None]:
+    def watch(self, run: Run) -> AbstractContextManager[None]:
         loop = run.task.get_loop()
         if loop not in self._loops:
             self._loops.add(loop)
             self._record(loop)
-        before = set(_generators(loop))
-        culprit = CULPRIT.get()
-        try:
-            yield
-        finally:
-            for generator in set(_generators(loop)) - before:
-                code = generator.ag_code
-                origin = Origin(culprit, code.co_filename, code.co_firstlineno)
-                self._opened[generator] = loop, origin
+        return nullcontext()
 
     def end(self, culprit: Culprit) -> None:
         """Tell of what is open, unless a fixture lives on that may close it."""
         living = {task.get_loop() for task in lifetimes.standing(self.session)}
-        for resource, (loop, origin) in tuple(self._opened.items()):
-            if origin.culprit is culprit and loop not in living:
+        for resource, origin in tuple(self._opened.items()):
+            if origin.culprit is culprit and origin.loop not in living:
                 self._tell(resource, origin)
 
     def _record(self, loop: AbstractEventLoop) -> None:
         """Remember what is opened on a loop from now on, and tell of what is open at its end."""
+        record_generators(loop, self._opened)
         for name in _OPENING:
             setattr(loop, name, self._recorded(loop, getattr(loop, name)))
         run_in_executor, close = loop.run_in_executor, loop.close
@@ -80,12 +72,12 @@ class Check(BaseCheck):
         def run_recorded(executor: Any, *args: Any) -> Any:
             # Used before, it is a test's or fixture's that lives on.
             if executor is not None and not getattr(executor, "_threads", True):
-                self._opened[executor] = loop, Origin.here()
+                self._opened[executor] = Origin.here(loop)
             return run_in_executor(executor, *args)
 
         def tell_and_close() -> None:
-            for resource, (its_loop, origin) in tuple(self._opened.items()):
-                if its_loop is loop:
+            for resource, origin in tuple(self._opened.items()):
+                if origin.loop is loop:
                     self._tell(resource, origin)
             close()
 
@@ -96,12 +88,12 @@ class Check(BaseCheck):
         @functools.wraps(opening)
         async def open_recorded(*args: Any, **kwargs: Any) -> Any:
             is_users = frames.users(inspect.currentframe()) is not None
-            origin = Origin.here()
+            origin = Origin.here(loop)
             result = await opening(*args, **kwargs)
             if is_users:  # The pipes of a subprocess are opened by asyncio.
                 with suppress(TypeError):  # Some of uvloop's cannot be referenced weakly.
                     opened: Any = result
-                    self._opened[opened[0] if isinstance(opened, tuple) else opened] = loop, origin
+                    self._opened[opened[0] if isinstance(opened, tuple) else opened] = origin
             return result
 
         return open_recorded
@@ -112,15 +104,9 @@ class Check(BaseCheck):
         if not _is_open(resource):
             return
         warning = OpenResourceWarning(
-            f"{origin.culprit} has left {_description(resource)} open, made at {origin}. Close it."
+            f"{origin.culprit} has left {_description(resource)} open since {origin}. Close it."
         )
         self.report(warning, origin.filename, origin.line)
-
-
-def _generators(loop: AbstractEventLoop) -> Iterable[Any]:
-    """The async generators that are known to a loop, if it tells."""
-    generators: Iterable[Any] = getattr(loop, "_asyncgens", ())
-    return tuple(generators)
 
 
 def _is_open(resource: Any) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from asyncio import AbstractEventLoop, Future, Task
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any, final
-from weakref import WeakSet
+from weakref import WeakKeyDictionary, WeakSet
 
 import pytest
 
@@ -13,7 +13,7 @@ from pytest_asyncio import frames
 from pytest_asyncio.loops import Run
 
 from . import CULPRIT, BaseCheck, CheckWarning, Culprit, Report
-from ._origins import Origin, Origins
+from ._origins import Origin, Origins, record_generators
 
 
 class UnhandledExceptionWarning(CheckWarning):
@@ -27,6 +27,7 @@ class Check(BaseCheck):
     def __init__(self, session: pytest.Session, report: Report) -> None:
         super().__init__(session, report)
         self._origins = Origins.of(session)
+        self._generators = WeakKeyDictionary[Any, Origin]()
         self._loops = WeakSet[AbstractEventLoop]()
 
     def watch(self, run: Run) -> AbstractContextManager[None]:
@@ -34,6 +35,7 @@ class Check(BaseCheck):
         self._origins.record(loop)
         if loop not in self._loops:
             self._loops.add(loop)
+            record_generators(loop, self._generators)
             self._listen(loop)
         return nullcontext()
 
@@ -52,13 +54,17 @@ class Check(BaseCheck):
         def handle_and_tell(context: dict[str, Any]) -> None:
             error = context.get("exception")
             if not isinstance(error, _OUTCOMES):
-                task: Future[Any] | None = context.get("task", context.get("future"))
-                origin = self._origins.find(task) if isinstance(task, Task) else None
-                self._tell(context["message"], error, origin)
+                self._tell(context["message"], error, self._origin(context))
             handle(context)
 
         # Not called where a test has set an exception handler, which is to handle them.
         loop.default_exception_handler = handle_and_tell  # type: ignore[method-assign]
+
+    def _origin(self, context: dict[str, Any]) -> Origin | None:
+        if "asyncgen" in context:
+            return self._generators.get(context["asyncgen"])
+        task: Future[Any] | None = context.get("task", context.get("future"))
+        return self._origins.find(task) if isinstance(task, Task) else None
 
     def _tell(self, what: str, error: BaseException | None, origin: Origin | None) -> None:
         culprit = CULPRIT.get() if origin is None else origin.culprit
@@ -68,7 +74,7 @@ class Check(BaseCheck):
             filename, line = origin.filename, origin.line
             message += f", created at {origin}"
         if error is not None:
-            message += f": {type(error).__name__}: {error}"
+            message += f": {type(error).__name__}: {error}".removesuffix(": ")
             end = frames.end_of(frames.up_to_users(error.__traceback__))
             if end is not None:
                 filename, line = end
