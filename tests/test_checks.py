@@ -577,6 +577,35 @@ class TestBlockedLoop:
             ]
         )
 
+    def test_many_tasks_that_are_ready_at_once_do_not_block(self, checked):
+        checked(
+            """
+            import time
+            async def work(): time.sleep(0.02)
+            @pytest.mark.asyncio
+            async def test_it():
+                await asyncio.gather(*(work() for _ in range(20)))
+            """,
+            ini="asyncio_blocked_loop_threshold = 0.1",
+        ).assert_outcomes(passed=1)
+
+    def test_each_that_blocks_is_told(self, checked):
+        result = checked(
+            """
+            import threading
+            def block(): threading.Event().wait(0.5)
+            @pytest.mark.asyncio
+            async def test_it():
+                block()
+                await asyncio.sleep(0.2)
+                asyncio.get_running_loop().call_soon(block)
+                await asyncio.sleep(0.2)
+            """,
+            "-Wdefault",
+            ini="asyncio_blocked_loop_threshold = 0.1",
+        )
+        result.assert_outcomes(passed=1, warnings=2)
+
     def test_half_a_second_is_the_default_and_what_is_shorter_is_fine(self, checked):
         checked(
             """

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import threading
+from asyncio import Task
 from collections.abc import Generator
 from contextlib import contextmanager, suppress
-from typing import Final, final
+from typing import Any, Final, final
+from weakref import ref
 
 import pytest
 
@@ -15,8 +18,11 @@ from pytest_asyncio.loops import Run
 
 from . import CULPRIT, BaseCheck, CheckWarning, Report
 
-_PRECISION: Final = 0.1
-"""The share of the threshold by which a callback may exceed it unnoticed."""
+_LOOKS: Final = 10
+"""How often in a row a task is seen to hold the loop before the loop counts as blocked.
+
+The time alone may be long because the machine has stood still.
+"""
 
 
 class BlockedLoopWarning(CheckWarning):
@@ -46,12 +52,15 @@ class _Watched:
 
     def __init__(self, check: Check, run: Run, threshold: float) -> None:
         self._check: Final = check
-        self._run: Final = run
         self._threshold: Final = threshold
         self._culprit: Final = CULPRIT.get() or run.item.name
+        self._loop: Final = run.task.get_loop()
         self._thread: Final = threading.get_ident()
         self._alarms: Final = Alarms.of(check.session)
+        self._has_turned = True
         self._is_over = False
+        self._holder: ref[Task[Any]] | None = None
+        self._looks = 0
         self._wait()
 
     def end(self) -> None:
@@ -59,29 +68,38 @@ class _Watched:
         self._alarms.cancel(self._alarm)
 
     def _wait(self) -> None:
-        self._alarm = self._alarms.set(self._threshold * _PRECISION, self._ask)
+        self._alarm = self._alarms.set(self._threshold / _LOOKS, self._look)
 
-    def _ask(self) -> None:
-        if not self._is_over:  # pragma: no branch  # The run has ended just now.
-            self._alarm = self._alarms.set(self._threshold, self._ask_once_more)
+    def _look(self) -> None:
+        """See, in the alarms' thread, whether the loop is held by what held it before.
+
+        Not all that runs between two turns is one callback: tasks that are ready at the same time
+        run one after the other.
+        """
+        if self._is_over:  # pragma: no cover  # The run has ended just now.
+            return
+        task = asyncio.current_task(self._loop)
+        holder = None if task is None else ref(task)
+        if self._has_turned or holder != self._holder:
+            self._holder, self._looks = holder, 0
+        if self._has_turned:
+            self._has_turned = False
             with suppress(RuntimeError):  # The loop has been closed.
-                self._run.task.get_loop().call_soon_threadsafe(self._answer)
-
-    def _ask_once_more(self) -> None:
-        """Give the loop the time to answer, in case it was the machine that stood still."""
-        self._alarm = self._alarms.set(self._threshold * _PRECISION, self._tell)
+                self._loop.call_soon_threadsafe(self._answer)
+        elif self._looks == _LOOKS:
+            self._tell()
+        self._looks += 1
+        self._wait()
 
     def _answer(self) -> None:
-        if not self._is_over:  # pragma: no branch  # The run has ended just now.
-            self._alarms.cancel(self._alarm)
-            self._wait()
+        self._has_turned = True
 
     def _tell(self) -> None:
-        """Tell, in the alarms' thread, what the loop's thread is doing."""
+        """Tell what the loop's thread is doing."""
         innermost = frames.innermost(self._thread)
         frame = frames.users(innermost) or innermost
         config = self._check.session.config
-        if frame is None or self._is_over or debuggers.is_active(config, self._thread):
+        if frame is None or debuggers.is_active(config, self._thread):
             return
         filename, line = frame.f_code.co_filename, frame.f_lineno
         self._check.report(
