@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import sys
 
 import pytest
 
@@ -190,6 +191,25 @@ def test_all_that_is_found_is_told(checked):
     )
     result.assert_outcomes(failed=1)
     result.stdout.fnmatch_lines(["*2 checks failed*", "*NeverAwaited*", "*LeakedTask*"])
+
+
+@pytest.mark.skipif(sys.implementation.name != "cpython", reason="it counts no references")
+def test_a_closed_loop_is_not_left_to_the_garbage_collector(checked):
+    checked(
+        """
+        import gc, weakref
+        @pytest.fixture(scope="module", autouse=True)
+        def no_garbage_collector():
+            gc.disable()
+            yield
+            gc.enable()
+        loops = []
+        @pytest.mark.asyncio
+        async def test_it():
+            loops.append(weakref.ref(asyncio.get_running_loop()))
+        def test_next(): assert loops[0]() is None
+        """
+    ).assert_outcomes(passed=2)
 
 
 class TestLeakedTasks:
@@ -469,6 +489,42 @@ class TestUnhandledExceptions:
                 )
             ]
         )
+
+    def test_what_comes_to_light_after_its_loop_is_told_to_the_test_of_the_loop(self, checked):
+        result = checked(
+            """
+            kept = []
+            @pytest.mark.asyncio
+            async def test_it():
+                future = asyncio.get_running_loop().create_future()
+                future.set_exception(ValueError)
+                kept.append(future)
+            @pytest.mark.asyncio
+            async def test_next(): kept.clear()
+            """,
+            "-Wdefault",
+        )
+        result.assert_outcomes(passed=2, warnings=1)
+        result.stdout.fnmatch_lines(["*UnhandledExceptionWarning: test_it: Future exception was*"])
+
+    def test_what_comes_to_light_after_a_shared_loop_is_told_to_none_of_its_tests(self, checked):
+        result = checked(
+            """
+            kept = []
+            @pytest.mark.asyncio(loop_scope="class")
+            class TestIt:
+                async def test_one(self):
+                    future = asyncio.get_running_loop().create_future()
+                    future.set_exception(ValueError)
+                    kept.append(future)
+                async def test_two(self): pass
+            @pytest.mark.asyncio
+            async def test_next(): kept.clear()
+            """,
+            "-Wdefault",
+        )
+        result.assert_outcomes(passed=3, warnings=1)
+        result.stdout.fnmatch_lines(["*UnhandledExceptionWarning: An earlier test: Future*"])
 
     def test_what_the_end_of_the_loop_brings_to_light_is_told(self, checked):
         result = checked(

@@ -415,6 +415,25 @@ def test_a_session_without_stderr_is_told_in_the_report(suite, monkeypatch):
     result.stdout.fnmatch_lines(["E*test_it took longer*, and blocked the event loop at *"])
 
 
+@pytest.mark.skipif(sys.implementation.name != "cpython", reason="it counts no references")
+def test_a_run_that_was_bounded_is_not_left_to_the_garbage_collector(suite):
+    suite(
+        """
+        import gc, weakref
+        @pytest.fixture(scope="module", autouse=True)
+        def no_garbage_collector():
+            gc.disable()
+            yield
+            gc.enable()
+        loops = []
+        @pytest.mark.asyncio(timeout=60)
+        async def test_it():
+            loops.append(weakref.ref(asyncio.get_running_loop()))
+        def test_next(): assert loops[0]() is None
+        """
+    ).assert_outcomes(passed=2)
+
+
 @needs_signal
 def test_the_handler_of_the_signal_is_put_back(suite):
     before = signal.getsignal(signal.SIGURG)

@@ -19,7 +19,7 @@ class Alarm:
 
     def __init__(self, when: float, call: Callable[[], None]) -> None:
         self.when: Final = when
-        self.call: Final = call
+        self.call = call
 
 
 @final
@@ -65,22 +65,37 @@ class Alarms:
 
     def cancel(self, alarm: Alarm) -> None:
         """Forget an alarm, which may have been called, or be about to be called."""
+        alarm.call = _nothing  # What it was to call holds the alarm.
         with self._changed:
             self._alarms.discard(alarm)
 
     def _call_in_turn(self) -> None:
-        while (alarm := self._next()) is not None:
-            alarm.call()
+        while self._call_next():
+            pass
+
+    def _call_next(self) -> bool:
+        alarm = self._next()
+        if alarm is None:
+            return False
+        alarm.call()
+        return True
 
     def _next(self) -> Alarm | None:
         with self._changed:
             while not self._is_over:
-                alarm = min(self._alarms, key=lambda alarm: alarm.when, default=None)
-                if alarm is not None and alarm.when <= self._now():
-                    self._alarms.remove(alarm)
+                if (alarm := self._take_due()) is not None:
                     return alarm
-                self._wakes_at = math.inf if alarm is None else alarm.when
-                self._changed.wait(None if alarm is None else alarm.when - self._now())
+                # Without a reference to any alarm: it holds a run, which may end meanwhile.
+                is_endless = self._wakes_at == math.inf
+                self._changed.wait(None if is_endless else self._wakes_at - self._now())
+        return None
+
+    def _take_due(self) -> Alarm | None:
+        alarm = min(self._alarms, key=lambda alarm: alarm.when, default=None)
+        if alarm is not None and alarm.when <= self._now():
+            self._alarms.remove(alarm)
+            return alarm
+        self._wakes_at = math.inf if alarm is None else alarm.when
         return None
 
     def _end(self) -> None:
@@ -88,3 +103,7 @@ class Alarms:
             self._is_over = True
             self._changed.notify()
         self._thread.join()
+
+
+def _nothing() -> None:
+    pass

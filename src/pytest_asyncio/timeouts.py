@@ -6,7 +6,7 @@ import asyncio
 import signal
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import AbstractContextManager, suppress
 from functools import partial
 from types import FrameType
@@ -79,6 +79,9 @@ class _Bound:
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         self._is_over = True
         self._alarms.cancel(self._alarm)
+        self._remaining.close()  # It holds the bound that holds it.
+        if self._signal is not None:
+            self.session.stash[_BOUND] = None
         if self._error is None or kind is not None:
             return
         self._run.failure = self._error
@@ -89,7 +92,7 @@ class _Bound:
             except asyncio.CancelledError as cancellation:
                 self._error.__traceback__ = frames.up_to_users(cancellation.__traceback__)
 
-    def _steps(self) -> Iterator[float]:
+    def _steps(self) -> Generator[float]:
         """End the run, and yield between two tries how many seconds there are to react."""
         error = self._error = self._error or self._failure()
         self._run.cancel(error)
@@ -133,7 +136,7 @@ class _Bound:
     def interrupt(self, frame: FrameType | None) -> None:
         """Raise where something blocks the thread, and nowhere else."""
         __tracebackhide__ = True
-        if self._is_over or frame is None or _is_loops(frame):
+        if frame is None or _is_loops(frame):
             return
         if loops.running(self.session) is not self._run:  # Another test blocks the loop.
             self._blocked_at = ""
@@ -179,7 +182,8 @@ def _catch_signal(bound: _Bound) -> int | None:
 
         def interrupt(_: int, frame: FrameType | None) -> None:
             __tracebackhide__ = True
-            session.stash[_BOUND].interrupt(frame)
+            if (bound := session.stash[_BOUND]) is not None:
+                bound.interrupt(frame)
 
         before = signal.signal(_SIGNAL, interrupt) or signal.SIG_DFL
         session.config.add_cleanup(partial(_put_back, _SIGNAL, before))
@@ -191,4 +195,4 @@ def _put_back(number: int, handler: Any) -> None:
     signal.signal(number, handler)
 
 
-_BOUND: Final = pytest.StashKey[_Bound]()
+_BOUND: Final = pytest.StashKey[_Bound | None]()

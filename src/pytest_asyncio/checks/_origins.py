@@ -14,6 +14,7 @@ import pytest
 from pytest_asyncio import frames
 
 from . import CULPRIT, Culprit
+from ._instruments import instrument
 
 
 @final
@@ -29,8 +30,8 @@ class Origin:
     @classmethod
     def here(cls, loop: AbstractEventLoop) -> Origin:
         """Return the origin of what the user's code, which has called this, is starting."""
-        here = inspect.currentframe()
-        frame = frames.users(here) or frames.others(here)
+        # Not kept in a variable: a frame that holds itself is left to the garbage collector.
+        frame = frames.users(inspect.currentframe()) or frames.others(inspect.currentframe())
         assert frame is not None
         return cls(CULPRIT.get(), loop, frame.f_code.co_filename, frame.f_lineno)
 
@@ -64,8 +65,8 @@ class Origins:
             self._of[task] = Origin.here(loop)
             return task
 
-        # An attribute, because a task factory is the suite's own to set, and to read.
-        loop.create_task = create_task  # type: ignore[method-assign]
+        # Not by a task factory, which is the suite's own to set, and to read.
+        instrument(loop, {"create_task": create_task})
 
     def find(self, task: Task[Any]) -> Origin | None:
         return self._of.get(task)
@@ -87,4 +88,4 @@ def record_generators(
         origins[generator] = Origin.here(loop)
         begin(generator)
 
-    vars(loop)["_asyncgen_firstiter_hook"] = begin_recorded
+    instrument(loop, {"_asyncgen_firstiter_hook": begin_recorded})

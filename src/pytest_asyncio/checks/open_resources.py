@@ -19,6 +19,7 @@ from pytest_asyncio import frames, lifetimes
 from pytest_asyncio.loops import Run
 
 from . import BaseCheck, CheckWarning, Culprit, Report
+from ._instruments import instrument
 from ._origins import Origin, record_generators
 
 _OPENING: Final = (
@@ -65,8 +66,7 @@ class Check(BaseCheck):
     def _record(self, loop: AbstractEventLoop) -> None:
         """Remember what is opened on a loop from now on, and tell of what is open at its end."""
         record_generators(loop, self._opened)
-        for name in _OPENING:
-            setattr(loop, name, self._recorded(loop, getattr(loop, name)))
+        recorded = {name: self._recorded(loop, getattr(loop, name)) for name in _OPENING}
         run_in_executor, close = loop.run_in_executor, loop.close
 
         def run_recorded(executor: Any, *args: Any) -> Any:
@@ -81,8 +81,7 @@ class Check(BaseCheck):
                     self._tell(resource, origin)
             close()
 
-        loop.run_in_executor = run_recorded  # type: ignore[method-assign, assignment]
-        loop.close = tell_and_close  # type: ignore[method-assign]
+        instrument(loop, recorded | {"run_in_executor": run_recorded, "close": tell_and_close})
 
     def _recorded(self, loop: AbstractEventLoop, opening: Callable[..., Any]) -> Callable[..., Any]:
         @functools.wraps(opening)

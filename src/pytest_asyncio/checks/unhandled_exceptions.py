@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from asyncio import AbstractEventLoop, Future, Task
 from contextlib import AbstractContextManager, nullcontext
+from contextvars import Context
 from typing import Any, final
-from weakref import WeakKeyDictionary, WeakSet
+from weakref import WeakKeyDictionary, ref
 
 import pytest
 
-from pytest_asyncio import frames
+from pytest_asyncio import frames, loops
 from pytest_asyncio.loops import Run
 
 from . import CULPRIT, BaseCheck, CheckWarning, Culprit, Report
@@ -28,21 +29,23 @@ class Check(BaseCheck):
         super().__init__(session, report)
         self._origins = Origins.of(session)
         self._generators = WeakKeyDictionary[Any, Origin]()
-        self._loops = WeakSet[AbstractEventLoop]()
+        self._tests = WeakKeyDictionary[AbstractEventLoop, set[str]]()
 
     def watch(self, run: Run) -> AbstractContextManager[None]:
         loop = run.task.get_loop()
         self._origins.record(loop)
-        if loop not in self._loops:
-            self._loops.add(loop)
+        if loop not in self._tests:
+            self._tests[loop] = set()
             record_generators(loop, self._generators)
             self._listen(loop)
+        self._tests[loop].add(run.item.name)
         return nullcontext()
 
     def end(self, culprit: Culprit) -> None:
         for task, origin in self._origins.started_by(culprit).items():
             if getattr(task, "_log_traceback", False):
                 self._tell(
+                    culprit,
                     f"nobody has retrieved the exception of the task {task.get_name()!r}",
                     task.exception(),
                     origin,
@@ -50,11 +53,14 @@ class Check(BaseCheck):
 
     def _listen(self, loop: AbstractEventLoop) -> None:
         handle = loop.default_exception_handler
+        tests, reference = self._tests[loop], ref(loop)
 
         def handle_and_tell(context: dict[str, Any]) -> None:
             error = context.get("exception")
             if not isinstance(error, _OUTCOMES):
-                self._tell(context["message"], error, self._origin(context))
+                origin = self._origin(context)
+                culprit = origin.culprit if origin else self._culprit(context, reference(), tests)
+                self._tell(culprit, context["message"], error, origin)
             handle(context)
 
         # Not called where a test has set an exception handler, which is to handle them.
@@ -66,8 +72,28 @@ class Check(BaseCheck):
         task: Future[Any] | None = context.get("task", context.get("future"))
         return self._origins.find(task) if isinstance(task, Task) else None
 
-    def _tell(self, what: str, error: BaseException | None, origin: Origin | None) -> None:
-        culprit = CULPRIT.get() if origin is None else origin.culprit
+    def _culprit(
+        self, context: dict[str, Any], loop: AbstractEventLoop | None, tests: set[str]
+    ) -> Culprit | str | None:
+        """Tell whose fault it is that something of unknown origin fails, if that is certain.
+
+        A finalizer may be called long after its test, while another one runs.
+        """
+        of_callback: Context | None = getattr(context.get("handle"), "_context", None)
+        if of_callback is not None and CULPRIT in of_callback:
+            return of_callback[CULPRIT]
+        run = loops.running(self.session)
+        if run is not None and run.task.get_loop() is loop:
+            return CULPRIT.get()
+        return next(iter(tests)) if len(tests) == 1 else None
+
+    def _tell(
+        self,
+        culprit: Culprit | str | None,
+        what: str,
+        error: BaseException | None,
+        origin: Origin | None,
+    ) -> None:
         message = f"{culprit or 'An earlier test'}: {what}"
         filename, line = "<unknown>", 1
         if origin is not None:
