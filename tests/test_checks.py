@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import gc
+import io
+import itertools
 import sys
 
 import pytest
@@ -15,6 +17,7 @@ from pytest_asyncio import (
     OpenResourceWarning,
     UnhandledExceptionWarning,
 )
+from pytest_asyncio.checks import blocked_loop
 
 NAMES = [
     "blocked-loop",
@@ -644,6 +647,36 @@ class TestBlockedLoop:
             """,
             ini="asyncio_blocked_loop_threshold = 0.1",
         ).assert_outcomes(passed=1)
+
+    def test_a_loaded_machine_is_no_fault_of_the_test(self, checked, monkeypatch):
+        seconds = itertools.count()
+
+        def starving(*args, **kwargs):
+            return io.StringIO(f"0 {next(seconds) * 10**9} 0")
+
+        monkeypatch.setattr(blocked_loop._Watched, "_open", starving)
+        checked(
+            """
+            import threading
+            @pytest.mark.asyncio
+            async def test_it():
+                threading.Event().wait(0.5)
+            """,
+            ini="asyncio_blocked_loop_threshold = 0.1",
+        ).assert_outcomes(passed=1)
+
+    def test_a_machine_that_tells_no_load_is_taken_as_idle(self, checked, monkeypatch):
+        monkeypatch.setattr(blocked_loop, "_STATISTICS", "/nowhere")
+        result = checked(
+            """
+            import threading
+            @pytest.mark.asyncio
+            async def test_it():
+                threading.Event().wait(0.5)
+            """,
+            ini="asyncio_blocked_loop_threshold = 0.1",
+        )
+        result.assert_outcomes(failed=1)
 
     def test_each_that_blocks_is_told(self, checked):
         result = checked(

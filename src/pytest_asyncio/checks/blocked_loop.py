@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import io
 import threading
 from asyncio import Task
 from collections.abc import Generator
@@ -23,6 +24,9 @@ _LOOKS: Final = 10
 
 The time alone may be long because the machine has stood still.
 """
+
+_STATISTICS: Final = "/proc/self/task/{}/schedstat"
+"""Where Linux tells how long a thread has run, and has waited for a processor, in nanoseconds."""
 
 
 class BlockedLoopWarning(CheckWarning):
@@ -50,17 +54,22 @@ class Check(BaseCheck):
 class _Watched:
     """A run whose loop is asked again and again whether it turns."""
 
+    # In a class, where libraries that replace the file system do not find it.
+    _open = staticmethod(io.open)
+
     def __init__(self, check: Check, run: Run, threshold: float) -> None:
         self._check: Final = check
         self._threshold: Final = threshold
         self._culprit: Final = CULPRIT.get() or run.item.name
         self._loop: Final = run.task.get_loop()
         self._thread: Final = threading.get_ident()
+        self._statistics: Final = _STATISTICS.format(threading.get_native_id())
         self._alarms: Final = Alarms.of(check.session)
         self._has_turned = True
         self._is_over = False
         self._holder: ref[Task[Any]] | None = None
-        self._looks = 0
+        self._held_for = 0.0
+        self._starved_for = self._read_starved_for()
         self._wait()
 
     def end(self) -> None:
@@ -80,16 +89,29 @@ class _Watched:
             return
         task = asyncio.current_task(self._loop)
         holder = None if task is None else ref(task)
+        before, self._starved_for = self._starved_for, self._read_starved_for()
         if self._has_turned or holder != self._holder:
-            self._holder, self._looks = holder, 0
+            self._holder, self._held_for = holder, 0.0
+        else:
+            self._hold(max(0.0, self._threshold / _LOOKS - (self._starved_for - before)))
         if self._has_turned:
             self._has_turned = False
             with suppress(RuntimeError):  # The loop has been closed.
                 self._loop.call_soon_threadsafe(self._answer)
-        elif self._looks == _LOOKS:
-            self._tell()
-        self._looks += 1
         self._wait()
+
+    def _hold(self, seconds: float) -> None:
+        before, self._held_for = self._held_for, self._held_for + seconds
+        if before < self._threshold <= self._held_for:
+            self._tell()
+
+    def _read_starved_for(self) -> float:
+        """Return for how long a loaded machine has kept the loop's thread waiting, if it tells."""
+        try:
+            with self._open(self._statistics, encoding="ascii") as file:
+                return int(file.read().split()[1]) / 1e9
+        except OSError:
+            return 0.0
 
     def _answer(self) -> None:
         self._has_turned = True
