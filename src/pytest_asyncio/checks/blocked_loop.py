@@ -69,7 +69,7 @@ class _Watched:
         self._is_over = False
         self._holder: ref[Task[Any]] | None = None
         self._held_for = 0.0
-        self._starved_for = self._read_starved_for()
+        self._starved_for = 0.0
         self._wait()
 
     def end(self) -> None:
