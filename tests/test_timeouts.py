@@ -52,10 +52,11 @@ def test_a_test_that_hangs_fails_at_its_line_and_the_next_one_runs(suite, scope)
     )
 
 
-def test_the_setup_of_a_fixture_is_bounded(suite):
+@pytest.mark.parametrize("scope", ["function", "module"])
+def test_the_setup_of_a_fixture_is_bounded(suite, scope):
     result = suite(
         f"""
-        @pytest_asyncio.fixture(timeout=0.05)
+        @pytest_asyncio.fixture(scope={scope!r}, timeout=0.05)
         async def slow(): {HANG}
         @pytest.mark.asyncio
         async def test_it(slow): pass
@@ -320,6 +321,35 @@ def test_what_blocks_the_loop_is_told_and_broken_off(suite, block, scope):
                 "E*TimeoutError: test_blocks took longer than the 0.05 s of its timeout, "
                 "and blocked the event loop at test_it.py:* in test_blocks."
             ),
+        ]
+    )
+
+
+@needs_signal
+@pytest.mark.usefixtures("_impatient")
+@pytest.mark.parametrize("scope", ["function", "module"])
+def test_a_fixture_that_blocks_is_told_and_broken_off(suite, scope):
+    result = suite(
+        f"""
+        import time
+        @pytest_asyncio.fixture(scope={scope!r}, timeout=0.05)
+        async def blocking():
+            time.sleep(60)
+        @pytest_asyncio.fixture(scope={scope!r}, timeout=0.05)
+        async def ending():
+            yield
+            time.sleep(60)
+        @pytest.mark.asyncio
+        async def test_setup(blocking): pass
+        @pytest.mark.asyncio
+        async def test_teardown(ending): pass
+        """
+    )
+    result.assert_outcomes(passed=1, errors=2)
+    result.stdout.fnmatch_lines(
+        [
+            "E*The setup of fixture 'blocking' took longer than*, and blocked * in blocking.",
+            "E*The teardown of fixture 'ending' took longer than*, and blocked * in ending.",
         ]
     )
 
