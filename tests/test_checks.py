@@ -585,6 +585,19 @@ class TestNeverAwaited:
         result.assert_outcomes(errors=1)
         result.stdout.fnmatch_lines(["*NeverAwaitedWarning: fixture 'lazy' never awaited*"])
 
+    @both_scopes
+    def test_what_a_test_expects_is_its_own(self, checked, scope):
+        checked(
+            """
+            pytestmark = pytest.mark.asyncio(loop_scope=SCOPE)
+            async def work(): pass
+            async def test_it():
+                with pytest.warns(RuntimeWarning, match="coroutine 'work' was never awaited"):
+                    work()
+            """,
+            scope=scope,
+        ).assert_outcomes(passed=1)
+
     def test_a_mock_is_told_by_the_line_that_calls_it(self, checked):
         result = checked(
             """

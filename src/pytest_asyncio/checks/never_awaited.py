@@ -29,10 +29,18 @@ class Check(BaseCheck):
     @contextmanager
     def watch(self, run: Run) -> Generator[None]:
         before: Any = warnings._warn_unawaited_coroutine  # type: ignore[attr-defined]
+        recorder = _recorder()
+
+        def tell(coroutine: CoroutineType[Any, Any, Any]) -> None:
+            if _recorder() is recorder:
+                self._tell(coroutine)
+            else:  # The test looks at its warnings itself.
+                before(coroutine)
+
         depth = sys.get_coroutine_origin_tracking_depth()
         sys.set_coroutine_origin_tracking_depth(max(depth, _DEPTH))
         # Python calls this from a coroutine's finalizer, where an error could not be raised.
-        warnings._warn_unawaited_coroutine = self._tell  # type: ignore[attr-defined]
+        warnings._warn_unawaited_coroutine = tell  # type: ignore[attr-defined]
         try:
             yield
         finally:
@@ -55,3 +63,10 @@ class Check(BaseCheck):
             filename,
             line,
         )
+
+
+def _recorder() -> Any:
+    """Return what records the warnings that are made now."""
+    context: Any = getattr(warnings, "_get_context", None)  # Python 3.14 and newer
+    log = None if context is None else context().log
+    return warnings._showwarnmsg_impl if log is None else log  # type: ignore[attr-defined]
