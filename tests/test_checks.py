@@ -361,6 +361,16 @@ class TestLeakedTasks:
         ).assert_outcomes(passed=1, warnings=1)
 
 
+FINALIZED = """
+            kept = []
+            class Session:
+                def __init__(self, loop):
+                    self.loop = loop
+                def __del__(self):
+                    self.loop.call_exception_handler({"message": "Unclosed session"})
+"""
+
+
 class TestUnhandledExceptions:
     @both_scopes
     def test_exceptions_that_nobody_awaits_fail_their_test(self, checked, scope):
@@ -493,33 +503,45 @@ class TestUnhandledExceptions:
             ]
         )
 
-    def test_what_comes_to_light_after_its_loop_is_told_to_the_test_of_the_loop(self, checked):
+    @both_scopes
+    def test_a_future_is_told_to_its_test_whenever_it_is_dropped(self, checked, scope):
         result = checked(
             """
             kept = []
-            @pytest.mark.asyncio
+            pytestmark = pytest.mark.asyncio(loop_scope=SCOPE)
             async def test_it():
                 future = asyncio.get_running_loop().create_future()
                 future.set_exception(ValueError)
                 kept.append(future)
+            async def test_next(): kept.clear()
+            """,
+            "-Wdefault",
+            scope=scope,
+        )
+        result.assert_outcomes(passed=2, warnings=1)
+        result.stdout.fnmatch_lines(["*UnhandledExceptionWarning: test_it: Future exception was*"])
+
+    def test_what_comes_to_light_after_its_loop_is_told_to_the_test_of_the_loop(self, checked):
+        result = checked(
+            f"""
+            {FINALIZED}
+            @pytest.mark.asyncio
+            async def test_it(): kept.append(Session(asyncio.get_running_loop()))
             @pytest.mark.asyncio
             async def test_next(): kept.clear()
             """,
             "-Wdefault",
         )
         result.assert_outcomes(passed=2, warnings=1)
-        result.stdout.fnmatch_lines(["*UnhandledExceptionWarning: test_it: Future exception was*"])
+        result.stdout.fnmatch_lines(["*UnhandledExceptionWarning: test_it: Unclosed session.*"])
 
     def test_what_comes_to_light_after_a_shared_loop_is_told_to_none_of_its_tests(self, checked):
         result = checked(
-            """
-            kept = []
+            f"""
+            {FINALIZED}
             @pytest.mark.asyncio(loop_scope="class")
             class TestIt:
-                async def test_one(self):
-                    future = asyncio.get_running_loop().create_future()
-                    future.set_exception(ValueError)
-                    kept.append(future)
+                async def test_one(self): kept.append(Session(asyncio.get_running_loop()))
                 async def test_two(self): pass
             @pytest.mark.asyncio
             async def test_next(): kept.clear()
@@ -527,7 +549,7 @@ class TestUnhandledExceptions:
             "-Wdefault",
         )
         result.assert_outcomes(passed=3, warnings=1)
-        result.stdout.fnmatch_lines(["*UnhandledExceptionWarning: An earlier test: Future*"])
+        result.stdout.fnmatch_lines(["*UnhandledExceptionWarning: An earlier test: Unclosed*"])
 
     def test_what_the_end_of_the_loop_brings_to_light_is_told(self, checked):
         result = checked(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from asyncio import AbstractEventLoop, Future, Task
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, nullcontext, suppress
 from contextvars import Context
 from typing import Any, final
 from weakref import WeakKeyDictionary, ref
@@ -14,6 +14,7 @@ from pytest_asyncio import frames, loops
 from pytest_asyncio.loops import Run
 
 from . import CULPRIT, BaseCheck, CheckWarning, Culprit, Report
+from ._instruments import instrument
 from ._origins import Origin, Origins, record_generators
 
 
@@ -37,6 +38,7 @@ class Check(BaseCheck):
         if loop not in self._tests:
             self._tests[loop] = set()
             record_generators(loop, self._generators)
+            _record_futures(loop)
             self._listen(loop)
         self._tests[loop].add(run.item.name)
         return nullcontext()
@@ -79,6 +81,8 @@ class Check(BaseCheck):
 
         A finalizer may be called long after its test, while another one runs.
         """
+        if hasattr(context.get("future"), _KEPT):
+            return getattr(context["future"], _KEPT)
         of_callback: Context | None = getattr(context.get("handle"), "_context", None)
         if of_callback is not None and CULPRIT in of_callback:
             return of_callback[CULPRIT]
@@ -110,4 +114,21 @@ class Check(BaseCheck):
         self.report(warning, filename, line)
 
 
+def _record_futures(loop: AbstractEventLoop) -> None:
+    """Remember for whom futures are made on a loop from now on.
+
+    They keep it themselves: when one is finalized as garbage, no reference to it is left.
+    """
+    create = loop.create_future
+
+    def create_recorded() -> Future[Any]:
+        future = create()
+        with suppress(AttributeError):  # Not all classes of futures take it.
+            setattr(future, _KEPT, CULPRIT.get())
+        return future
+
+    instrument(loop, {"create_future": create_recorded})
+
+
+_KEPT = "_pytest_asyncio_culprit"
 _OUTCOMES = (pytest.fail.Exception, pytest.skip.Exception, pytest.exit.Exception)
