@@ -339,6 +339,19 @@ def test_a_full_trace_shows_all_lines(suite):
     result.stdout.fnmatch_lines("*pytest_asyncio/calls.py*")
 
 
+def test_a_failure_is_reported_where_nothing_writes_to_a_terminal(suite):
+    result = suite(
+        """
+        @pytest.mark.asyncio
+        async def test_it():
+            raise ZeroDivisionError
+        """,
+        "-p",
+        "no:terminal",
+    )
+    assert result.ret == pytest.ExitCode.TESTS_FAILED
+
+
 def test_a_traceback_that_ends_in_the_package_is_shown_whole(suite, monkeypatch):
     monkeypatch.setattr("pytest_asyncio.calls.prepare", None)
     result = suite(

@@ -239,7 +239,7 @@ class _Async:
     ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
         if call.excinfo is not None:
             self.notes.explain(call.excinfo.value, item)
-            if not item.config.getoption("fulltrace"):
+            if not item.config.getoption("fulltrace", False):
                 self.notes.hide_frames(call.excinfo.value)
         report = yield
         if call.excinfo is not None:
