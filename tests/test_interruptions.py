@@ -288,6 +288,35 @@ def test_what_comes_after_a_stubborn_test_gets_a_new_loop(suite, monkeypatch):
     )
 
 
+def test_ctrl_c_that_reaches_the_waiting_task_too_lets_the_loop_be_closed(suite):
+    result = suite(
+        """
+        import signal
+
+        async def interrupted():
+            signal.raise_signal(signal.SIGINT)
+
+        @pytest_asyncio.fixture(scope="module", loop_scope="module")
+        async def resource():
+            pytest.loop = asyncio.get_running_loop()
+            yield
+            async with asyncio.TaskGroup() as group:
+                group.create_task(interrupted())
+                await asyncio.Event().wait()
+
+        @pytest.mark.asyncio(loop_scope="module")
+        async def test_it(resource):
+            pass
+        """,
+        conftest="""
+        def pytest_unconfigure():
+            print("closed:", pytest.loop.is_closed())
+        """,
+    )
+    assert result.ret == pytest.ExitCode.INTERRUPTED
+    result.stdout.fnmatch_lines(["closed: True"])
+
+
 def test_ctrl_c_while_a_loop_is_closed_ends_the_session(suite):
     result = suite(
         SWALLOWING

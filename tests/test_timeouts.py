@@ -356,6 +356,26 @@ def test_a_fixture_that_blocks_is_told_and_broken_off(suite, scope):
 
 @needs_signal
 @pytest.mark.usefixtures("_impatient")
+def test_what_blocks_the_loop_is_cancelled_once_so_that_it_can_clean_up(suite):
+    result = suite(
+        """
+        import threading
+
+        @pytest.mark.asyncio(timeout=0.05)
+        async def test_it():
+            try:
+                threading.Event().wait()
+            finally:
+                await asyncio.sleep(0)
+                print("cleaned up")
+        """
+    )
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(["cleaned up"])
+
+
+@needs_signal
+@pytest.mark.usefixtures("_impatient")
 def test_a_callback_that_blocks_is_told_where_the_test_waits(suite):
     result = suite(
         """

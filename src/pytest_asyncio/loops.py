@@ -408,18 +408,21 @@ class LoopOwner:
         if self._failure is not None:
             raise self._failure
 
-    def see_through(self, future: Future[Any]) -> list[BaseException]:
+    def see_through(
+        self, future: Future[Any], interruption: BaseException | None = None
+    ) -> list[BaseException]:
         """Run the loop until a future is done, and return what else would have ended that.
 
-        Ctrl-C does end it.
+        Ctrl-C does end it, unless it is a known interruption: each task raises that once more
+        that has waited for the one which it hit.
         """
         interruptions: list[BaseException] = []
         while not future.done():
             try:
                 self.spin(future)
-            except KeyboardInterrupt:
-                raise
             except BaseException as error:
+                if isinstance(error, KeyboardInterrupt) and error is not interruption:
+                    raise
                 interruptions.append(error)
         return interruptions
 
@@ -430,7 +433,7 @@ class LoopOwner:
         run.break_off()
         if not task.done() and not run.is_given_up:
             try:
-                self.see_through(loop.create_task(cancel({task})))
+                self.see_through(loop.create_task(cancel({task})), interruption)
             except KeyboardInterrupt:
                 self._living.is_urgent = isinstance(interruption, KeyboardInterrupt)
         if not task.done():

@@ -70,6 +70,7 @@ class _Bound:
         self._remaining: Final = self._steps()
         self._error: TimeoutError | None = None
         self._blocked_at = ""
+        self._is_interrupted = False
         self._is_over = False
 
     def __enter__(self) -> None:
@@ -95,7 +96,8 @@ class _Bound:
     def _steps(self) -> Generator[float]:
         """End the run, and yield between two tries how many seconds there are to react."""
         error = self._error = self._error or self._failure()
-        self._run.cancel(error)
+        if not self._is_interrupted:  # A second cancellation would break its clean-up off.
+            self._run.cancel(error)
         yield loops.GRACE
         self._run.task.cancel()
         yield loops.LAST_GRACE
@@ -142,6 +144,7 @@ class _Bound:
             self._blocked_at = ""
             return
         self._error = self._error or self._failure()
+        self._is_interrupted = asyncio.current_task(self._loop) is self._run.task
         raise asyncio.CancelledError
 
     def _failure(self) -> TimeoutError:

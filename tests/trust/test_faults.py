@@ -1,0 +1,195 @@
+"""Every fault at every place: what is right after each is in `faults.py`."""
+
+from __future__ import annotations
+
+import inspect
+import itertools
+import json
+import os
+import re
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import pytest
+from faults import FAILS, FAULTS, INTERRUPTS, PASSES, Cell, Fault
+
+PLACES = ("collection", "setup of a coroutine fixture", "setup", "call", "teardown")
+SCOPES = ("function", "class", "module", "package", "session")
+CODES = ("async", "sync", "xdist")
+
+TESTS = (
+    "test_before",
+    "test_fault",
+    "test_after",
+    "test_behind",
+    "test_next",
+    "test_other",
+    "test_last",
+)
+LAST_OF = dict(zip(SCOPES, ("test_fault", "test_after", "test_behind", "test_next", "test_last")))
+
+INTERNAL_ERROR = 3
+CLOSED = re.compile("cannot be torn down: its event loop is closed")
+HERE = Path(__file__).parent
+
+
+def reason_to_skip(cell: Cell) -> str | None:
+    fault = FAULTS[cell.fault]
+    needs_loop = inspect.iscoroutinefunction(fault.act)
+    if cell.place == "collection":
+        if cell.scope != "function":
+            return "no scope has begun"
+        if needs_loop and cell.code == "sync":
+            return "no loop runs"
+        if fault.timeout or fault.is_stubborn:
+            return "the suite's own asyncio.run() would wait for ever"
+    if cell.code == "sync" and cell.place == "setup of a coroutine fixture":
+        return "a coroutine is not synchronous"
+    if cell.code == "sync" and needs_loop:
+        return "no loop runs"
+    if cell.code != "sync" and "while it stands" in cell.fault:
+        return "the loop does not stand still"
+    if cell.fault == "task factory that raises" and cell.place != "call":
+        return "a fixture may give its loop a task factory, and that one lets no test run"
+    return None
+
+
+CELLS = [
+    cell
+    for cell in itertools.starmap(Cell, itertools.product(FAULTS, PLACES, SCOPES, CODES))
+    if reason_to_skip(cell) is None
+]
+
+
+@pytest.fixture(scope="session")
+def run(
+    tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest
+) -> Callable[[Cell], dict[str, Any]]:
+    """Run a cell, and along with it those of the same fault that are to run too."""
+    seen: dict[Cell, dict[str, Any]] = {}
+    wanted = [
+        item.callspec.params["cell"] for item in request.session.items if "cell" in item.fixturenames
+    ]
+
+    def run_batch(cell: Cell) -> dict[str, Any]:
+        if cell not in seen:
+            batch = [
+                other
+                for other in wanted
+                if (other.fault, other.code) == (cell.fault, cell.code) and other not in seen
+            ]
+            seen.update(zip(batch, run_in_one_process(batch, tmp_path_factory.mktemp("cells"))))
+        return seen[cell]
+
+    return run_batch
+
+
+def run_in_one_process(cells: Sequence[Cell], folder: Path) -> Iterator[dict[str, Any]]:
+    env = {
+        "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1",
+        "PYTHONPATH": str(HERE),
+        "TRACE": str(folder / "trace"),
+    }
+    process = subprocess.run(
+        [sys.executable, HERE / "cells.py"],
+        cwd=folder,
+        env=os.environ | env,
+        input="".join(f"{json.dumps(asdict(cell))}\n" for cell in cells),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    for line in process.stdout.splitlines():
+        yield json.loads(line)
+    if process.returncode:
+        yield {"died": process.stderr}
+
+
+@pytest.mark.parametrize("cell", CELLS, ids=str)
+def test_after_a_fault_all_is_well(run, cell):
+    seen = run(cell)
+    assert "died" not in seen, seen["died"]
+    fault = FAULTS[cell.fault]
+    print(seen["output"], *seen["trace"], sep="\n")
+    assert_ended(cell, fault, seen["code"])
+    assert_reported(cell, fault, seen["reports"])
+    assert_torn_down(cell, fault, seen["trace"])
+    assert_nothing_is_left(fault, seen["trace"])
+    assert_told(fault.logged, seen["logs"])
+    assert_told(fault.warned, [text for text in seen["warnings"] if not CLOSED.search(text)])
+
+
+def assert_ended(cell, fault, code):
+    if cell.place == "collection" and fault.result == FAILS:
+        assert code == (INTERNAL_ERROR if "SystemExit" in fault.shown else INTERRUPTS)
+    else:
+        assert code == fault.result
+
+
+def assert_nothing_is_left(fault, trace):
+    left = [event for event in trace if event.startswith("left")]
+    if fault.is_stubborn:
+        left = [event for event in left if not event.startswith("left task")]
+    assert left == []
+
+
+def assert_told(pattern, texts):
+    """Nothing, or what is expected, once or more."""
+    assert bool(texts) == bool(pattern)
+    for text in texts:
+        assert re.search(pattern, text)
+
+
+def assert_reported(cell, fault, reports):
+    if cell.place == "collection":
+        return
+    failures = [
+        (name, when, text) for name, when, outcome, text in reports if outcome != "passed"
+    ]
+    if fault.result == FAILS:
+        item = LAST_OF[cell.scope] if cell.place == "teardown" else "test_fault"
+        assert [failure[:2] for failure in failures] == [(item, cell.place.partition(" ")[0])]
+        assert re.search(fault.shown, failures[0][2], re.MULTILINE)
+    else:
+        assert failures == []
+
+
+def assert_torn_down(cell, fault, trace):
+    """Each fixture that was set up is torn down once, and before what it needs.
+
+    One whose loop has been closed cannot be.
+    """
+    lost = {"below", "faulty", "above"} if fault.ends_loop else set()
+    if cell.scope == "session":
+        lost |= {"wide"} if fault.ends_loop else set()
+    standing = []
+    for event in trace:
+        what, _, name = event.partition(" ")
+        if what == "up":
+            standing.append(name)
+        elif what == "down":
+            while standing[-1] != name:
+                assert standing.pop() in lost
+            standing.pop()
+    assert set(standing) <= lost
+    assert [event for event in trace if event.startswith("test_")] == tests_of(cell, fault)
+    ended = "swallowed" if fault.is_stubborn and fault.ends_loop else "ended"
+    assert trace[trace.index("fault") + 1] == ended
+
+
+def tests_of(cell, fault):
+    """The tests that run."""
+    if fault.result in (PASSES, FAILS):
+        if cell.place.startswith("setup") and fault.result == FAILS:
+            return [name for name in TESTS if name != "test_fault"]
+        return list(TESTS)
+    if cell.place == "collection":
+        return []
+    if cell.place == "teardown":
+        return list(TESTS[: TESTS.index(LAST_OF[cell.scope]) + 1])
+    return list(TESTS[: 2 if cell.place == "call" else 1])
