@@ -15,7 +15,7 @@ COUNTING = """
     KINDS = (
         "Task", "_asyncio.Task", "Future", "Context", "Token", "coroutine", "async_generator",
         "SubRequest", "FixtureDef",
-        "LoopOwner", "LoopRunner", "OwnContext", "Plan", "Run",
+        "AsyncioMark", "LoopOwner", "LoopRunner", "OwnContext", "Plan", "Run",
         "_Awaiting", "_Lifetime", "_Prepared",
     )
     counts = []
@@ -48,14 +48,16 @@ COUNTING = """
 
 
 @pytest.mark.parametrize("loop_scope", ["function", "session"])
-def test_nothing_grows(pytester, loop_scope):
+@pytest.mark.parametrize("mode", ["strict", "auto"])
+def test_nothing_grows(pytester, mode, loop_scope):
+    mark = f"pytest.mark.asyncio(loop_scope='{loop_scope}')" if mode == "strict" else "[]"
     pytester.makeconftest(HEADER + textwrap.dedent(COUNTING))
     pytester.makepyfile(
         HEADER
         + textwrap.dedent(f"""
         from contextvars import ContextVar
 
-        pytestmark = pytest.mark.asyncio(loop_scope="{loop_scope}")
+        pytestmark = {mark}
         var = ContextVar("var")
 
         @pytest_asyncio.fixture(scope="session")
@@ -80,6 +82,9 @@ def test_nothing_grows(pytester, loop_scope):
             var.set(object())
         """)
     )
-    result = pytester.runpytest_subprocess("-s", "-q", "-p", "no:cacheprovider")
+    result = pytester.runpytest_subprocess(
+        *("-s", "-q", "-p", "no:cacheprovider"),
+        *(f"--asyncio-mode={mode}", "-o", f"asyncio_default_test_loop_scope={loop_scope}"),
+    )
     result.assert_outcomes(passed=502)
     result.stdout.fnmatch_lines(["*{}"])

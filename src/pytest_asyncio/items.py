@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from .marks import AsyncioMark
     from .settings import LoopFactory
 
+_IMPLIED: Final = pytest.mark.asyncio  # one for all, so that it is read once
 _OTHER_FRAMEWORKS: Final = ("anyio", "trio")
 
 
@@ -90,7 +91,7 @@ def add_implied_mark(item: pytest.Function) -> None:
     if getattr(item, "nofuncargs", False) or callables.kind_of(test_function(item)) is None:
         return
     if not is_marked(item) and not _is_of_others(item):
-        item.add_marker("asyncio")
+        item.add_marker(_IMPLIED)
 
 
 def are_concurrent(session: pytest.Session) -> bool:

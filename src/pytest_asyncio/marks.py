@@ -32,11 +32,11 @@ def merged(item: pytest.Item) -> AsyncioMark:
     says is as the options have it. A mark that cannot be honoured is a failure of the test.
     """
     found = _closest_first(item)
-    memo = item.session.stash.setdefault(_MERGED, {})
-    key = tuple(map(id, found))
-    if key not in memo:
-        memo[key] = found, _with_defaults(_merge(found, item), item.config)
-    return memo[key][1]
+    last = item.session.stash.get(_LAST, None)
+    if last is None or [*map(id, last[0])] != [*map(id, found)]:
+        last = found, _with_defaults(_merge(found, item), item.config)
+        item.session.stash[_LAST] = last
+    return last[1]
 
 
 def default(config: pytest.Config) -> AsyncioMark:
@@ -77,9 +77,8 @@ def _merge(found: list[pytest.Mark], item: pytest.Item) -> AsyncioMark:
     return merged
 
 
-# Most tests have the marks of their module: they are merged once. The marks are kept, for their
-# ids must not be given to others.
-_MERGED: Final = pytest.StashKey[dict[tuple[int, ...], tuple[list[pytest.Mark], AsyncioMark]]]()
+_LAST: Final = pytest.StashKey[tuple[list[pytest.Mark], AsyncioMark]]()
+"""The marks that were merged last, and what they say: most tests have those of the one before."""
 
 
 def _closest_first(item: pytest.Item) -> list[pytest.Mark]:
