@@ -250,6 +250,29 @@ def test_setup_plan_runs_nothing(suite):
     )
 
 
+def test_setup_plan_opens_no_loop(suite):
+    result = suite(
+        """
+        @pytest.fixture
+        async def server(): ...
+
+        async def test_it(server): ...
+        """,
+        AUTO,
+        *("--setup-plan", "--capture=no"),
+        conftest="""
+        def open_loop():
+            print("a loop is opened")
+            return asyncio.new_event_loop()
+
+        def pytest_asyncio_loop_factories(config, item):
+            return {"own": open_loop}
+        """,
+    )
+    assert result.ret is pytest.ExitCode.OK
+    result.stdout.no_fnmatch_line("*a loop is opened*")
+
+
 def test_collect_only_runs_nothing(suite):
     result = suite(
         """

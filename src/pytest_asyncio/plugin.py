@@ -138,6 +138,8 @@ def _function_for(
     fixturedef: pytest.FixtureDef[Any], request: pytest.FixtureRequest
 ) -> Callable[..., Any] | None:
     """Return what pytest is to call in place of the fixture function, if anything."""
+    if request.config.getoption("setupplan", False):  # It calls nothing.
+        return None
     item = internals.item_of(request)
     if fixturedef.argname == "event_loop_policy":
         from . import policies
