@@ -86,8 +86,8 @@ class Alarms:
                 if (alarm := self._take_due()) is not None:
                     return alarm
                 # Without a reference to any alarm: it holds a run, which may end meanwhile.
-                is_endless = self._wakes_at == math.inf
-                self._changed.wait(None if is_endless else self._wakes_at - self._now())
+                seconds = self._wakes_at - self._now()
+                self._changed.wait(min(seconds, threading.TIMEOUT_MAX))
         return None
 
     def _take_due(self) -> Alarm | None:

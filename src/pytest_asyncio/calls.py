@@ -23,6 +23,7 @@ from . import (
     marks,
     policies,
     scopes,
+    settings,
 )
 from .loops import LoopOwner, Run
 
@@ -197,7 +198,7 @@ def _refuse_unawaited(item: pytest.Function, result: object) -> None:
     if inspect.iscoroutine(result):
         result.close()
     pytest.fail(
-        f"{item.nodeid} returned {result!r}, which nobody awaits. Await it in the test.",
+        f"{item.nodeid} returned {settings.shown(result)}, which nobody awaits. Await it in the test.",
         pytrace=False,
     )
 

@@ -24,7 +24,7 @@ import pytest
 
 from . import calls, frames, internals, loops, tasks, walltime
 from .factories import ChosenFactory
-from .settings import ClockName, LoopFactory
+from .settings import ClockName, LoopFactory, shown
 
 if TYPE_CHECKING:
     from asyncio import SubprocessTransport
@@ -62,8 +62,8 @@ class VirtualLoops(ChosenFactory):
             loop.close()
         pytest.fail(
             f"{self.item.nodeid}: clock='virtual' needs an event loop of asyncio's own, or one "
-            f"derived from it. The loop factory {make!r} returned {loop!r}, which keeps its time "
-            "in a way of its own.",
+            f"derived from it. The loop factory {shown(make)} returned {shown(loop)}, which keeps "
+            "its time in a way of its own.",
             pytrace=False,
         )
 

@@ -190,6 +190,6 @@ def _offered(item: pytest.Item) -> dict[str, NamedFactory | None] | None:
         return {name: NamedFactory.named(name, make) for name, make in factories.items()}
     pytest.fail(
         f"{item.nodeid}: pytest_asyncio_loop_factories must return a non-empty mapping of "
-        f"factory names to callables, not {factories!r}.",
+        f"factory names to callables, not {settings.shown(factories)}.",
         pytrace=False,
     )

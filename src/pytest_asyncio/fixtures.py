@@ -78,7 +78,8 @@ def fixture(
     function._force_asyncio_fixture = True
     function._loop_scope = loop_scope
     if "timeout" in kwargs:
-        function._timeout = kwargs.pop("timeout") or 0.0
+        timeout = kwargs.pop("timeout")
+        function._timeout = 0.0 if timeout is None else timeout
     return pytest.fixture(fixture_function, **kwargs)
 
 
@@ -110,7 +111,7 @@ def loop_scope_of(
         return settings.widest(default, scope)
     if not settings.is_scope(explicit):
         pytest.fail(
-            f"Fixture {fixturedef.argname!r}: {explicit!r} is not a valid loop_scope. "
+            f"Fixture {fixturedef.argname!r}: {settings.shown(explicit)} is not a valid loop_scope. "
             f"Valid scopes are: {', '.join(SCOPES)}.",
             pytrace=False,
         )
@@ -136,7 +137,7 @@ def timeout_of(fixturedef: pytest.FixtureDef[Any]) -> float | None:
         return timeout
     pytest.fail(
         f"Fixture {fixturedef.argname!r}: timeout must be a number of seconds, or 0 or None for "
-        f"no time-out, not {timeout!r}.",
+        f"no time-out, not {settings.shown(timeout)}.",
         pytrace=False,
     )
 

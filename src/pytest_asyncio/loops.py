@@ -357,7 +357,8 @@ class LoopOwner:
         loop: Any = (self._factory or asyncio.new_event_loop)()
         if not isinstance(loop, AbstractEventLoop):
             pytest.fail(
-                f"{self.node.nodeid}: the loop factory {self._factory!r} returned {loop!r}, "
+                f"{self.node.nodeid}: the loop factory {settings.shown(self._factory)} returned "
+                f"{settings.shown(loop)}, "
                 "which is not an event loop.",
                 pytrace=False,
             )

@@ -9,7 +9,7 @@ from typing import Any, Final, cast
 import pytest
 
 from . import settings
-from .settings import CLOCKS, SCOPES, ClockName, ScopeName, is_clock, is_scope, is_timeout
+from .settings import CLOCKS, SCOPES, ClockName, ScopeName, is_clock, is_scope, is_timeout, shown
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +130,8 @@ def warn_of_deprecated(mark: AsyncioMark, item: pytest.Item) -> None:
 
 
 def _as_written(mark: pytest.Mark) -> str:
-    arguments = [*map(repr, mark.args), *(f"{key}={value!r}" for key, value in mark.kwargs.items())]
+    keywords = (f"{key}={shown(value)}" for key, value in mark.kwargs.items())
+    arguments = [*map(shown, mark.args), *keywords]
     return f"({', '.join(arguments)})"
 
 
@@ -138,7 +139,7 @@ def _loop_scope(value: object, item: pytest.Item) -> ScopeName:
     if is_scope(value):
         return value
     pytest.fail(
-        f"{item.nodeid}: mark.asyncio got an unexpected loop scope value {value!r}. "
+        f"{item.nodeid}: mark.asyncio got an unexpected loop scope value {shown(value)}. "
         f"Valid scopes are: {', '.join(SCOPES)}.",
         pytrace=False,
     )
@@ -152,7 +153,7 @@ def _loop_factories(value: object, item: pytest.Item) -> tuple[str, ...]:
             return names
     pytest.fail(
         f"{item.nodeid}: mark.asyncio 'loop_factories' must be a non-empty sequence of strings, "
-        f"not {value!r}.",
+        f"not {shown(value)}.",
         pytrace=False,
     )
 
@@ -164,7 +165,7 @@ def _timeout(value: object, item: pytest.Item) -> float:
         return value
     pytest.fail(
         f"{item.nodeid}: mark.asyncio 'timeout' must be a number of seconds, or 0 or None for "
-        f"no time-out, not {value!r}.",
+        f"no time-out, not {shown(value)}.",
         pytrace=False,
     )
 
@@ -174,7 +175,7 @@ def _clock(value: object, item: pytest.Item) -> ClockName:
         return value
     pytest.fail(
         f"{item.nodeid}: mark.asyncio 'clock' must be one of {', '.join(map(repr, CLOCKS))}, "
-        f"not {value!r}.",
+        f"not {shown(value)}.",
         pytrace=False,
     )
 

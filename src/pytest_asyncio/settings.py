@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-import math
+import reprlib
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias, TypeGuard
@@ -157,7 +158,7 @@ def parse(config: pytest.Config) -> None:
         raise invalid("asyncio_mode", mode, f"Valid modes: {', '.join(MODES)}.")
     config.stash[_KEY] = Settings(
         auto_mode=mode == "auto",
-        debug=bool(_given(config, "asyncio_debug")),
+        debug=_debug(config),
         fixture_loop_scope=_default_scope(
             config, "asyncio_default_fixture_loop_scope", "fixture-scope"
         ),
@@ -188,15 +189,25 @@ def invalid(option: str, value: object, help: str, reason: str = "") -> pytest.U
 
 
 def is_scope(value: object) -> TypeGuard[ScopeName]:
-    return value in SCOPES
+    return isinstance(value, str) and value in SCOPES
 
 
 def is_clock(value: object) -> TypeGuard[ClockName]:
-    return value in CLOCKS
+    return isinstance(value, str) and value in CLOCKS
 
 
 def is_timeout(value: object) -> TypeGuard[float]:
-    return isinstance(value, (int, float)) and 0 <= value < math.inf
+    is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    return is_number and 0 <= value <= sys.float_info.max
+
+
+def shown(value: object) -> str:
+    """Return what stands for a value that may be wrong in any way: too long, or without `repr()`."""
+    return _REPR.repr(value)
+
+
+_REPR: Final = reprlib.Repr()
+_REPR.maxstring = _REPR.maxother = 200
 
 
 def widest(*scopes: ScopeName) -> ScopeName:
@@ -223,6 +234,13 @@ def header(config: pytest.Config) -> str:
 def _given(config: pytest.Config, name: str) -> Any:
     value = config.getoption(name, None)
     return config.getini(name) if value is None else value
+
+
+def _debug(config: pytest.Config) -> bool:
+    try:
+        return bool(_given(config, "asyncio_debug"))
+    except ValueError as error:
+        raise pytest.UsageError(f"asyncio_debug must be true or false: {error}.") from error
 
 
 def _default_scope(config: pytest.Config, option: str, other: str) -> Any:

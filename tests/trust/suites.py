@@ -167,10 +167,7 @@ class _Writer:
         visible = visible | {fixture.name: fixture for fixture in place.fixtures}
         for number, module in enumerate(place.modules):
             name = f"{path}test_{number}"
-            yield (
-                f"{name}.py",
-                "\n".join([*self.head(), *self.module(module, name, visible)]) + "\n",
-            )
+            yield f"{name}.py", self.file(self.module(module, name, visible))
         for number, package in enumerate(place.packages):
             yield from self.directory(package, f"{path}package_{number}/", visible)
 
