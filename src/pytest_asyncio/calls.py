@@ -96,7 +96,7 @@ def prepare_for(
     If that fails, the fixture has to fail with it: pytest keeps no account of a fixture whose
     setup is broken off by a hook. Returns the function that does.
     """
-    if policies.is_pending(item):
+    if _PREPARED not in item.stash and policies.is_pending(item):
         return None
     try:
         prepare(item)

@@ -88,8 +88,6 @@ def selected_for(item: pytest.Function, mark: AsyncioMark) -> NamedFactory | Non
 def parametrize(metafunc: pytest.Metafunc) -> None:
     """Make a variant of an async test for each loop factory that it runs with."""
     item = metafunc.definition
-    if not _is_hooked(metafunc.config):
-        return
     try:
         selected = _selected(item, marks.merged(item))
     except pytest.fail.Exception:

@@ -106,7 +106,7 @@ def loop_scope_of(
     explicit = getattr(_function_of(fixturedef), "_loop_scope", None)
     if explicit is None:
         default = settings.of(config).fixture_loop_scope
-        if default is None or default == "fixture-scope":
+        if default is None or default == "fixture-scope" or default == scope:
             return scope
         return settings.widest(default, scope)
     if not settings.is_scope(explicit):
@@ -144,7 +144,7 @@ def timeout_of(fixturedef: pytest.FixtureDef[Any]) -> float | None:
 
 def warn_of_plain_async(fixturedef: pytest.FixtureDef[Any], item: pytest.Function) -> None:
     """Warn about an async fixture of an asyncio test that strict mode leaves alone."""
-    if not is_ours(fixturedef, item.config) and kind_of(fixturedef.func) is not None:
+    if kind_of(fixturedef.func) is not None:
         warnings.warn(
             pytest.PytestDeprecationWarning(
                 f"asyncio test {item.name!r} requested async @pytest.fixture "

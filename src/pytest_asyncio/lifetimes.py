@@ -369,7 +369,7 @@ class _Stages(Protocol):
 def _stages_of(
     result: object, fixturedef: pytest.FixtureDef[Any], request: pytest.FixtureRequest
 ) -> _Stages | None:
-    if isinstance(result, AsyncGenerator):
+    if inspect.isasyncgen(result) or isinstance(result, AsyncGenerator):
         return _Generator(result, fixturedef.argname, internals.item_of(request))
     # Left alone in plain fixtures: their tests enter the context manager themselves.
     if isinstance(result, contextlib.AbstractAsyncContextManager) and fixtures.is_declared(
@@ -457,6 +457,7 @@ class _Lifetime(Setup):
 
     def value(self) -> Any:
         __tracebackhide__ = True
+        self.run.on_break_off = None  # A cycle would keep the generator from being freed at once.
         if self.run.task.done():
             self._result(self.run)
         _publish(self.own, self.request)

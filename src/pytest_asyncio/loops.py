@@ -453,6 +453,8 @@ class LoopOwner:
                 "on it could not be ended. Leave the closing to pytest-asyncio."
             )
             return
+        if _has_nothing_left(loop):
+            return
         ending = loop.create_task(_end_everything(loop))
         for interruption in self.see_through(ending):
             if not isinstance(interruption, Stopped):
@@ -508,7 +510,14 @@ def spin(loop: AbstractEventLoop, future: Future[Any]) -> None:
         if not is_over:  # It may have been broken off before it got here.
             loop.stop()
 
-    future.add_done_callback(stop)
+    def stop_early() -> None:
+        """Spare what never waits another turn of the loop, if there is nothing else to run."""
+        if future.done() and not getattr(loop, "_ready", True):  # Not all loops tell.
+            stop(future)
+        else:
+            future.add_done_callback(stop)
+
+    loop.call_soon(stop_early)
     outer = asyncio._get_running_loop()
     try:
         if outer is None:
@@ -588,6 +597,23 @@ async def cancel(tasks: set[Task[Any]]) -> set[Task[Any]]:
         if tasks:
             _, tasks = await asyncio.wait(tasks, timeout=seconds)
     return tasks
+
+
+def _has_nothing_left(loop: AbstractEventLoop) -> bool:
+    """Tell whether there is nothing to run or to await before a loop is closed.
+
+    Only asyncio's own loops tell. The others are run, and so are those with an end of their own.
+    """
+    own: Any = asyncio.BaseEventLoop
+    state: Any = loop
+    return (
+        isinstance(loop, own)
+        and getattr(loop.shutdown_asyncgens, "__func__", None) is own.shutdown_asyncgens
+        and getattr(loop.shutdown_default_executor, "__func__", None)
+        is own.shutdown_default_executor
+        and not (state._ready or state._scheduled or state._asyncgens or state._default_executor)
+        and not asyncio.all_tasks(loop)
+    )
 
 
 async def _end_everything(loop: AbstractEventLoop) -> list[Exception]:

@@ -42,6 +42,7 @@ def pytest_configure(config: pytest.Config) -> None:
         from . import checks
 
         checks.selected(settings.of(config).checks)
+    config.addinivalue_line("markers", settings.MARKER)
     if settings.of(config).auto_mode:
         config.pluginmanager.register(_AutoMode())
     if settings.of(config).trace is not None:
@@ -50,7 +51,6 @@ def pytest_configure(config: pytest.Config) -> None:
             config.pluginmanager.register(_TraceWritten())
     if settings.of(config).durations is not None:
         config.pluginmanager.register(_Timed())
-    config.addinivalue_line("markers", settings.MARKER)
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -65,7 +65,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         from . import policies
 
         policies.request_override(metafunc)
-    if is_async_test(item):
+    if _has_loop_factories(metafunc.config) and is_async_test(item):
         from . import factories
 
         factories.parametrize(metafunc)
@@ -78,10 +78,14 @@ def pytest_collection_modifyitems(
     for item in items:
         _refuse(item)
     yield
-    if config.hook.pytest_asyncio_loop_factories.get_hookimpls():
+    if _has_loop_factories(config):
         from . import factories
 
         factories.apply_late_marks(items, config)
+
+
+def _has_loop_factories(config: pytest.Config) -> bool:
+    return bool(config.hook.pytest_asyncio_loop_factories.get_hookimpls())
 
 
 def _refuse(item: pytest.Item) -> None:
@@ -150,11 +154,12 @@ def _function_for(
         failing = _Async.of(item.session).calls.prepare_for(fixturedef, item)
         if failing is not None:
             return failing
-        fixtures.warn_of_plain_async(fixturedef, item)
     call: Callable[..., Any]
     if fixtures.is_ours(fixturedef, request.config):
         call = _Async.of(item.session).lifetimes.synchronous(fixturedef, request)
         return call
+    if items.is_planned_async(item):
+        fixtures.warn_of_plain_async(fixturedef, item)
     if fixturedef.argname.startswith("_xunit_setup_"):
         from . import xunit
 
@@ -216,6 +221,9 @@ class _Async:
                 _AfterEnded(started.lifetimes),
                 "asyncio-ended",
             )
+            session.stash[started.tasks.ON_ATTACHED] = partial(
+                session.config.pluginmanager.register, _AfterAttached(started.tasks)
+            )
             session.config.pluginmanager.register(started)
             started.loops.start(session)
             started.timeouts.start(session)
@@ -235,27 +243,20 @@ class _Async:
         finally:
             restore()
 
-    @pytest.hookimpl(wrapper=True)
-    def pytest_runtest_makereport(
-        self, item: pytest.Item, call: pytest.CallInfo[None]
-    ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    # No wrappers, which cost more than all else here, and most tests pass.
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_makereport(self, item: pytest.Item, call: pytest.CallInfo[None]) -> None:
         if call.excinfo is not None:
+            self.loops.raise_postponed(item.session)
             self.notes.explain(call.excinfo.value, item)
             if not item.config.getoption("fulltrace", False):
                 self.notes.hide_frames(call.excinfo.value)
-        report = yield
-        if call.excinfo is not None:
-            self.tasks.show(call.excinfo.value, report)
-        return report
 
-    @pytest.hookimpl(wrapper=True)
-    def pytest_runtest_teardown(self, item: pytest.Item) -> Generator[None]:
+    @pytest.hookimpl(trylast=True)
+    def pytest_runtest_teardown(self, item: pytest.Item) -> None:
         __tracebackhide__ = True
-        try:
-            yield
-            self.loops.tell_of_closed_loops(item)
-        finally:
-            self.loops.raise_postponed(item.session)
+        self.loops.raise_postponed(item.session)
+        self.loops.tell_of_closed_loops(item)
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
@@ -281,6 +282,22 @@ class _AfterEnded:
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_call(self, item: pytest.Item) -> None:
         self.lifetimes.refuse_ended(item)
+
+
+class _AfterAttached:
+    """The hooks of a session in which an error has a tree of tasks to show."""
+
+    def __init__(self, tasks: ModuleType) -> None:
+        self.tasks = tasks
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_makereport(
+        self, call: pytest.CallInfo[None]
+    ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+        report = yield
+        if call.excinfo is not None:
+            self.tasks.show(call.excinfo.value, report)
+        return report
 
 
 class _Checked:

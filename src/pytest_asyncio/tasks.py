@@ -6,7 +6,7 @@ import asyncio
 import gc
 import sys
 from asyncio import AbstractEventLoop, Future, Task
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from functools import partial
 from types import FrameType, TracebackType
@@ -19,6 +19,9 @@ from .loops import Run
 
 TITLE: Final = "asyncio tasks"
 WIDTH: Final = 80
+
+ON_ATTACHED: Final = pytest.StashKey[Callable[[], object]]()
+"""What to do when a tree is attached to an error for the first time in a session."""
 
 _KEPT: Final = "_pytest_asyncio_tasks"
 _OPAQUE: Final = {  # They tell nobody what they wait for, except the garbage collector.
@@ -74,6 +77,10 @@ def _attach_to_failure(run: Run) -> Generator[None]:
 def attach(error: BaseException, loop: AbstractEventLoop, session: pytest.Session) -> None:
     """Have the report of an error show what the tasks of a loop are doing now."""
     vars(error)[_KEPT] = "\n".join(render(loop, session))
+    on_attached = session.stash.get(ON_ATTACHED, None)
+    if on_attached is not None:
+        del session.stash[ON_ATTACHED]
+        on_attached()
 
 
 def show(error: BaseException, report: pytest.TestReport) -> None:
