@@ -198,7 +198,8 @@ def _refuse_unawaited(item: pytest.Function, result: object) -> None:
     if inspect.iscoroutine(result):
         result.close()
     pytest.fail(
-        f"{item.nodeid} returned {settings.shown(result)}, which nobody awaits. Await it in the test.",
+        f"{item.nodeid} returned {settings.shown(result)}, which nobody awaits. "
+        "Await it in the test.",
         pytrace=False,
     )
 

@@ -111,8 +111,8 @@ def loop_scope_of(
         return settings.widest(default, scope)
     if not settings.is_scope(explicit):
         pytest.fail(
-            f"Fixture {fixturedef.argname!r}: {settings.shown(explicit)} is not a valid loop_scope. "
-            f"Valid scopes are: {', '.join(SCOPES)}.",
+            f"Fixture {fixturedef.argname!r}: {settings.shown(explicit)} is not a valid "
+            f"loop_scope. Valid scopes are: {', '.join(SCOPES)}.",
             pytrace=False,
         )
     if settings.widest(explicit, scope) != explicit:

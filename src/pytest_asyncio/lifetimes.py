@@ -11,7 +11,7 @@ from abc import ABC, abstractmethod
 from asyncio import CancelledError, Future, Task
 from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Generator, Iterator
 from collections.abc import Set as AbstractSet
-from typing import Any, Final, NoReturn, Protocol, final
+from typing import Any, Final, NoReturn, Protocol, cast, final
 
 import pytest
 
@@ -28,7 +28,7 @@ def owner_for(fixturedef: pytest.FixtureDef[Any], request: pytest.FixtureRequest
     """Return the owner of the loop that a fixture runs on."""
     item = internals.item_of(request)
     scope = scopes.loop_scope_of_fixture(fixturedef, request.scope, item)
-    node = loops.node_of_scope(request.node, scope)
+    node = loops.node_of_scope(cast("Any", request).node, scope)
     factory = factory_of(item)
     if request.scope != "function":
         bound = request.session.stash.setdefault(_BOUND, {})
@@ -49,6 +49,7 @@ def synchronous(
     """Return what pytest can call, in place of its function, to set up a fixture of ours."""
     function = internals.bound_fixture_function(fixturedef, request)
     if kind_of(function) is not None:
+        fixtures.advise_of_unset_option(fixturedef, internals.item_of(request))
         call = _awaited(function, fixturedef, request)
     else:
         if fixtures.DEFERRAL in request.session.stash:
@@ -92,7 +93,6 @@ def _awaited(
         can_await = request.session.stash.get(fixtures.DEFERRAL, None)
         if can_await is None and loops.running(request.session) is not None:
             _refuse(fixturedef)
-        fixtures.advise_of_unset_option(fixturedef, internals.item_of(request))
         owner = owner_for(fixturedef, request)
         is_deferred = can_await is not None and can_await(owner, fixturedef)
         own = OwnContext()

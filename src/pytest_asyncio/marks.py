@@ -84,7 +84,7 @@ _LAST: Final = pytest.StashKey[tuple[list[pytest.Mark], AsyncioMark]]()
 def _closest_first(item: pytest.Item) -> list[pytest.Mark]:
     callspec = getattr(item, "callspec", None)
     found = [] if callspec is None else [mark for mark in callspec.marks if mark.name == "asyncio"]
-    node: pytest.Item | pytest.Collector | None = item
+    node: Any = item
     while node is not None:  # What iter_markers() does, at a fifth of its cost.
         found += [mark for mark in node.own_markers if mark.name == "asyncio"]
         node = node.parent
@@ -146,8 +146,9 @@ def _loop_scope(value: object, item: pytest.Item) -> ScopeName:
 
 
 def _loop_factories(value: object, item: pytest.Item) -> tuple[str, ...]:
-    if isinstance(value, Sequence) and not isinstance(value, str):
-        given = cast("Sequence[object]", value)
+    given: object = value  # `value` itself would be known as a sequence of unknown from here on.
+    if isinstance(given, Sequence) and not isinstance(given, str):
+        given = cast("Sequence[object]", given)
         names = tuple(name for name in given if isinstance(name, str) and name)
         if names and len(names) == len(given):
             return names

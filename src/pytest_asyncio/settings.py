@@ -197,12 +197,13 @@ def is_clock(value: object) -> TypeGuard[ClockName]:
 
 
 def is_timeout(value: object) -> TypeGuard[float]:
-    is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
-    return is_number and 0 <= value <= sys.float_info.max
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        return False
+    return 0 <= value <= sys.float_info.max
 
 
 def shown(value: object) -> str:
-    """Return what stands for a value that may be wrong in any way: too long, or without `repr()`."""
+    """Return what stands for a value that may be wrong in any way: too long, or with no `repr`."""
     return _REPR.repr(value)
 
 

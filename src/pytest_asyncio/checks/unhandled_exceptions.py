@@ -82,7 +82,8 @@ class Check(BaseCheck):
         A finalizer may be called long after its test, while another one runs.
         """
         if hasattr(context.get("future"), _KEPT):
-            return getattr(context["future"], _KEPT)
+            kept: Culprit | None = getattr(context["future"], _KEPT)
+            return kept
         of_callback: Context | None = getattr(context.get("handle"), "_context", None)
         if of_callback is not None and CULPRIT in of_callback:
             return of_callback[CULPRIT]
