@@ -48,6 +48,8 @@ SERIAL_FIXTURES: Final = frozenset(
         "monkeypatch",
         "pytester",
         "recwarn",
+        "requests_mock",
+        "respx_mock",
         "subtests",
         "testdir",
         "time_machine",
@@ -55,7 +57,11 @@ SERIAL_FIXTURES: Final = frozenset(
 )
 """Fixtures that act on the whole process. A test that has one of them runs alone."""
 
-_SERIAL_OPTIONS: Final = ("reruns", "setuponly", "setupplan", "setupshow", "trace", "usepdb")
+_SERIAL_MARKS: Final = frozenset({"flaky", "looptime"})
+_SERIAL_OPTIONS: Final = (
+    *("force_reruns", "looptime", "reruns"),
+    *("setuponly", "setupplan", "setupshow", "trace", "usepdb"),
+)
 _RUNNERS: Final = {"asyncio-concurrency", "rerunfailures", "runner"}
 
 
@@ -102,14 +108,29 @@ class _Concurrency:
         self._queue.proceed()
         return group
 
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_fixture_setup(
+        self, fixturedef: pytest.FixtureDef[Any], request: pytest.FixtureRequest
+    ) -> None:
+        """Turn away what nobody could foresee."""
+        if fixturedef.argname in self._serial_fixtures and LANE.get() is not None:
+            pytest.fail(
+                f"{internals.item_of(request).nodeid} runs beside other tests, and asks for "
+                f"{fixturedef.argname!r} by getfixturevalue(), which acts on all of them. Name the "
+                "fixture in the arguments of the test, or in @pytest.mark.usefixtures, and the "
+                "test will run alone.",
+                pytrace=False,
+            )
+
     def _run(self, item: pytest.Function, nextitem: pytest.Item | None) -> None:
         """Report an item, once it is over; until then, what follows it is run too."""
-        item.ihook.pytest_runtest_logstart(nodeid=item.nodeid, location=item.location)
         flight = self._flights.get(item) or self._add(item)
+        flight.hook.pytest_runtest_logstart(nodeid=item.nodeid, location=item.location)
         try:
             flight.take_turn()
             if not flight.is_down:
-                self._run_until_down(flight, self._queue.after(item, nextitem))
+                others = len(self._flights) - 1
+                self._run_until_down(flight, self._queue.after(item, nextitem, others))
             if self._session.shouldfail or self._session.shouldstop:
                 nextitem = None
                 self._end([other for other in self._flights.values() if other is not flight])
@@ -119,7 +140,7 @@ class _Concurrency:
             self._cancel(self._flights.values())
             self._end(tuple(self._flights.values()))
             raise
-        item.ihook.pytest_runtest_logfinish(nodeid=item.nodeid, location=item.location)
+        flight.hook.pytest_runtest_logfinish(nodeid=item.nodeid, location=item.location)
         flight.tell_warnings()
 
     def _run_until_down(self, at_hand: Flight, following: Iterator[pytest.Item]) -> None:
@@ -139,8 +160,7 @@ class _Concurrency:
             item = next(fitting, None)
             if item is None:
                 return
-            if item not in self._flights:
-                self._add(item)
+            self._add(item)
 
     def _add(self, item: pytest.Item) -> Flight:
         assert isinstance(item, pytest.Function)
@@ -209,8 +229,11 @@ class _Concurrency:
                 (self._stopper or at_hand.run).cancel(pytest.fail.Exception(reason, pytrace=False))
         except BaseException as error:
             running = loops.all_running(self._session)
-            if not any(loops.is_outcome_of(run.task, error) for run in running):
+            if any(loops.is_outcome_of(run.task, error) for run in running):
+                return
+            if not isinstance(error, internals.OUTCOMES):
                 raise
+            at_hand.run.cancel(error)  # By the handler of a signal, such as that of a time-out.
 
     def _has_given_up(self, owner: LoopOwner) -> bool:
         """Let the flights go on whose runs do not end. They are the last ones on their loop."""
@@ -308,11 +331,13 @@ class _Concurrency:
             or mark.clock != "real"
             or getattr(item.obj, "is_hypothesis_test", False)
             or not self._serial_fixtures.isdisjoint(item.fixturenames)
-            or item.get_closest_marker("flaky") is not None
             or policies.is_pending(item)
         ):
             return None
-        filters = tuple(mark.args for mark in item.iter_markers("filterwarnings"))
+        all_marks = tuple(item.iter_markers())
+        if any(mark.name in _SERIAL_MARKS for mark in all_marks):
+            return None
+        filters = tuple(mark.args for mark in all_marks if mark.name == "filterwarnings")
         wide = tuple(internals.wide_parameters(item).items())
         node = loops.node_of_scope(item, scopes.loop_scope_of(item, mark))
         return item.parent, node, factory, wide, filters
@@ -323,7 +348,7 @@ def _has_to_be_serial(session: pytest.Session) -> bool:
     config = session.config
     runners = config.hook.pytest_runtest_protocol.get_hookimpls()
     return (
-        any(config.getoption(name, None) for name in _SERIAL_OPTIONS)
+        any(_is_given(config, name) for name in _SERIAL_OPTIONS)
         or bool(settings.of(config).checks)
         or config.pluginmanager.getplugin("capturemanager") is None
         or config.pluginmanager.getplugin("logging-plugin") is None
@@ -331,3 +356,12 @@ def _has_to_be_serial(session: pytest.Session) -> bool:
             impl.plugin_name for impl in runners if not (impl.wrapper or impl.hookwrapper)
         }.issubset(_RUNNERS)
     )
+
+
+def _is_given(config: pytest.Config, option: str) -> bool:
+    """Tell whether an option that another plugin may have is given, in the ini file too."""
+    try:
+        in_ini = bool(config.getini(option))
+    except ValueError:
+        in_ini = False
+    return in_ini or bool(config.getoption(option, None))

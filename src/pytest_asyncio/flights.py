@@ -8,8 +8,7 @@ phase when it is over: its hooks are called then, around what has been done, wri
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Generator
-from contextlib import ExitStack
+from collections.abc import Callable, Generator, Set
 from contextvars import copy_context
 from functools import partial
 from typing import Any, Final, NoReturn, TypeAlias, final
@@ -32,22 +31,23 @@ class Flight(RecordedLane):
     def __init__(self, item: pytest.Function, hooks: SetupHooks, recorder: Recorder) -> None:
         super().__init__()
         self.item: Final = item
+        self.hook: Final[Any] = item.ihook
         self.is_abandoned = False
         """Whether nothing is to be reported for it any more."""
         self.is_down = False
         """Whether its own fixtures are torn down."""
         self.waits_for_turn = False
-        self.watch = _Watch()
         self._hooks: Final = hooks
         self._recorder: Final = recorder
         self._has_turn = False
-        self._failure: BaseException | None = None
-        self._result: Any = None
-        self._written = Record()
+        self._phase = _Phase("setup")
+        self._told = self._phase
+        """The phase that pytest looks at."""
         self._errors: Final[list[BaseException]] = []
         self._reports: Final[list[tuple[pytest.CallInfo[None], pytest.TestReport]]] = []
         self._setups: Final[dict[object, lifetimes.Setup]] = {}
-        self._alone: Final = ExitStack()
+        self._rejoin: Callable[[], None] = _nothing
+        """Ends what keeps pytest from seeing other items."""
         self._filling: Final = self._fill(item.setup)
         self._first: Run | None = None
         self._was_set_up = False
@@ -62,6 +62,10 @@ class Flight(RecordedLane):
         return self.record is self.leftovers
 
     @property
+    def watch(self) -> _Watch:
+        return self._phase.watch
+
+    @property
     def owner(self) -> LoopOwner:
         return calls.owner_of(self.item)
 
@@ -69,19 +73,19 @@ class Flight(RecordedLane):
         """Set up what the test shares with others, and of its own what comes before a wait."""
         self.item.stash[_FLIGHT] = self
         internals.own_fixtures(self.item)
-        self.record = Record()
+        self.record = self._phase.record
         vars(self.item)["setup"] = self._set_up
         token = LANE.set(self)
-        self._alone.enter_context(internals.alone(self.item))
+        self._rejoin = internals.isolate(self.item)
         try:
             self._hooks.act(self.item)
         except KeyboardInterrupt:
             self._life = self._tear_down()
             raise
         except BaseException as failure:
-            self._failure = failure
+            self._phase.failure = failure
         finally:
-            self._alone.close()
+            self._rejoin()
             del vars(self.item)["setup"]
             self.context = self.context or copy_context()
             LANE.reset(token)
@@ -122,25 +126,24 @@ class Flight(RecordedLane):
 
     def finish(self, nextitem: pytest.Item | None) -> None:
         """Have pytest look at the teardown, and tear down what the test is the last of."""
-        self._written = self.leftovers
         if self._was_set_up:
             errors = [partial(_raise, error) for error in reversed(self._errors)]
             internals.put_finalizers(self.item, errors)
-        self._alone.enter_context(internals.alone(self.item))
+        rejoin = internals.isolate(self.item)
         self.watch.go()
         teardown = partial(
-            self.item.ihook.pytest_runtest_teardown, item=self.item, nextitem=nextitem
+            self.hook.pytest_runtest_teardown, item=self.item, nextitem=nextitem
         )
         try:
-            self._report("teardown", teardown)
+            self._report(self._phase, teardown)
         finally:
-            self._alone.close()
+            rejoin()
             self._end()
 
     def tell_warnings(self) -> None:
         """Let pytest know of the warnings, as it does at the very end of a test."""
         for warning in self.warnings:
-            self.item.ihook.pytest_warning_recorded.call_historic(
+            self.hook.pytest_warning_recorded.call_historic(
                 kwargs={
                     "warning_message": warning,
                     "when": "runtest",
@@ -160,31 +163,51 @@ class Flight(RecordedLane):
 
     def replay(self) -> None:
         """Write and log what belongs to the phase that pytest looks at."""
-        self._written.replay()
+        self._told.record.replay()
 
     def outcome(self) -> Any:
         """Return or raise what came of the phase that pytest looks at."""
         __tracebackhide__ = True
-        if self._failure is not None:
-            raise self._failure
-        return self._result
+        if self._told.failure is not None:
+            raise self._told.failure
+        return self._told.result
 
     def _live(self) -> Generator[Wait]:
         yield from self._go_on_setting_up()
-        yield from self._conclude("setup", partial(self._hooks.listen, self.item))
-        if not self.is_abandoned and self._reports[-1][1].passed:
+        setup = self._phase
+        if not self._hooks.are_live:
+            yield from self._conclude(setup, self._look_at_setup)
+        if self._may_call():
             yield from self._call()
-            self.item.stash[calls.OUTCOME] = self._told_outcome
-            yield from self._conclude(
-                "call", partial(self.item.ihook.pytest_runtest_call, item=self.item)
-            )
-            del self.item.stash[calls.OUTCOME]
+        if self._hooks.are_live:
+            yield from self._conclude(setup, self._look_at_setup)
+        if self._phase is not setup and self._may_call():
+            yield from self._conclude(self._phase, self._look_at_call)
         yield from self._tear_down()
+
+    def _may_call(self) -> bool:
+        reports = [report for _, report in self._reports]
+        return not (self.is_abandoned or self._told.failure) and all(
+            report.passed for report in reports
+        )
+
+    def _look_at_setup(self) -> None:
+        __tracebackhide__ = True
+        self._hooks.listen(self.item)
+
+    def _look_at_call(self) -> None:
+        __tracebackhide__ = True
+        self.item.stash[calls.OUTCOME] = self._told_outcome
+        try:
+            self.hook.pytest_runtest_call(item=self.item)
+        finally:
+            del self.item.stash[calls.OUTCOME]
 
     def _set_up(self) -> None:
         """Set fixtures up in place of `item.setup()`: the wide ones, and its own up to a wait."""
         __tracebackhide__ = True
-        self._alone.close()
+        self._rejoin()
+        self._rejoin = _nothing
         request = internals.request_of(self.item)
         for name in self.item.fixturenames:
             if internals.is_wide(self.item, name):
@@ -218,21 +241,20 @@ class Flight(RecordedLane):
         except KeyboardInterrupt:
             raise
         except BaseException as failure:
-            self._failure = failure
+            self._phase.failure = failure
 
     def _call(self) -> Generator[Wait]:
-        self._failure = None
-        self.record = Record()
-        self.watch = _Watch()
+        phase = self._phase = _Phase("call")
+        self.record = phase.record
         try:
             call = calls.Call(self.item)
             if call.run is not None:
                 yield call.run
-            self._result = call.outcome()
+            phase.result = call.outcome()
         except KeyboardInterrupt:
             raise
         except BaseException as failure:
-            self._failure = failure
+            phase.failure = failure
 
     def _told_outcome(self) -> Any:
         __tracebackhide__ = True
@@ -240,8 +262,8 @@ class Flight(RecordedLane):
         return self.outcome()
 
     def _tear_down(self) -> Generator[Wait]:
+        self._phase = _Phase("teardown", self.leftovers)
         self.record = self.leftovers
-        self.watch = _Watch()
         if internals.is_set_up(self.item):
             finalizers = internals.take_finalizers(self.item)
             self._was_set_up = True
@@ -258,32 +280,35 @@ class Flight(RecordedLane):
         self.record = None
         self.is_down = True
 
-    def _conclude(self, when: Phase, look: Callable[[], object]) -> Generator[Wait]:
+    def _conclude(self, phase: _Phase, look: Callable[[], object]) -> Generator[Wait]:
         """Have pytest look at a phase, and report it, in its turn if that matters."""
-        is_in_order = self._hooks.are_live or isinstance(self._failure, pytest.exit.Exception)
+        is_in_order = self._hooks.are_live or isinstance(phase.failure, pytest.exit.Exception)
         if is_in_order and not self._has_turn:
             yield None
         if not self.is_abandoned:
-            self._report(when, look)
+            self._report(phase, look)
             self._recorder.listen()
 
-    def _report(self, when: Phase, look: Callable[[], object]) -> None:
-        if self.record is not None:
-            self._written, self.record = self.record, None
-        self.watch.pause()
-        call = pytest.CallInfo[Any].from_call(
-            look, when=when, reraise=(KeyboardInterrupt, pytest.exit.Exception)
+    def _report(self, phase: _Phase, look: Callable[[], object]) -> None:
+        self._told, self.record = phase, None
+        phase.watch.pause()
+        call: pytest.CallInfo[Any] = pytest.CallInfo.from_call(
+            look, when=phase.when, reraise=(KeyboardInterrupt, pytest.exit.Exception)
         )
-        self.watch.put_into(call)
-        report = self.item.ihook.pytest_runtest_makereport(item=self.item, call=call)
+        phase.watch.put_into(call)
+        report = self.hook.pytest_runtest_makereport(item=self.item, call=call)
         if self._has_turn:
             self._log(call, report)
         self._reports.append((call, report))
 
     def _log(self, call: pytest.CallInfo[None], report: pytest.TestReport) -> None:
-        self.item.ihook.pytest_runtest_logreport(report=report)
+        self.hook.pytest_runtest_logreport(report=report)
         if internals.is_interactive(call, report):
-            self.item.ihook.pytest_exception_interact(node=self.item, call=call, report=report)
+            self.hook.pytest_exception_interact(node=self.item, call=call, report=report)
+
+
+def _nothing() -> None:
+    """End nothing."""
 
 
 def _raise(error: BaseException) -> NoReturn:
@@ -318,6 +343,18 @@ class _Watch:
         call.stop = self._start + self._seconds
 
 
+@final
+class _Phase:
+    """What is done in a phase, until pytest looks at it."""
+
+    def __init__(self, when: Phase, record: Record | None = None) -> None:
+        self.when: Final[Phase] = when
+        self.record: Final = record or Record()
+        self.watch: Final = _Watch()
+        self.failure: BaseException | None = None
+        self.result: Any = None
+
+
 class SetupHooks:
     """The hooks of a test's setup, in two parts.
 
@@ -333,17 +370,26 @@ class SetupHooks:
             plugins.getplugin("logging-plugin"),
             plugins.register(self, "asyncio-flights") and self,
         }
+        self._callers: Final[dict[object, Callable[..., object]]] = {}
         self.are_live: Final = internals.shows_at_once(config)
         """Whether output is shown at once, and so has to come in the order of the reports."""
 
     def act(self, item: pytest.Function) -> None:
-        without = self._listeners | internals.excluded_plugins(item)
-        self._plugins.subset_hook_caller("pytest_runtest_setup", without)(item=item)
+        excluded = internals.excluded_plugins(item)
+        if excluded not in self._callers:
+            self._callers[excluded] = self._caller_without(excluded | self._listeners)
+        self._callers[excluded](item=item)
 
     def listen(self, item: pytest.Function) -> None:
         __tracebackhide__ = True
-        without = self._plugins.get_plugins() - self._listeners
-        self._plugins.subset_hook_caller("pytest_runtest_setup", without)(item=item)
+        known = len(self._plugins.hook.pytest_runtest_setup.get_hookimpls())
+        if known not in self._callers:
+            others = self._plugins.get_plugins() - self._listeners
+            self._callers[known] = self._caller_without(others)
+        self._callers[known](item=item)
+
+    def _caller_without(self, plugins: Set[object]) -> Callable[..., object]:
+        return self._plugins.subset_hook_caller("pytest_runtest_setup", plugins)
 
     @pytest.hookimpl
     def pytest_runtest_setup(self, item: pytest.Item) -> None:

@@ -11,7 +11,6 @@ from __future__ import annotations
 import copy
 import logging
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from typing import Any, cast
 
 import pytest
@@ -89,9 +88,9 @@ def fixture_definitions(
 
     The public `item.fixturenames` has the names only. Doctests have no public counterpart.
     """
-    definitions: Mapping[str, Sequence[pytest.FixtureDef[Any]]] = cast(
-        "Any", item
-    )._fixtureinfo.name2fixturedefs
+    any_item: Any = item
+    definitions: Mapping[str, Sequence[pytest.FixtureDef[Any]]]
+    definitions = any_item._fixtureinfo.name2fixturedefs
     return definitions
 
 
@@ -272,7 +271,8 @@ def is_wide(item: pytest.Function, name: str) -> bool:
 
 def is_own(request: pytest.FixtureRequest) -> bool:
     """Tell whether a fixture is set up for one item only."""
-    return cast("Any", request).node is item_of(request)
+    any_request: Any = request
+    return any_request.node is item_of(request)
 
 
 def wide_parameters(item: pytest.Function) -> dict[str, int]:
@@ -306,11 +306,11 @@ class _OwnDefinitions(dict[str, Sequence["pytest.FixtureDef[Any]"]]):
         return self[name]
 
 
-def _copy(definition: pytest.FixtureDef[Any]) -> pytest.FixtureDef[Any]:
+def _copy(definition: pytest.FixtureDef[Any]) -> Any:
     own: Any = copy.copy(definition)
     own.cached_result = None
     own._finalizers = []
-    return cast("pytest.FixtureDef[Any]", own)
+    return own
 
 
 def own_fixtures(item: pytest.Function) -> None:
@@ -329,40 +329,44 @@ def forget_request(item: pytest.Function) -> None:
     any_item.funcargs = None
 
 
-@contextmanager
-def alone(item: pytest.Item) -> Generator[None]:
-    """Let pytest see no other item as set up.
+def isolate(item: pytest.Item) -> Callable[[], None]:
+    """Let pytest see no other item as set up, until what is returned is called.
 
     It has one at a time on its stack of nodes, all of which it looks at to set up or tear down.
     """
-    state: Any = cast("Any", item.session)._setupstate
+    state = _setup_state(item)
     stack, chain = state.stack, item.listchain()
     state.stack = {node: stack[node] for node in chain if node in stack}
-    try:
-        yield
-    finally:
+
+    def rejoin() -> None:
         left, state.stack = state.stack, stack
         stack.update(left)
         for node in chain:
             if node not in left:
                 stack.pop(node, None)
 
+    return rejoin
+
 
 def is_set_up(item: pytest.Item) -> bool:
     """Tell whether an item is on the stack of nodes that are set up and not torn down."""
-    return item in cast("Any", item.session)._setupstate.stack
+    return item in _setup_state(item).stack
 
 
 def take_finalizers(item: pytest.Item) -> list[Callable[[], object]]:
     """Take an item from that stack, and return its finalizers, the first to be called last."""
     finalizers: list[Callable[[], object]]
-    finalizers, _ = cast("Any", item.session)._setupstate.stack.pop(item)
+    finalizers, _ = _setup_state(item).stack.pop(item)
     return finalizers
 
 
 def put_finalizers(item: pytest.Item, finalizers: Iterable[Callable[[], object]]) -> None:
     """Put an item back on that stack, so that pytest tears it down, and what it was the last of."""
-    cast("Any", item.session)._setupstate.stack[item] = (list(finalizers), None)
+    _setup_state(item).stack[item] = (list(finalizers), None)
+
+
+def _setup_state(item: Any) -> Any:
+    return item.session._setupstate
 
 
 def fixture_of(finalizer: Any) -> pytest.FixtureDef[Any] | None:

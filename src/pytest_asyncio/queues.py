@@ -14,8 +14,10 @@ from . import internals
 class Queue(Protocol):
     """The items that are to run."""
 
-    def after(self, item: pytest.Item, nextitem: pytest.Item | None) -> Iterator[pytest.Item]:
-        """Yield what is sure to run after an item, in order."""
+    def after(
+        self, item: pytest.Item, nextitem: pytest.Item | None, skipped: int
+    ) -> Iterator[pytest.Item]:
+        """Yield what is sure to run after an item, in order, without the first `skipped` ones."""
         ...
 
     def proceed(self) -> None:
@@ -35,11 +37,14 @@ class _OfSession:
         self._items: Final = session.items
         self._positions: Final = {item: position for position, item in enumerate(session.items)}
 
-    def after(self, item: pytest.Item, nextitem: pytest.Item | None) -> Iterator[pytest.Item]:
+    def after(
+        self, item: pytest.Item, nextitem: pytest.Item | None, skipped: int
+    ) -> Iterator[pytest.Item]:
         position = self._positions[item] + 1
         # Whoever runs items in another order knows what comes next, and nobody knows the rest.
         if position < len(self._items) and self._items[position] is nextitem:
-            yield from self._items[position:]
+            for index in range(position + skipped, len(self._items)):
+                yield self._items[index]
 
     def proceed(self) -> None:
         """Do nothing: the order is known."""
@@ -58,12 +63,13 @@ class _OfWorker:
         self._worker: Final = worker
         self._taken: Final = deque[int]()
 
-    def after(self, item: pytest.Item, nextitem: pytest.Item | None) -> Iterator[pytest.Item]:
+    def after(
+        self, item: pytest.Item, nextitem: pytest.Item | None, skipped: int
+    ) -> Iterator[pytest.Item]:
         if nextitem is None:
             return
-        yield nextitem
-        for index in tuple(self._taken):
-            yield self._items[index]
+        known = [nextitem, *(self._items[index] for index in self._taken)]
+        yield from known[skipped:]
         while (new := self._worker.take()) is not None:
             self._taken.append(new)
             yield self._items[new]

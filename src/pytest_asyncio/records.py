@@ -108,10 +108,11 @@ class Recorder:
 
     def listen(self) -> None:
         """Be the first to know of output, until a hook has pytest listen."""
-        for stream in self._streams:
-            if getattr(sys, stream.name) is not stream:
-                self._capture.resume()
-                stream.put_before(getattr(sys, stream.name))
+        aside = [stream for stream in self._streams if getattr(sys, stream.name) is not stream]
+        if aside:
+            self._capture.resume()
+        for stream in aside:
+            stream.put_before(getattr(sys, stream.name))
 
     def of_caller(self) -> Record | None:
         """Return the record for what the calling code does, if it is to be kept back."""

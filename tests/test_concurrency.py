@@ -1,0 +1,947 @@
+"""Tests that wait, wait at the same time, and are reported one after another."""
+
+from __future__ import annotations
+
+import re
+import textwrap
+from xml.etree import ElementTree
+
+import pytest
+
+from pytest_asyncio import loops, timeouts
+
+TOGETHER = """
+meeting = asyncio.Barrier(2)
+async def meet():
+    async with asyncio.timeout(30):
+        await meeting.wait()
+"""
+"""Only tests that run at the same time get past `await meet()`."""
+
+ALONE = """
+running = []
+async def alone():
+    assert not running
+    running.append(1)
+    for _ in range(5):
+        await asyncio.sleep(0)
+    running.clear()
+"""
+"""`await alone()` fails where another test is in the middle of it."""
+
+MODULE = "pytestmark = pytest.mark.asyncio(concurrent=True)\n"
+
+
+@pytest.fixture
+def _impatient(monkeypatch):
+    monkeypatch.setattr(loops, "GRACE", 0.05)
+    monkeypatch.setattr(loops, "LAST_GRACE", 0.05)
+    monkeypatch.setattr(timeouts, "REACTION", 0.05)
+
+
+@pytest.fixture
+def concurrent(suite):
+    """Run a module whose tests are concurrent, with `meet()` and `alone()`."""
+
+    def run(source, *args, **kwargs):
+        __tracebackhide__ = True
+        source = MODULE + TOGETHER + ALONE + textwrap.dedent(source)
+        return suite(source, *args, **kwargs)
+
+    return run
+
+
+class TestWhichTests:
+    def test_the_mark_lets_tests_of_a_module_run_at_the_same_time(self, concurrent):
+        concurrent(
+            """
+        async def test_a(): await meet()
+        async def test_b(): await meet()
+        """
+        ).assert_outcomes(passed=2)
+
+    def test_a_class_may_be_marked(self, suite):
+        suite(
+            f"{TOGETHER}\n"
+            "@pytest.mark.asyncio(concurrent=True)\n"
+            "class TestIt:\n"
+            "    async def test_a(self): await meet()\n"
+            "    async def test_b(self): await meet()\n"
+        ).assert_outcomes(passed=2)
+
+    @pytest.mark.parametrize("mode", ["auto", "strict"])
+    def test_the_option_is_for_all_async_tests(self, suite, mode):
+        mark = "pytestmark = pytest.mark.asyncio\n" if mode == "strict" else ""
+        suite(
+            f"{mark}{TOGETHER}\n"
+            "async def test_a(): await meet()\n"
+            "async def test_b(): await meet()\n",
+            ini=f"asyncio_concurrent = true\nasyncio_mode = {mode}",
+        ).assert_outcomes(passed=2)
+
+    def test_a_test_may_say_no(self, concurrent):
+        concurrent(
+            """
+        async def test_a(): await alone()
+        @pytest.mark.asyncio(concurrent=False)
+        async def test_b(): await alone()
+        async def test_c(): await alone()
+        """
+        ).assert_outcomes(passed=3)
+
+    def test_synchronous_tests_between_them_run_alone(self, concurrent):
+        concurrent(
+            """
+        async def test_a(): await alone()
+        def test_sync(): assert not running
+        async def test_b(): await alone()
+        """
+        ).assert_outcomes(passed=3)
+
+    def test_they_share_the_loop_of_their_module(self, concurrent):
+        concurrent(
+            """
+        loops = set()
+        async def test_a(): loops.add(asyncio.get_running_loop())
+        async def test_b():
+            loops.add(asyncio.get_running_loop())
+            assert len(loops) == 1
+        """
+        ).assert_outcomes(passed=2)
+
+    def test_a_wider_loop_is_theirs_if_they_say_so(self, suite):
+        suite(
+            TOGETHER + "pytestmark = pytest.mark.asyncio(loop_scope='session', concurrent=True)\n"
+            "loop = None\n"
+            "async def test_a(): await meet()\n"
+            "async def test_b(request):\n"
+            "    await meet()\n"
+        ).assert_outcomes(passed=2)
+
+    def test_a_function_loop_is_refused(self, suite):
+        result = suite(
+            """
+            @pytest.mark.asyncio(loop_scope="function", concurrent=True)
+            async def test_it(): pass
+            @pytest.mark.asyncio
+            async def test_next(): pass
+            """
+        )
+        result.assert_outcomes(errors=1, passed=1)
+        result.stdout.fnmatch_lines(["*test_it.py::test_it: *concurrent=True*loop_scope*"])
+
+    def test_a_function_loop_in_the_mark_outweighs_the_option(self, suite):
+        suite(
+            f"{ALONE}\npytestmark = pytest.mark.asyncio(loop_scope='function')\n"
+            "async def test_a(): await alone()\n"
+            "async def test_b(): await alone()\n",
+            ini="asyncio_concurrent = true",
+        ).assert_outcomes(passed=2)
+
+    def test_a_value_that_is_no_answer_is_refused(self, suite):
+        result = suite(
+            """
+            @pytest.mark.asyncio(concurrent="yes")
+            async def test_it(): pass
+            """
+        )
+        result.assert_outcomes(errors=1)
+        result.stdout.fnmatch_lines(["*test_it.py::test_it: mark.asyncio 'concurrent' *'yes'*"])
+
+    @pytest.mark.parametrize(
+        "fixture", ["caplog", "capsys", "capfd", "monkeypatch", "recwarn", "asyncio_clock"]
+    )
+    def test_what_acts_on_the_whole_process_runs_alone(self, concurrent, fixture):
+        concurrent(
+            f"""
+        async def test_a(): await alone()
+        @pytest.fixture
+        def indirect({fixture}): pass
+        @pytest.mark.asyncio(clock={"virtual" if "clock" in fixture else "real"!r})
+        async def test_b(indirect): await alone()
+        async def test_c(): await alone()
+        """,
+        ).assert_outcomes(passed=3)
+
+    def test_so_does_what_a_suite_names(self, concurrent):
+        concurrent(
+            """
+        @pytest.fixture
+        def database(): pass
+        async def test_a(): await alone()
+        async def test_b(database): await alone()
+        async def test_c(): await alone()
+        """,
+            ini="asyncio_serial_fixtures = other database",
+        ).assert_outcomes(passed=3)
+
+    def test_such_a_fixture_that_nobody_could_foresee_is_refused(self, concurrent):
+        result = concurrent(
+            """
+        async def test_a(request): request.getfixturevalue("monkeypatch")
+        async def test_b(): pass
+        """
+        )
+        result.assert_outcomes(failed=1, passed=1)
+        result.stdout.fnmatch_lines(
+            ["*test_it.py::test_a runs beside other tests, and asks for 'monkeypatch' by *"]
+        )
+
+    def test_hypothesis_runs_its_examples_alone(self, concurrent):
+        concurrent(
+            """
+        from hypothesis import given, settings, strategies
+        async def test_a(): await alone()
+        @settings(max_examples=3, database=None)
+        @given(strategies.integers())
+        async def test_b(number): await alone()
+        async def test_c(): await alone()
+        """
+        ).assert_outcomes(passed=3)
+
+    def test_those_with_other_parameters_of_a_wide_fixture_come_later(self, concurrent):
+        concurrent(
+            """
+        living = []
+        @pytest_asyncio.fixture(scope="module", params=[1, 2])
+        async def server(request):
+            living.append(request.param)
+            yield request.param
+            living.clear()
+        async def test_a(server):
+            await meet()
+            assert living == [server]
+        async def test_b(server):
+            await meet()
+            assert living == [server]
+        """,
+            ini="asyncio_default_fixture_loop_scope = fixture-scope",
+        ).assert_outcomes(passed=4)
+
+
+class TestHowMany:
+    COUNTING = """
+running = most = 0
+@pytest.mark.parametrize("number", range(6))
+async def test_it(number):
+    global running, most
+    running += 1
+    most = max(most, running)
+    for _ in range(5):
+        await asyncio.sleep(0)
+    running -= 1
+def test_most():
+    print("most:", most)
+"""
+
+    def count(self, suite, *args, **kwargs):
+        result = suite(MODULE + self.COUNTING, *args, "-rP", **kwargs)
+        found = re.search(r"most: (\d+)", result.stdout.str())
+        assert found
+        return int(found[1])
+
+    def test_the_option_says_how_many(self, suite):
+        assert self.count(suite, ini="asyncio_concurrency = 3") == 3
+
+    def test_the_command_line_outweighs_it(self, suite):
+        assert self.count(suite, "--asyncio-concurrency=2", ini="asyncio_concurrency = 3") == 2
+
+    def test_one_is_one_after_another(self, suite):
+        assert self.count(suite, "--asyncio-concurrency=1") == 1
+
+    @pytest.mark.parametrize("value", ["0", "many", "-1", "1.5"])
+    def test_what_is_no_number_is_refused(self, suite, value):
+        result = suite("", f"--asyncio-concurrency={value}")
+        assert result.ret is pytest.ExitCode.USAGE_ERROR
+        result.stderr.fnmatch_lines([f"*{value!r} is not a valid asyncio_concurrency*"])
+
+    def test_the_header_tells_it(self, suite):
+        result = suite(MODULE + "async def test_it(): pass", ini="asyncio_concurrent = true")
+        result.stdout.fnmatch_lines(["asyncio: *asyncio_concurrency=32*"])
+
+    @pytest.mark.parametrize(
+        "argument", ["--setup-show", "--asyncio-checks=all", "-pno:logging", "--trace-config"]
+    )
+    def test_what_needs_one_after_another_gets_it(self, suite, argument):
+        most = self.count(suite, argument)
+        assert most == (6 if argument == "--trace-config" else 1)
+
+
+class TestFixtures:
+    def test_they_wait_at_the_same_time_too(self, concurrent):
+        concurrent(
+            """
+        @pytest_asyncio.fixture
+        async def slow():
+            await meet()
+            yield
+            await meet()
+        async def test_a(slow): pass
+        async def test_b(slow): pass
+        """
+        ).assert_outcomes(passed=2)
+
+    def test_each_test_has_its_own(self, concurrent):
+        concurrent(
+            """
+        @pytest_asyncio.fixture
+        async def outer(request): return [request.node.name]
+        @pytest.fixture
+        def middle(outer): return outer
+        @pytest_asyncio.fixture
+        async def inner(middle):
+            await meet()
+            yield middle
+        async def test_a(inner, outer, request):
+            await meet()
+            assert inner is outer
+            assert outer == [request.node.name]
+        async def test_b(inner, outer, request):
+            await meet()
+            assert outer == [request.node.name]
+        """
+        ).assert_outcomes(passed=2)
+
+    def test_wider_ones_are_shared_and_outlive_the_tests(self, concurrent):
+        result = concurrent(
+            """
+        @pytest_asyncio.fixture(scope="module")
+        async def server():
+            print("set up")
+            yield []
+            print("torn down")
+        async def test_a(server):
+            server.append("a")
+            await meet()
+            print(*sorted(server))
+        async def test_b(server):
+            server.append("b")
+            await meet()
+        """,
+            "-s",
+            ini="asyncio_default_fixture_loop_scope = fixture-scope",
+        )
+        result.assert_outcomes(passed=2)
+        shown = [line for line in result.stdout.lines if "set up" in line or "torn" in line]
+        assert len(shown) == 2
+        result.stdout.fnmatch_lines(["*set up", "a b", "*torn down"])
+
+    def test_context_variables_are_those_of_each_test(self, concurrent):
+        concurrent(
+            """
+        from contextvars import ContextVar
+        variable = ContextVar("variable", default="none")
+        @pytest_asyncio.fixture
+        async def named(request):
+            variable.set(request.node.name)
+            await meet()
+        async def test_a(named, request):
+            await meet()
+            assert variable.get() == "test_a"
+        async def test_b(named, request):
+            await meet()
+            assert variable.get() == "test_b"
+        def test_sync(): assert variable.get() == "none"
+        """
+        ).assert_outcomes(passed=3)
+
+    def test_their_failures_are_those_of_their_tests(self, concurrent):
+        result = concurrent(
+            """
+        @pytest_asyncio.fixture
+        async def failing(request):
+            await meet()
+            if request.node.name == "test_a":
+                raise OSError("setup of a")
+            yield
+            raise OSError("teardown of b")
+        async def test_a(failing): pass
+        async def test_b(failing): pass
+        async def test_c(): pass
+        """
+        )
+        result.assert_outcomes(passed=2, errors=2)
+        result.stdout.fnmatch_lines(
+            [
+                "*ERROR at setup of test_a*",
+                "E * OSError: setup of a",
+                "*ERROR at teardown of test_b*",
+                "E * OSError: teardown of b",
+            ]
+        )
+
+    def test_setup_and_teardown_of_the_class_surround_its_tests(self, concurrent):
+        concurrent(
+            """
+        class TestIt:
+            async def setup_method(self): self.ready = True
+            async def test_a(self):
+                await meet()
+                assert self.ready
+            async def test_b(self):
+                await meet()
+                assert self.ready
+        """
+        ).assert_outcomes(passed=2)
+
+
+class TestReports:
+    def test_output_and_logs_are_those_of_their_test(self, concurrent):
+        result = concurrent(
+            """
+        import logging, sys
+        async def say(name):
+            for number in range(3):
+                print(f"{name} out {number}")
+                print(f"{name} err {number}", file=sys.stderr)
+                logging.warning(f"{name} log {number}")
+                await asyncio.sleep(0)
+            sys.stdout.buffer.write(f"{name} bytes\\n".encode())
+            sys.stdout.writelines([f"{name} lines\\n"])
+            assert 0
+        async def test_a(): await say("a")
+        async def test_b(): await say("b")
+        """
+        )
+        result.assert_outcomes(failed=2)
+        for name in "ab":
+            result.stdout.fnmatch_lines(
+                [
+                    f"*___ test_{name} ___*",
+                    "*Captured stdout call*",
+                    *(f"{name} out {number}" for number in range(3)),
+                    f"{name} bytes",
+                    f"{name} lines",
+                    "*Captured stderr call*",
+                    *(f"{name} err {number}" for number in range(3)),
+                    "*Captured log call*",
+                    *(f"WARNING *{name} log {number}" for number in range(3)),
+                ],
+                consecutive=False,
+            )
+        assert result.stdout.str().count("a out 1") == 1
+
+    def test_output_that_is_shown_at_once_comes_in_order(self, concurrent):
+        result = concurrent(
+            """
+        async def test_a():
+            print("a begins")
+            await meet()
+            print("a ends")
+        async def test_b():
+            print("b begins")
+            await meet()
+            print("b ends")
+        """,
+            "-s",
+        )
+        result.assert_outcomes(passed=2)
+        result.stdout.fnmatch_lines(["*a begins", "a ends", "*b begins", "b ends"])
+
+    def test_live_logs_come_in_order(self, concurrent):
+        result = concurrent(
+            """
+        import logging
+        async def test_a():
+            logging.warning("a begins")
+            await meet()
+            logging.warning("a ends")
+        async def test_b():
+            logging.warning("b begins")
+            await meet()
+        """,
+            "--log-cli-level=INFO",
+        )
+        result.stdout.fnmatch_lines(
+            [
+                "*::test_a *",
+                "*live log call*",
+                "WARNING * a begins*",
+                "WARNING * a ends*",
+                "PASSED*",
+                "*::test_b *",
+                "WARNING * b begins*",
+                "PASSED*",
+            ]
+        )
+
+    def test_output_of_no_test_is_told_with_the_one_at_hand(self, concurrent):
+        result = concurrent(
+            """
+        import os, subprocess, sys, threading
+        async def test_a():
+            threading.Thread(target=print, args=["of a thread"]).start()
+            subprocess.run([sys.executable, "-c", "print('of a process')"])
+            os.write(1, b"of a file\\n")
+            await meet()
+        async def test_b(): await meet()
+        def test_sync(): pass
+        """,
+            "-rP",
+        )
+        result.assert_outcomes(passed=3)
+        for text in ("of a thread", "of a process", "of a file"):
+            assert result.stdout.str().count(f"{text}\n") == 1
+
+    def test_threads_with_the_context_of_a_test_write_for_it(self, concurrent):
+        result = concurrent(
+            """
+        async def test_a(): await meet()
+        async def test_b():
+            await asyncio.to_thread(print, "of b")
+            await meet()
+        """,
+            "-rP",
+        )
+        result.stdout.fnmatch_lines(["*___ test_b ___*", "*Captured stdout call*", "of b"])
+
+    def test_warnings_are_told_with_the_test_that_caused_them(self, concurrent):
+        result = concurrent(
+            """
+        import warnings
+        async def warn():
+            await meet()
+            warnings.warn("same")
+        async def test_a(): await warn()
+        async def test_b(): await warn()
+        """,
+            "-Wdefault",
+        )
+        result.assert_outcomes(passed=2, warnings=2)
+        result.stdout.fnmatch_lines(["test_it.py::test_a", "test_it.py::test_b", "*same*"])
+
+    def test_warnings_that_are_errors_fail_the_test_that_caused_them(self, concurrent):
+        result = concurrent(
+            """
+        import warnings
+        async def test_a():
+            await meet()
+            warnings.warn("no")
+        async def test_b(): await meet()
+        """
+        )
+        result.assert_outcomes(passed=1, failed=1)
+        result.stdout.fnmatch_lines(["FAILED test_it.py::test_a - UserWarning: no"])
+
+    def test_tests_with_filters_of_their_own_run_beside_those_with_the_same(self, concurrent):
+        concurrent(
+            """
+        import warnings
+        @pytest.mark.filterwarnings("ignore:no")
+        async def test_a():
+            await alone()
+            warnings.warn("no")
+        async def test_b(): await alone()
+        """
+        ).assert_outcomes(passed=2)
+
+    def test_each_has_a_duration_of_its_own(self, concurrent):
+        result = concurrent(
+            """
+        async def test_slow(): await asyncio.sleep(0.3)
+        async def test_fast(): pass
+        """,
+            "--durations=0",
+            "-vv",
+        )
+        durations = dict(re.findall(r"([\d.]+)s call +test_it.py::(\w+)", result.stdout.str()))
+        seconds = {name: float(number) for number, name in durations.items()}
+        assert seconds["test_slow"] >= 0.29
+        assert seconds["test_fast"] < 0.2
+
+    def test_junit_xml_has_their_output_and_properties(self, concurrent, pytester):
+        concurrent(
+            """
+        async def test_a(record_property):
+            record_property("name", "a")
+            await meet()
+            print("of a")
+        async def test_b(record_property):
+            record_property("name", "b")
+            await meet()
+            assert 0
+        """,
+            "--junit-xml=junit.xml",
+            "-ojunit_logging=all",
+            "-ojunit_family=xunit1",
+        )
+        cases = ElementTree.parse(pytester.path / "junit.xml").getroot().findall(".//testcase")
+        assert [case.get("name") for case in cases] == ["test_a", "test_b"]
+        assert [case.find(".//property").get("value") for case in cases] == ["a", "b"]
+        assert "of a" in cases[0].findtext("system-out")
+        assert cases[1].find("failure") is not None
+
+    def test_skips_and_expected_failures_are_told_as_ever(self, concurrent):
+        result = concurrent(
+            """
+        @pytest.mark.skip(reason="by mark")
+        async def test_skip(): pass
+        async def test_skips():
+            await meet()
+            pytest.skip("by call")
+        @pytest.mark.xfail(reason="expected")
+        async def test_xfail():
+            await meet()
+            assert 0
+        @pytest.mark.xfail(run=False)
+        async def test_not_run(): pass
+        @pytest.mark.xfail
+        async def test_xpass(): pass
+        async def test_xfails(): pytest.xfail("by call")
+        """,
+            "-ra",
+        )
+        result.assert_outcomes(skipped=2, xfailed=3, xpassed=1)
+        result.stdout.fnmatch_lines(["SKIPPED*by mark", "SKIPPED*by call", "XFAIL*expected"])
+
+    def test_a_traceback_shows_nothing_of_the_plugin(self, concurrent):
+        result = concurrent(
+            """
+        async def test_a(): await meet()
+        async def test_b():
+            await meet()
+            assert 0
+        """,
+            "--tb=native",
+        )
+        assert "pytest_asyncio" not in result.stdout.str().partition("= FAILURES =")[2]
+
+    def test_they_come_in_the_order_of_collection(self, concurrent):
+        result = concurrent(
+            """
+        first_may_end = asyncio.Event()
+        async def test_first(): await first_may_end.wait()
+        async def test_second(): pass
+        async def test_last(): first_may_end.set()
+        """,
+            "-v",
+        )
+        result.stdout.fnmatch_lines(["*::test_first *", "*::test_second *", "*::test_last *"])
+
+    def test_hooks_of_plugins_see_a_serial_run(self, concurrent):
+        result = concurrent(
+            """
+        @pytest_asyncio.fixture
+        async def asks(request):
+            yield
+            print("call was", request.node.stash["call"].outcome)
+        async def test_a(asks):
+            await meet()
+            assert 0
+        async def test_b(asks): await meet()
+        """,
+            "-s",
+            conftest="""
+            @pytest.hookimpl(wrapper=True)
+            def pytest_runtest_makereport(item, call):
+                report = yield
+                item.stash[call.when] = report
+                return report
+            def pytest_runtest_logstart(nodeid): print("start", nodeid)
+            def pytest_runtest_logfinish(nodeid): print("finish", nodeid)
+            """,
+        )
+        result.stdout.fnmatch_lines(
+            [
+                "*start test_it.py::test_a",
+                "*call was failed",
+                "*finish test_it.py::test_a",
+                "*start test_it.py::test_b",
+                "*call was passed",
+                "*finish test_it.py::test_b",
+            ]
+        )
+
+
+class TestBreakingOff:
+    FLYING = """
+        torn_down = []
+        @pytest_asyncio.fixture
+        async def used(request):
+            yield
+            await asyncio.sleep(0)
+            torn_down.append(request.node.name)
+            print("torn down:", *sorted(torn_down))
+        async def test_fails(used):
+            await meet()
+            {}
+        async def test_waits(used):
+            await meet()
+            await asyncio.Event().wait()
+        async def test_waits_too(used): await asyncio.Event().wait()
+    """
+
+    @pytest.mark.parametrize("argument", ["-x", "--maxfail=1"])
+    def test_the_first_failure_ends_all_and_nothing_is_told_of_the_others(
+        self, concurrent, argument
+    ):
+        result = concurrent(self.FLYING.format("assert 0"), argument, "-s")
+        result.assert_outcomes(failed=1)
+        result.stdout.fnmatch_lines(["*torn down: test_fails test_waits test_waits_too"])
+
+    def test_ctrl_c_ends_all(self, concurrent):
+        result = concurrent(self.FLYING.format("raise KeyboardInterrupt"), "-s")
+        assert result.ret is pytest.ExitCode.INTERRUPTED
+        result.stdout.fnmatch_lines(["*torn down: test_fails test_waits test_waits_too"])
+
+    def test_pytest_exit_ends_all(self, concurrent):
+        result = concurrent(self.FLYING.format("pytest.exit('enough', 7)"), "-s")
+        assert result.ret == 7
+        result.stdout.fnmatch_lines(
+            ["*torn down: test_fails test_waits test_waits_too", "*_pytest.outcomes.Exit: enough*"]
+        )
+
+    def test_it_may_end_before_some_have_begun(self, concurrent):
+        result = concurrent(
+            """
+        async def test_fails(): assert 0
+        @pytest.mark.parametrize("number", range(40))
+        async def test_waits(number): await asyncio.Event().wait()
+        """,
+            "-x",
+        )
+        result.assert_outcomes(failed=1)
+
+    def test_a_test_that_has_its_turn_first_is_told_before(self, concurrent):
+        result = concurrent(
+            """
+        release = asyncio.Event()
+        async def test_first():
+            await release.wait()
+        async def test_fails():
+            release.set()
+            assert 0
+        async def test_waits(): await asyncio.Event().wait()
+        """,
+            "-x",
+        )
+        result.assert_outcomes(passed=1, failed=1)
+
+    def test_system_exit_is_a_failure_of_its_test(self, concurrent):
+        result = concurrent(
+            """
+        async def test_a():
+            await meet()
+            raise SystemExit(3)
+        async def test_b(): await meet()
+        """
+        )
+        result.assert_outcomes(passed=1, failed=1)
+
+    @pytest.mark.usefixtures("_impatient")
+    def test_what_refuses_to_end_is_told(self, concurrent):
+        result = concurrent(
+            """
+        async def test_fails():
+            await meet()
+            raise KeyboardInterrupt
+        async def test_refuses():
+            await meet()
+            while True:
+                try:
+                    await asyncio.Event().wait()
+                except asyncio.CancelledError:
+                    pass
+        """
+        )
+        assert result.ret is pytest.ExitCode.INTERRUPTED
+
+
+class TestTimeouts:
+    def test_they_count_from_the_start_of_each(self, concurrent):
+        result = concurrent(
+            """
+        async def test_slow(): await asyncio.sleep(0.4)
+        @pytest.mark.asyncio(timeout=0.1)
+        async def test_hangs(): await asyncio.Event().wait()
+        @pytest.mark.asyncio(timeout=30)
+        async def test_fine(): await asyncio.sleep(0.2)
+        """
+        )
+        result.assert_outcomes(passed=2, failed=1)
+        result.stdout.fnmatch_lines(["*___ test_hangs ___*", "E*TimeoutError: *0.1 s*"])
+
+    def test_those_of_fixtures_are_told_with_their_tests(self, concurrent):
+        result = concurrent(
+            """
+        @pytest_asyncio.fixture(timeout=0.1)
+        async def hanging(): await asyncio.Event().wait()
+        async def test_a(hanging): pass
+        async def test_b(): await asyncio.sleep(0.2)
+        """
+        )
+        result.assert_outcomes(passed=1, errors=1)
+        result.stdout.fnmatch_lines(["*ERROR at setup of test_a*", "E*TimeoutError: *'hanging'*"])
+
+    @pytest.mark.usefixtures("_impatient")
+    def test_what_refuses_to_end_loses_the_loop_and_the_next_tests_get_another(self, concurrent):
+        result = concurrent(
+            """
+        loops = []
+        @pytest.mark.asyncio(timeout=0.05)
+        async def test_refuses():
+            loops.append(asyncio.get_running_loop())
+            refused = 0
+            while refused < 3:
+                try:
+                    await asyncio.Event().wait()
+                except asyncio.CancelledError:
+                    refused += 1
+        def test_between(): pass
+        async def test_next(): assert asyncio.get_running_loop() not in loops
+        """,
+            "-Wdefault",
+        )
+        result.assert_outcomes(passed=2, failed=1)
+        result.stdout.fnmatch_lines(["E*TimeoutError: *"])
+
+    def test_pytest_timeout_goes_on_working(self, concurrent):
+        result = concurrent(
+            """
+        async def test_a(): await meet()
+        @pytest.mark.timeout(0.3)
+        async def test_hangs(): await meet(); await asyncio.Event().wait()
+        async def test_b(): pass
+        """,
+            "-ppytest_timeout",
+        )
+        result.assert_outcomes(passed=2, failed=1)
+        result.stdout.fnmatch_lines(["FAILED test_it.py::test_hangs - Failed: Timeout*"])
+
+
+class TestMisuse:
+    def test_who_stops_the_loop_fails(self, concurrent):
+        result = concurrent(
+            """
+        async def test_stops():
+            await meet()
+            asyncio.get_running_loop().stop()
+            await asyncio.Event().wait()
+        async def test_fine():
+            await meet()
+            await asyncio.sleep(0.01)
+        """
+        )
+        result.assert_outcomes(passed=1, failed=1)
+        result.stdout.fnmatch_lines(
+            ["*___ test_stops ___*", "*has called stop() on the event loop*"]
+        )
+
+    def test_a_stop_that_nobody_has_asked_for_fails_the_test_at_hand(self, concurrent):
+        result = concurrent(
+            """
+        import contextvars
+        async def test_a():
+            loop = asyncio.get_running_loop()
+            loop.call_soon(loop.stop, context=contextvars.Context())
+            await asyncio.Event().wait()
+        async def test_b(): await asyncio.sleep(0.01)
+        """
+        )
+        result.assert_outcomes(passed=1, failed=1)
+        result.stdout.fnmatch_lines(["*___ test_a ___*", "*has called stop() on the event loop*"])
+
+    def test_a_loop_that_is_closed_fails_those_on_it(self, concurrent):
+        result = concurrent(
+            """
+        async def test_a():
+            await asyncio.Event().wait()
+        @pytest.fixture
+        def closing():
+            yield
+            loop.close()
+        async def test_b(closing):
+            global loop
+            loop = asyncio.get_running_loop()
+        """,
+            "-Wdefault",
+        )
+        outcomes = result.parseoutcomes()
+        assert outcomes["failed"] >= 1
+        result.stdout.fnmatch_lines(["*Something has closed the event loop of*"])
+
+    def test_pytest_fail_in_a_callback_fails_its_test(self, concurrent):
+        result = concurrent(
+            """
+        async def test_a():
+            await meet()
+            asyncio.get_running_loop().call_soon(pytest.fail, "in a callback")
+            await asyncio.Event().wait()
+        async def test_b(): await meet()
+        """
+        )
+        result.assert_outcomes(passed=1, failed=1)
+        result.stdout.fnmatch_lines(["*___ test_a ___*", "*in a callback*"])
+
+    def test_a_test_that_is_synchronous_after_all_is_run(self, concurrent):
+        result = concurrent(
+            """
+        import functools
+        async def awaited(): await meet()
+        async def test_a(): await meet()
+        async def test_b(): await meet()
+        @pytest.fixture(autouse=True)
+        def replace(request):
+            if request.node.name == "test_c":
+                request.node.obj = lambda: print("called")
+        async def test_c(): pass
+        """,
+            "-s",
+            "-Wdefault",
+        )
+        result.stdout.fnmatch_lines(["*called*"])
+        result.assert_outcomes(passed=3)
+
+
+class TestXdist:
+    """They run in processes that find the plugin as it is installed."""
+
+    SUITE = (
+        MODULE
+        + """
+import asyncio
+import os
+import pytest
+pytestmark = [pytestmark, pytest.mark.xdist_group("all")]
+meeting = asyncio.Barrier(3)
+@pytest.mark.parametrize("number", range(3))
+async def test_it(number):
+    async with asyncio.timeout(30):
+        await meeting.wait()
+    assert number != 1
+"""
+    )
+
+    @pytest.fixture
+    def workers(self, pytester):
+        def run(source, *args):
+            pytester.makepyfile(
+                test_a=f"import pytest\n{source}", test_b=f"import pytest\n{source}"
+            )
+            pytester.makeini("[pytest]")
+            return pytester.runpytest_subprocess("-pno:cacheprovider", *args)
+
+        return run
+
+    @pytest.mark.parametrize("dist", ["loadscope", "loadfile", "loadgroup"])
+    def test_tests_of_a_worker_run_at_the_same_time(self, workers, dist):
+        source = self.SUITE.replace('"all"', "__name__")
+        workers(source, "-n2", f"--dist={dist}").assert_outcomes(passed=4, failed=2)
+
+    @pytest.mark.parametrize("dist", ["load", "worksteal"])
+    def test_each_is_reported_once(self, workers, dist):
+        source = self.SUITE.replace("Barrier(3)", "Barrier(1)").replace("range(3)", "range(20)")
+        result = workers(source, "-n2", f"--dist={dist}", "-v")
+        result.assert_outcomes(passed=38, failed=2)
+        told = re.findall(r"(?:PASSED|FAILED) (test_\w.py::test_it\[\d+\])", result.stdout.str())
+        assert len({*told}) == 40
+
+    def test_the_first_failure_ends_a_worker(self, workers):
+        source = self.SUITE.replace("Barrier(3)", "Barrier(1)").replace("number != 1", "0")
+        result = workers(source, "-n1", "-x")
+        result.assert_outcomes(failed=1)
+
+    def test_a_worker_that_crashes_is_told_as_ever(self, workers):
+        source = self.SUITE.replace("assert number != 1", "if number == 1: os._exit(1)")
+        result = workers(source, "-n1", "--dist=loadfile", "--max-worker-restart=0")
+        result.stdout.fnmatch_lines(["*worker 'gw0' crashed while running*test_a.py::test_it*"])
