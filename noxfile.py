@@ -16,6 +16,15 @@ nox.options.reuse_existing_virtualenvs = True
 
 PYPROJECT = nox.project.load_toml()
 PYTHONS = nox.project.python_versions(PYPROJECT)
+OLDEST = ["anyio==4.0.*", "hypothesis==6.75.3", "pytest-timeout==2.3.1", "pytest-xdist==3.5.*"]
+"""What we say we work with at least."""
+WAYS = {
+    "errors": (["-W", "error"], {}),
+    "dev": (["-X", "dev"], {}),
+    "debug": ([], {"PYTHONASYNCIODEBUG": "1"}),
+    "optimized": (["-O"], {}),
+}
+"""How Python itself may be run: its options and its environment."""
 
 
 @nox.session
@@ -44,6 +53,37 @@ def tests(session: nox.Session, pytest: str) -> None:
     session.run("coverage", "run", "-m", "pytest", *session.posargs)
     if "CI" not in os.environ:
         session.notify("coverage")
+
+
+@nox.session
+@nox.parametrize("pytest", ["8.4", "9.0", "9.1", "9.2"])
+def pytests(session: nox.Session, pytest: str) -> None:
+    """The tests with each minor version of pytest."""
+    session.install(".", "--group", "tests", f"pytest=={pytest}.*")
+    session.run("pytest", *session.posargs)
+
+
+@nox.session(python="3.11")
+def oldest(session: nox.Session) -> None:
+    """The tests with the oldest versions of what they have beside them."""
+    session.install(".", "--group", "tests", "pytest==8.4.0", *OLDEST)
+    session.run("pytest", *session.posargs)
+
+
+@nox.session
+@nox.parametrize("way", WAYS)
+def ways(session: nox.Session, way: str) -> None:
+    """The tests in each way to run Python."""
+    options, env = WAYS[way]
+    session.install(".", "--group", "tests")
+    session.run("python", *options, "-m", "pytest", *session.posargs, env=env)
+
+
+@nox.session
+def trust(session: nox.Session) -> None:
+    """What would find us out: faults, long sessions, random suites, bad input."""
+    session.install(".", "--group", "tests")
+    session.run("pytest", "-n2", "--dist=loadgroup", "tests/trust", *session.posargs)
 
 
 @nox.session

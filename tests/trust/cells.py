@@ -14,6 +14,7 @@ import json
 import logging
 import os
 import sys
+import textwrap
 import threading
 import time
 import weakref
@@ -195,9 +196,7 @@ def _things() -> dict[str, set[Any]]:
         "file": {name for name in os.listdir("/dev/fd") if os.path.exists(f"/dev/fd/{name}")},
         "loop": {loop for loop in _loops if not loop.is_closed()},
         "task": {
-            thing
-            for thing in gc.get_objects()
-            if type(thing) is asyncio.Task and not thing.done()
+            thing for thing in gc.get_objects() if type(thing) is asyncio.Task and not thing.done()
         },
         "current loop": {_current_loop()},
     }
@@ -251,7 +250,6 @@ def run(cell: Cell) -> dict[str, Any]:
 
 
 def main() -> None:
-    import textwrap
     for name, text in SUITE.items():
         path = Path(name)
         path.parent.mkdir(exist_ok=True)
@@ -262,7 +260,8 @@ def main() -> None:
     gc.freeze()
     for line in sys.stdin:
         faulthandler.dump_traceback_later(PATIENCE, exit=True)
-        print(json.dumps(run(Cell(**json.loads(line)))), flush=True)
+        sys.stdout.write(json.dumps(run(Cell(**json.loads(line)))) + "\n")
+        sys.stdout.flush()
 
 
 if __name__ == "__main__":

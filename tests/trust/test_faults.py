@@ -9,17 +9,16 @@ import os
 import re
 import subprocess
 import sys
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import pytest
-from faults import FAILS, FAULTS, INTERRUPTS, PASSES, Cell, Fault
+from faults import FAILS, FAULTS, INTERRUPTS, PASSES, Cell
 
 PLACES = ("collection", "setup of a coroutine fixture", "setup", "call", "teardown")
-SCOPES = ("function", "class", "module", "package", "session")
 CODES = ("async", "sync", "xdist")
 
 TESTS = (
@@ -31,7 +30,13 @@ TESTS = (
     "test_other",
     "test_last",
 )
-LAST_OF = dict(zip(SCOPES, ("test_fault", "test_after", "test_behind", "test_next", "test_last")))
+LAST_OF = {
+    "function": "test_fault",
+    "class": "test_after",
+    "module": "test_behind",
+    "package": "test_next",
+    "session": "test_last",
+}
 
 INTERNAL_ERROR = 3
 CLOSED = re.compile("cannot be torn down: its event loop is closed")
@@ -61,32 +66,37 @@ def reason_to_skip(cell: Cell) -> str | None:
 
 CELLS = [
     cell
-    for cell in itertools.starmap(Cell, itertools.product(FAULTS, PLACES, SCOPES, CODES))
+    for cell in itertools.starmap(Cell, itertools.product(FAULTS, PLACES, LAST_OF, CODES))
     if reason_to_skip(cell) is None
 ]
+
+
+def group_of(cell: Cell) -> str:
+    """What cells that share a process have in common; it keeps them in one worker of xdist too."""
+    return f"{cell.fault}, {cell.code}"
 
 
 @pytest.fixture(scope="session")
 def run(
     tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest
 ) -> Callable[[Cell], dict[str, Any]]:
-    """Run a cell, and along with it those of the same fault that are to run too."""
+    """Run a cell, and along with it those of its group that are to run too."""
     seen: dict[Cell, dict[str, Any]] = {}
-    wanted = [
-        item.callspec.params["cell"] for item in request.session.items if "cell" in item.fixturenames
-    ]
+    groups: dict[str, list[Cell]] = defaultdict(list)
+    for item in request.session.items:
+        if "cell" in getattr(item, "fixturenames", ()):
+            cell = item.callspec.params["cell"]
+            groups[group_of(cell)].append(cell)
 
-    def run_batch(cell: Cell) -> dict[str, Any]:
-        if cell not in seen:
-            batch = [
-                other
-                for other in wanted
-                if (other.fault, other.code) == (cell.fault, cell.code) and other not in seen
-            ]
-            seen.update(zip(batch, run_in_one_process(batch, tmp_path_factory.mktemp("cells"))))
+    def run_group(cell: Cell) -> dict[str, Any]:
+        group = groups.pop(group_of(cell), ())
+        if group:
+            died = {"died": "with the cell before it"}
+            results = run_in_one_process(group, tmp_path_factory.mktemp("cells"))
+            seen.update(itertools.zip_longest(group, results, fillvalue=died))
         return seen[cell]
 
-    return run_batch
+    return run_group
 
 
 def run_in_one_process(cells: Sequence[Cell], folder: Path) -> Iterator[dict[str, Any]]:
@@ -110,12 +120,16 @@ def run_in_one_process(cells: Sequence[Cell], folder: Path) -> Iterator[dict[str
         yield {"died": process.stderr}
 
 
-@pytest.mark.parametrize("cell", CELLS, ids=str)
+@pytest.mark.parametrize(
+    "cell",
+    [pytest.param(cell, marks=pytest.mark.xdist_group(group_of(cell))) for cell in CELLS],
+    ids=str,
+)
 def test_after_a_fault_all_is_well(run, cell):
     seen = run(cell)
     assert "died" not in seen, seen["died"]
     fault = FAULTS[cell.fault]
-    print(seen["output"], *seen["trace"], sep="\n")
+    sys.stdout.write("\n".join((seen["output"], *seen["trace"])))
     assert_ended(cell, fault, seen["code"])
     assert_reported(cell, fault, seen["reports"])
     assert_torn_down(cell, fault, seen["trace"])
@@ -148,13 +162,15 @@ def assert_told(pattern, texts):
 def assert_reported(cell, fault, reports):
     if cell.place == "collection":
         return
-    failures = [
-        (name, when, text) for name, when, outcome, text in reports if outcome != "passed"
-    ]
+    failures = [(name, when, text) for name, when, outcome, text in reports if outcome != "passed"]
     if fault.result == FAILS:
         item = LAST_OF[cell.scope] if cell.place == "teardown" else "test_fault"
         assert [failure[:2] for failure in failures] == [(item, cell.place.partition(" ")[0])]
         assert re.search(fault.shown, failures[0][2], re.MULTILINE)
+    elif cell.code == "xdist" and fault.result == INTERRUPTS:
+        # For xdist, a worker that Ctrl-C ends has crashed.
+        item = LAST_OF[cell.scope] if cell.place == "teardown" else "test_fault"
+        assert [failure[:2] for failure in failures] == [(item, "???")]
     else:
         assert failures == []
 
@@ -177,12 +193,12 @@ def assert_torn_down(cell, fault, trace):
                 assert standing.pop() in lost
             standing.pop()
     assert set(standing) <= lost
-    assert [event for event in trace if event.startswith("test_")] == tests_of(cell, fault)
+    assert [event for event in trace if event.startswith("test_")] == names_of(cell, fault)
     ended = "swallowed" if fault.is_stubborn and fault.ends_loop else "ended"
     assert trace[trace.index("fault") + 1] == ended
 
 
-def tests_of(cell, fault):
+def names_of(cell, fault):
     """The tests that run."""
     if fault.result in (PASSES, FAILS):
         if cell.place.startswith("setup") and fault.result == FAILS:

@@ -225,5 +225,5 @@ def samples(tmp_path_factory):
 def test_a_long_session_holds_no_more_than_a_short_one(samples, held, growth):
     tests = [sample["test"] for sample in samples]
     line = statistics.linear_regression(tests, [sample[held] for sample in samples])
-    print(f"{tests[-1]} tests: {line.slope * 1000:+.3f} {held} in a thousand")
+    sys.stdout.write(f"{tests[-1]} tests: {line.slope * 1000:+.3f} {held} in a thousand")
     assert line.slope * 1000 < growth
