@@ -317,6 +317,36 @@ def test_ctrl_c_that_reaches_the_waiting_task_too_lets_the_loop_be_closed(suite)
     result.stdout.fnmatch_lines(["closed: True"])
 
 
+def test_ctrl_c_in_a_synchronous_teardown_leaves_no_loop_and_no_fixture_behind(suite):
+    result = suite(
+        """
+        @pytest_asyncio.fixture(scope="module", loop_scope="module")
+        async def resource():
+            pytest.loop = asyncio.get_running_loop()
+            try:
+                yield
+            finally:
+                print("resource is torn down")
+
+        @pytest.fixture(scope="module")
+        def interrupted(resource):
+            yield
+            raise KeyboardInterrupt
+
+        @pytest.mark.asyncio(loop_scope="module")
+        async def test_it(interrupted):
+            pass
+        """,
+        "-s",
+        conftest="""
+        def pytest_unconfigure():
+            print("closed:", pytest.loop.is_closed())
+        """,
+    )
+    assert result.ret == pytest.ExitCode.INTERRUPTED
+    result.stdout.fnmatch_lines(["*resource is torn down", "closed: True"])
+
+
 def test_ctrl_c_while_a_loop_is_closed_ends_the_session(suite):
     result = suite(
         SWALLOWING

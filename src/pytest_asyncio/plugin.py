@@ -258,9 +258,13 @@ class _Async:
         self.loops.raise_postponed(item.session)
         self.loops.tell_of_closed_loops(item)
 
-    @pytest.hookimpl(tryfirst=True)
-    def pytest_sessionfinish(self, session: pytest.Session) -> None:
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_sessionfinish(self, session: pytest.Session) -> Generator[None, object, object]:
         self.loops.end_at_once(session)
+        try:
+            return (yield)
+        finally:
+            self.loops.close_forgotten(session)
 
     def pytest_enter_pdb(self, config: pytest.Config) -> None:
         self.debuggers.enter(config)
