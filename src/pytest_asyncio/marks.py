@@ -185,7 +185,7 @@ def _concurrent(value: object, item: pytest.Item) -> bool:
     if isinstance(value, bool):
         return value
     pytest.fail(
-        f"{item.nodeid}: mark.asyncio 'concurrent' must be True or False, not {value!r}.",
+        f"{item.nodeid}: mark.asyncio 'concurrent' must be True or False, not {shown(value)}.",
         pytrace=False,
     )
 

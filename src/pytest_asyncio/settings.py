@@ -158,7 +158,7 @@ def parse(config: pytest.Config) -> None:
         raise invalid("asyncio_mode", mode, f"Valid modes: {', '.join(MODES)}.")
     config.stash[_KEY] = Settings(
         auto_mode=mode == "auto",
-        debug=_debug(config),
+        debug=bool(config.getoption("asyncio_debug")) or _is_on(config, "asyncio_debug"),
         fixture_loop_scope=_default_scope(
             config, "asyncio_default_fixture_loop_scope", "fixture-scope"
         ),
@@ -170,7 +170,7 @@ def parse(config: pytest.Config) -> None:
         checks=tuple(_given(config, "asyncio_checks").replace(",", " ").split()),
         blocked_loop_threshold=_seconds(config, "asyncio_blocked_loop_threshold"),
         clock=_clock(config.getini("asyncio_clock")),
-        concurrent=config.getini("asyncio_concurrent"),
+        concurrent=_is_on(config, "asyncio_concurrent"),
         concurrency=_concurrency(config),
         serial_fixtures=tuple(config.getini("asyncio_serial_fixtures")),
         trace=config.getoption("asyncio_trace"),
@@ -237,11 +237,13 @@ def _given(config: pytest.Config, name: str) -> Any:
     return config.getini(name) if value is None else value
 
 
-def _debug(config: pytest.Config) -> bool:
+def _is_on(config: pytest.Config, option: str) -> bool:
     try:
-        return bool(_given(config, "asyncio_debug"))
-    except ValueError as error:
-        raise pytest.UsageError(f"asyncio_debug must be true or false: {error}.") from error
+        return bool(config.getini(option))
+    except (ValueError, pytest.UsageError) as error:  # The first until pytest 9.
+        raise pytest.UsageError(
+            f"{option} must be true or false: {error}.\nSee {REFERENCE}#{option.replace('_', '-')}"
+        ) from error
 
 
 def _default_scope(config: pytest.Config, option: str, other: str) -> Any:
