@@ -368,6 +368,12 @@ class LoopOwner:
                 "which is not an event loop.",
                 pytrace=False,
             )
+        if loop.is_closed():
+            pytest.fail(
+                f"{self.node.nodeid}: the loop factory {settings.shown(self._factory)} returned "
+                "an event loop that is closed. Let it return a new one at each call.",
+                pytrace=False,
+            )
         if settings.of(self.node.config).debug:
             loop.set_debug(True)
         # An attribute, so that the handler that a test sets, or reads, stays its own.

@@ -124,10 +124,9 @@ async def test_{number}():
 
 
 FACTORIES = (
-    *(value for value in STRANGE_VALUES if value not in ("{'session': 'session'}",)),
-    *("{1: asyncio.new_event_loop}", "{'': asyncio.new_event_loop}", "{'own': 'x'}", "1 / 0"),
-    *("{'own': lambda: None}", "{'own': lambda: 1 / 0}", "{'own': lambda x: x}"),
-    *("{'own': len}", "{'own': closed_loop}", "{'own': asyncio.sleep}"),
+    *(value for value in STRANGE_VALUES if value != "{'session': 'session'}"),
+    *("{1: asyncio.new_event_loop}", "{'': asyncio.new_event_loop}", "{'own': 'x'}"),
+    *("{'own': lambda: None}", "{'own': lambda: 1 / 0}", "{'own': closed_loop}"),
 )
 FACTORIES_OF_ONE = """
 def closed_loop():
