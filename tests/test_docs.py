@@ -25,7 +25,7 @@ from pathlib import Path
 import pytest
 
 import pytest_asyncio
-from pytest_asyncio import clock, hooks, marks, plugin, runners
+from pytest_asyncio import clock, concurrency, hooks, marks, plugin, runners
 
 ROOT = Path(__file__).parent.parent
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("**/[!_]*.md"))]
@@ -163,6 +163,7 @@ def test_the_reference_tells_of_everything_that_users_can_name(pytester, monkeyp
     names = {
         *what_pytest_tells(pytester, monkeypatch),
         *(f"{keyword}=" for keyword in marks._VALIDATORS),
+        *concurrency.SERIAL_FIXTURES,
         *public_names_of(hooks.Hooks),
         *(f"pytest_asyncio.{name}" for name in pytest_asyncio.__all__),
         *public_names_of(runners.LoopRunner),
