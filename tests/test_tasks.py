@@ -317,3 +317,36 @@ def test_it_is_told_by_the_workers_of_xdist(pytester):
     )
     result = pytester.runpytest_subprocess("-n1")
     result.stdout.fnmatch_lines([SECTION, "└── child"])
+
+
+def test_asking_for_it_hides_nothing_of_what_a_time_out_shows(suite):
+    result = suite(
+        """
+        @pytest.mark.asyncio(timeout=0.05)
+        async def test_it():
+            await asyncio.create_task(asyncio.sleep(60), name="child")
+        """,
+        "--asyncio-tasks",
+    )
+    result.stdout.fnmatch_lines([SECTION, "test_it (Task-*)", "└── child"])
+
+
+def test_tests_at_the_same_time_are_told_by_their_names_the_failing_one_first(suite):
+    result = suite(
+        """
+        pytestmark = pytest.mark.asyncio(concurrent=True)
+        failed = asyncio.Event()
+        async def test_other():
+            await failed.wait()
+        @pytest.mark.asyncio(timeout=0.05)
+        async def test_it():
+            try:
+                await asyncio.Event().wait()
+            finally:
+                failed.set()
+        """
+    )
+    result.assert_outcomes(passed=1, failed=1)
+    first, *others = (line for line in lines_of_section(result) if "(Task-" in line)
+    assert first.startswith("test_it ")
+    assert others[0].startswith("test_other ")

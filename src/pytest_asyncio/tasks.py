@@ -32,14 +32,19 @@ _OPAQUE: Final = {  # They tell nobody what they wait for, except the garbage co
 }
 
 
-def render(loop: AbstractEventLoop, session: pytest.Session) -> list[str]:
+def render(
+    loop: AbstractEventLoop, session: pytest.Session, first: Task[Any] | None = None
+) -> list[str]:
     """Return the lines of the tree of a loop's tasks: below each one, those that it awaits.
 
     Each task is told by its name, where it was created, which the debug mode of asyncio records,
     and its await chain down to the line that waits. Fixtures that are set up are among them.
     """
     fixtures = {task for task in lifetimes.standing(session) if task.get_loop() is loop}
-    return list(_Tree(asyncio.all_tasks(loop) | fixtures, loops.running(session)).lines())
+    tests = {
+        run.task: run.item.name for run in loops.all_running(session) if run.fixturedef is None
+    }
+    return list(_Tree(asyncio.all_tasks(loop) | fixtures, tests, first).lines())
 
 
 def traceback_of(task: Task[Any]) -> TracebackType | None:
@@ -65,18 +70,23 @@ def _attach_to_failure(run: Run) -> Generator[None]:
     try:
         yield
     except BaseException as error:
-        attach(error, loop, session)
+        attach(error, loop, session, run.task)
         raise
     task = run.task
     if task.done():
         failure = run.reason if task.cancelled() else task.exception()
-        if failure is not None:
-            attach(failure, loop, session)
+        if failure is not None and _KEPT not in vars(failure):
+            attach(failure, loop, session, task)
 
 
-def attach(error: BaseException, loop: AbstractEventLoop, session: pytest.Session) -> None:
+def attach(
+    error: BaseException,
+    loop: AbstractEventLoop,
+    session: pytest.Session,
+    first: Task[Any] | None = None,
+) -> None:
     """Have the report of an error show what the tasks of a loop are doing now."""
-    vars(error)[_KEPT] = "\n".join(render(loop, session))
+    vars(error)[_KEPT] = "\n".join(render(loop, session, first))
     on_attached = session.stash.get(ON_ATTACHED, None)
     if on_attached is not None:
         del session.stash[ON_ATTACHED]
@@ -93,8 +103,11 @@ def show(error: BaseException, report: pytest.TestReport) -> None:
 
 
 class _Tree:
-    def __init__(self, tasks: set[Task[Any]], run: Run | None) -> None:
-        self._test = run if run is not None and run.fixturedef is None else None
+    def __init__(
+        self, tasks: set[Task[Any]], tests: dict[Task[Any], str], first: Task[Any] | None
+    ) -> None:
+        self._tests = tests
+        self._first = first
         self._tasks = sorted(tasks, key=self._order)
         self._awaiters = _awaiters(self._tasks)
         self._shown: set[Task[Any]] = set()
@@ -123,16 +136,13 @@ class _Tree:
         for child in awaited[-1:]:
             yield from self._branch(child, f"{others}└── ", f"{others}    ")
 
-    def _order(self, task: Task[Any]) -> tuple[bool, int, str]:
+    def _order(self, task: Task[Any]) -> tuple[bool, bool, int, str]:
         name = task.get_name()
-        return (not self._is_test(task), len(name), name)
+        return (task is not self._first, task not in self._tests, len(name), name)
 
     def _name(self, task: Task[Any]) -> str:
         name = task.get_name()
-        return f"{self._test.item.name} ({name})" if self._test and self._is_test(task) else name
-
-    def _is_test(self, task: Task[Any]) -> bool:
-        return self._test is not None and task is self._test.task
+        return f"{self._tests[task]} ({name})" if task in self._tests else name
 
 
 def _awaiters(tasks: Sequence[Task[Any]]) -> dict[Task[Any], set[Future[Any]]]:

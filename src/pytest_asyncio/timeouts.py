@@ -101,7 +101,7 @@ class _Bound:
         yield loops.GRACE
         self._run.task.cancel()
         yield loops.LAST_GRACE
-        tasks.attach(error, self._loop, self.session)
+        tasks.attach(error, self._loop, self.session, self._run.task)
         self._run.give_up(error)
         yield loops.LAST_GRACE
 
@@ -151,7 +151,7 @@ class _Bound:
         error = TimeoutError(f"{self._message()}.")
         error.__traceback__ = tasks.traceback_of(self._run.task)
         error.__suppress_context__ = True  # It is not the loop's stop that is of interest.
-        tasks.attach(error, self._loop, self.session)
+        tasks.attach(error, self._loop, self.session, self._run.task)
         return error
 
     def _message(self) -> str:
