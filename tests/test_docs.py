@@ -190,3 +190,24 @@ def test_the_help_of_each_option_has_a_section_that_usage_errors_point_to(pytest
         if name.lstrip("-").startswith("asyncio")
     }
     assert options - {"asyncio-runner"} <= targets
+
+
+def rooms_of(contributing: str) -> dict[str, int]:
+    """Return the rooms of the package, each with the row of the table that it is in."""
+    rows = re.findall(r"^\| (`.*?`) \|", contributing, re.MULTILINE)
+    return {room: row for row, names in enumerate(rows) for room in re.findall(r"`(\w+)/?`", names)}
+
+
+def test_the_map_of_the_rooms_has_all_of_them_and_imports_go_only_downwards():
+    rows = rooms_of((ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8"))
+    package = Path(pytest_asyncio.__file__).parent
+    assert rows.keys() == {path.stem for path in package.glob("*.py")} | {"checks"}
+    upwards = [
+        (path.stem, name)
+        for path in package.glob("[!_]*.py")
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.ImportFrom) and node.level == 1
+        for name in ([node.module] if node.module else [alias.name for alias in node.names])
+        if rows[name] < rows[path.stem]
+    ]
+    assert not upwards
