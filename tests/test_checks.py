@@ -620,6 +620,59 @@ class TestNeverAwaited:
             scope=scope,
         ).assert_outcomes(passed=1)
 
+    @both_scopes
+    def test_what_the_garbage_collector_finds_is_told_to_its_test(self, checked, scope):
+        result = checked(
+            """
+            import gc
+            pytestmark = pytest.mark.asyncio(loop_scope=SCOPE)
+            async def work(): pass
+            def keep_in_a_cycle(coroutine):
+                cycle = [coroutine]
+                cycle.append(cycle)
+            @pytest.mark.parametrize("number", [1])
+            async def test_it(number):
+                gc.disable()
+                keep_in_a_cycle(work())
+            async def test_next():
+                gc.collect()
+                keep_in_a_cycle(work())
+                gc.collect()
+                gc.enable()
+            """,
+            "-Wdefault",
+            scope=scope,
+        )
+        result.stdout.fnmatch_lines_random(
+            [
+                "*NeverAwaitedWarning: test_it never awaited*created at test_it.py:*",
+                "*NeverAwaitedWarning: test_next never awaited*created at test_it.py:*",
+            ]
+        )
+
+    def test_what_the_garbage_collector_finds_may_be_an_earlier_tests(self, checked):
+        result = checked(
+            """
+            import gc
+            async def work(): pass
+            @pytest_asyncio.fixture
+            async def kept():
+                gc.disable()
+                cycle = [work()]
+                cycle.append(cycle)
+            @pytest.mark.asyncio
+            async def test_it(kept): pass
+            @pytest.mark.asyncio
+            async def test_next():
+                gc.collect()
+                gc.enable()
+            """,
+            "-Wdefault",
+        )
+        result.stdout.fnmatch_lines(
+            ["*NeverAwaitedWarning: test_next, or an earlier test, never awaited*test_it.py:8.*"]
+        )
+
     def test_a_mock_is_told_by_the_line_that_calls_it(self, checked):
         result = checked(
             """
@@ -964,3 +1017,20 @@ class TestOpenResources:
         )
         result.assert_outcomes(failed=1)
         result.stdout.fnmatch_lines([f"E*OpenResourceWarning: test_it has left {what} open since*"])
+
+
+def test_no_check_leaves_a_thread_to_a_suite_that_looks_for_those(suite):
+    result = suite(
+        """
+        import threading
+        @pytest.fixture(autouse=True)
+        def leaks_no_thread():
+            before = threading.enumerate()
+            yield
+            assert threading.enumerate() == before
+        @pytest.mark.asyncio
+        async def test_it(): pass
+        """,
+        "--asyncio-checks=blocked-loop",
+    )
+    result.assert_outcomes(passed=1)

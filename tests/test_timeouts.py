@@ -658,3 +658,19 @@ def test_it_is_real_time_under_a_virtual_clock(suite):
         """
     )
     result.assert_outcomes(passed=1, failed=1)
+
+
+def test_no_time_out_leaves_a_thread_to_a_suite_that_looks_for_those(suite):
+    result = suite(
+        """
+        import threading
+        @pytest.fixture(autouse=True)
+        def leaks_no_thread():
+            before = threading.enumerate()
+            yield
+            assert threading.enumerate() == before
+        @pytest.mark.asyncio(timeout=60)
+        async def test_it(): pass
+        """,
+    )
+    result.assert_outcomes(passed=1)

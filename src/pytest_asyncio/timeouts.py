@@ -30,6 +30,15 @@ def start(session: pytest.Session) -> None:
     loops.watch_runs(session, _bound)
 
 
+def foresee(item: pytest.Function) -> None:
+    """Have what keeps the time be there before the fixtures of the first test that needs it.
+
+    Suites look in fixtures for threads that a test leaves behind.
+    """
+    if item.stash[items.PLANNED].mark.timeout:
+        Alarms.of(item.session)
+
+
 def _bound(run: Run) -> AbstractContextManager[None] | None:
     seconds = _seconds(run)
     return _Bound(run, seconds) if seconds else None

@@ -40,10 +40,11 @@ class Check(BaseCheck):
     def __init__(self, session: pytest.Session, report: Report) -> None:
         super().__init__(session, report)
         self._threshold = settings.of(session.config).blocked_loop_threshold
+        self._alarms = Alarms.of(session)
 
     @contextmanager
     def watch(self, run: Run) -> Generator[None]:
-        watched = _Watched(self, run, self._threshold)
+        watched = _Watched(self, run, self._threshold, self._alarms)
         try:
             yield
         finally:
@@ -57,14 +58,14 @@ class _Watched:
     # In a class, where libraries that replace the file system do not find it.
     _open = staticmethod(io.open)
 
-    def __init__(self, check: Check, run: Run, threshold: float) -> None:
+    def __init__(self, check: Check, run: Run, threshold: float, alarms: Alarms) -> None:
         self._check: Final = check
         self._threshold: Final = threshold
         self._culprit: Final = CULPRIT.get() or run.item.name
         self._loop: Final = run.task.get_loop()
         self._thread: Final = threading.get_ident()
         self._statistics: Final = _STATISTICS.format(threading.get_native_id())
-        self._alarms: Final = Alarms.of(check.session)
+        self._alarms: Final = alarms
         self._has_turned = True
         self._is_over = False
         self._holder: ref[Task[Any]] | None = None
