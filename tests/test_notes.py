@@ -362,3 +362,56 @@ def test_a_traceback_that_ends_in_the_package_is_shown_whole(suite, monkeypatch)
         "--tb=native",
     )
     result.stdout.fnmatch_lines("*pytest_asyncio/calls.py*")
+
+
+def test_a_test_that_waits_for_a_server_on_a_wider_loop_is_told_the_keyword(suite):
+    result = suite("""
+        @pytest_asyncio.fixture(scope="module", loop_scope="module")
+        async def answers():
+            async def serve():
+                while True:
+                    (await questions.get()).set()
+            questions = asyncio.Queue()
+            task = asyncio.create_task(serve())
+            yield questions
+            task.cancel()
+
+        @pytest.mark.asyncio(timeout=0.05)
+        async def test_it(answers):
+            answered = asyncio.Event()
+            answers.put_nowait(answered)
+            await answered.wait()
+    """)
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(
+        [
+            "E *TimeoutError: test_it took longer than the 0.05 s of its timeout.",
+            "E *What it waits for may be on a loop that stands still meanwhile.",
+            'E *Write @pytest.mark.asyncio(loop_scope="module") at the test to let them share one.',
+        ]
+    )
+
+
+def test_the_end_of_a_time_out_tells_nothing_of_fixtures_on_the_same_loop(suite):
+    result = suite("""
+        @pytest_asyncio.fixture
+        async def answers(): yield
+
+        @pytest.mark.asyncio(timeout=0.05)
+        async def test_it(answers):
+            await asyncio.Event().wait()
+    """)
+    result.assert_outcomes(failed=1)
+    result.stdout.no_fnmatch_line("*stands still*")
+
+
+def test_a_keyword_that_no_fixture_has_is_told_at_the_users_line(suite):
+    result = suite("""
+        @pytest_asyncio.fixture(loopscope="module")
+        async def answers(): yield
+    """)
+    result.assert_outcomes(errors=1)
+    result.stdout.fnmatch_lines(
+        ["test_it.py:3: *", "E *TypeError: *unexpected keyword argument 'loopscope'"]
+    )
+    result.stdout.no_fnmatch_line("*fixtures.py*")

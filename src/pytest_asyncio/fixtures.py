@@ -67,9 +67,11 @@ def fixture(
     from its setup to its teardown: time-outs, task groups and cancel scopes may be held open over
     the `yield`. A synchronous function finds its loop by `asyncio.get_event_loop()`.
     """
+    __tracebackhide__ = True
     if fixture_function is None:
 
         def declare(function: Callable[..., Any]) -> Any:
+            __tracebackhide__ = True
             return fixture(function, loop_scope=loop_scope, **kwargs)
 
         return declare

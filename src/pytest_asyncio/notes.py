@@ -14,6 +14,7 @@ from .settings import ScopeName
 _SHARED: Final = ("attached to a different loop", "bound to a different event loop")
 _CLOSED: Final = "Event loop is closed"
 _MISSING: Final = ("no running event loop", "no current event loop")
+_LATE: Final = "of its timeout"
 
 
 def explain(error: BaseException, item: pytest.Item) -> None:
@@ -21,7 +22,7 @@ def explain(error: BaseException, item: pytest.Item) -> None:
     if not isinstance(item, pytest.Function):
         return
     for part in _all_of(error):
-        if isinstance(part, RuntimeError):
+        if isinstance(part, (RuntimeError, TimeoutError)):
             note = _note_on(str(part), error, item)
             if note is not None and note not in getattr(part, "__notes__", ()):
                 part.add_note(note)
@@ -61,12 +62,21 @@ def _note_on(message: str, error: BaseException, item: pytest.Function) -> str |
             "async, or request the fixture asyncio_runner: asyncio_runner.run() runs a coroutine "
             "on the loop of the test."
         )
+    if _LATE in message and (others := _others(*_user(error, item), item)):
+        return f"What it waits for may be on a loop that stands still meanwhile.\n{others}"
     return None
 
 
 def _on_different_loops(error: BaseException, item: pytest.Function) -> str:
-    """Say which fixtures run on other loops than the test or fixture that has failed."""
     user, own = _user(error, item)
+    return _others(user, own, item) or (
+        f"What was made on another loop is used by {user}, on a loop of scope {own!r}. "
+        "Make it there, or in an async fixture with the same loop_scope."
+    )
+
+
+def _others(user: str, own: ScopeName, item: pytest.Function) -> str:
+    """Say which fixtures run on other loops than the test or fixture that has failed."""
     lines: list[str] = []
     for fixturedef in internals.requested_fixtures(item):
         name = fixturedef.argname
@@ -85,10 +95,7 @@ def _on_different_loops(error: BaseException, item: pytest.Function) -> str:
             f"The fixture {name!r} runs on a loop of scope {scope!r}, and {user} on one of scope "
             f"{own!r}. Write {advice} to let them share one."
         )
-    return "\n".join(lines) or (
-        f"What was made on another loop is used by {user}, on a loop of scope {own!r}. "
-        "Make it there, or in an async fixture with the same loop_scope."
-    )
+    return "\n".join(lines)
 
 
 def _user(error: BaseException, item: pytest.Function) -> tuple[str, ScopeName]:
