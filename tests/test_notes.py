@@ -415,3 +415,14 @@ def test_a_keyword_that_no_fixture_has_is_told_at_the_users_line(suite):
         ["test_it.py:3: *", "E *TypeError: *unexpected keyword argument 'loopscope'"]
     )
     result.stdout.no_fnmatch_line("*fixtures.py*")
+
+
+def test_an_async_test_that_nobody_runs_is_told_of_the_mark(suite):
+    result = suite("""
+        async def test_it(): pass
+        def test_sync(): pytest.fail("for another reason")
+    """)
+    result.assert_outcomes(failed=2)
+    hint = "If test_it is asyncio's, write @pytest.mark.asyncio at it, or set the option *'auto'."
+    result.stdout.fnmatch_lines(["*async def functions are not natively supported*", hint])
+    assert result.stdout.str().count("@pytest.mark.asyncio") == 1

@@ -198,3 +198,12 @@ def test_a_loop_factory_that_makes_no_loop_fails_the_test(suite):
         "test_it.py::test_it: the loop factory <class 'object'> returned <object object at *>, "
         "which is not an event loop."
     )
+
+
+@pytest.mark.parametrize("option", ["asyncio_debug", "asyncio_concurrent"])
+def test_a_flag_that_is_neither_true_nor_false_is_a_usage_error(suite, option):
+    result = suite("", ini=f"{option} = maybe")
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines(
+        [f"*{option} must be true or false: *'maybe'.", f"See *#{option.replace('_', '-')}"]
+    )

@@ -15,6 +15,7 @@ _SHARED: Final = ("attached to a different loop", "bound to a different event lo
 _CLOSED: Final = "Event loop is closed"
 _MISSING: Final = ("no running event loop", "no current event loop")
 _LATE: Final = "of its timeout"
+_UNSUPPORTED: Final = "async def functions are not natively supported"
 
 
 def explain(error: BaseException, item: pytest.Item) -> None:
@@ -26,6 +27,19 @@ def explain(error: BaseException, item: pytest.Item) -> None:
             note = _note_on(str(part), error, item)
             if note is not None and note not in getattr(part, "__notes__", ()):
                 part.add_note(note)
+
+
+def tell_of_mark(
+    error: BaseException, node: pytest.Item | pytest.Collector, report: pytest.TestReport
+) -> None:
+    """Say how to have an async test awaited that pytest refuses, for it only names some plugins."""
+    if _UNSUPPORTED in str(error):
+        internals.add_section(
+            report,
+            "asyncio",
+            f"If {node.name} is asyncio's, write @pytest.mark.asyncio at it, or set the option "
+            "asyncio_mode to 'auto'.",
+        )
 
 
 def hide_frames(error: BaseException) -> None:

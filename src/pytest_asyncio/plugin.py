@@ -173,6 +173,16 @@ def _function_for(
     return None
 
 
+def pytest_exception_interact(
+    node: pytest.Item | pytest.Collector, call: pytest.CallInfo[Any], report: object
+) -> None:
+    error = None if call.excinfo is None else call.excinfo.value
+    if isinstance(error, pytest.fail.Exception) and isinstance(report, pytest.TestReport):
+        from . import notes
+
+        notes.tell_of_mark(error, node, report)
+
+
 class _AutoMode:
     """The hooks of a session in auto mode."""
 

@@ -240,7 +240,7 @@ def _given(config: pytest.Config, name: str) -> Any:
 def _is_on(config: pytest.Config, option: str) -> bool:
     try:
         return bool(config.getini(option))
-    except (ValueError, pytest.UsageError) as error:  # The first until pytest 9.
+    except (ValueError, pytest.UsageError) as error:  # Versions of pytest differ.
         raise pytest.UsageError(
             f"{option} must be true or false: {error}.\nSee {REFERENCE}#{option.replace('_', '-')}"
         ) from error
