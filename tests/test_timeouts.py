@@ -327,6 +327,28 @@ def test_what_blocks_the_loop_is_told_and_broken_off(suite, block, scope):
 
 @needs_signal
 @pytest.mark.usefixtures("_impatient")
+def test_of_tests_at_the_same_time_the_one_that_blocks_is_told_so(suite):
+    result = suite(
+        """
+        import time
+        pytestmark = pytest.mark.asyncio(concurrent=True, timeout=0.05)
+        async def test_waits():
+            await asyncio.Event().wait()
+        async def test_blocks():
+            time.sleep(60)
+        """
+    )
+    result.assert_outcomes(failed=2)
+    result.stdout.fnmatch_lines(
+        [
+            "E*TimeoutError: test_waits took longer than the 0.05 s of its timeout.",
+            "E*TimeoutError: test_blocks took longer * and blocked the event loop at test_it.py:*",
+        ]
+    )
+
+
+@needs_signal
+@pytest.mark.usefixtures("_impatient")
 @pytest.mark.parametrize("scope", ["function", "module"])
 def test_a_fixture_that_blocks_is_told_and_broken_off(suite, scope):
     result = suite(

@@ -19,7 +19,7 @@ class Alarm:
 
     def __init__(self, when: float, call: Callable[[], None]) -> None:
         self.when: Final = when
-        self.call = call
+        self.call: Callable[[], None] = call
 
 
 @final
