@@ -136,12 +136,13 @@ class _Bound:
         frame = frames.users(innermost) or innermost
         if frame is None or self._is_debugging():
             return
-        is_known = bool(self._blocked_at)
-        self._blocked_at = frames.place(frame.f_code, frame.f_lineno)
         if self._signal is not None:
             self.session.stash[_BOUND] = self
             signal.pthread_kill(self._thread, self._signal)
-        elif not is_known and sys.__stderr__ is not None:
+            return
+        is_known = bool(self._blocked_at)
+        self._blocked_at = frames.place(frame.f_code, frame.f_lineno)
+        if not is_known and sys.__stderr__ is not None:
             print(f"\n{self._message()}.", file=sys.__stderr__, flush=True)
 
     def interrupt(self, frame: FrameType | None) -> None:
@@ -150,8 +151,9 @@ class _Bound:
         if frame is None or _is_loops(frame):
             return
         if loops.running(self.session) is not self._run:  # Another test blocks the loop.
-            self._blocked_at = ""
             return
+        blocking = frames.users(frame) or frame
+        self._blocked_at = frames.place(blocking.f_code, blocking.f_lineno)
         self._error = self._error or self._failure()
         self._is_interrupted = asyncio.current_task(self._loop) is self._run.task
         raise asyncio.CancelledError
