@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 import textwrap
 from xml.etree import ElementTree
@@ -654,6 +655,11 @@ class TestReports:
 
 
 class TestBreakingOff:
+    @pytest.fixture
+    def _ctrl_c_is_of_the_inner_run(self, pytester, monkeypatch):
+        run = functools.partial(pytester.runpytest_inprocess, no_reraise_ctrlc=True)
+        monkeypatch.setattr(pytester, "runpytest", run)
+
     FLYING = """
         torn_down = []
         @pytest_asyncio.fixture
@@ -661,6 +667,9 @@ class TestBreakingOff:
             yield
             await asyncio.sleep(0)
             torn_down.append(request.node.name)
+        @pytest.fixture(scope="module", autouse=True)
+        def tell():
+            yield
             print("torn down:", *sorted(torn_down))
         async def test_fails(used):
             await meet()
@@ -679,6 +688,7 @@ class TestBreakingOff:
         result.assert_outcomes(failed=1)
         result.stdout.fnmatch_lines(["*torn down: test_fails test_waits test_waits_too"])
 
+    @pytest.mark.usefixtures("_ctrl_c_is_of_the_inner_run")
     def test_ctrl_c_ends_all(self, concurrent):
         result = concurrent(self.FLYING.format("raise KeyboardInterrupt"), "-s")
         assert result.ret is pytest.ExitCode.INTERRUPTED
@@ -728,7 +738,7 @@ class TestBreakingOff:
         )
         result.assert_outcomes(passed=1, failed=1)
 
-    @pytest.mark.usefixtures("_impatient")
+    @pytest.mark.usefixtures("_impatient", "_ctrl_c_is_of_the_inner_run")
     def test_what_refuses_to_end_is_told(self, concurrent):
         result = concurrent(
             """
@@ -923,12 +933,11 @@ async def test_it(number):
 
         return run
 
-    @pytest.mark.parametrize("dist", ["loadscope", "loadfile", "loadgroup"])
+    @pytest.mark.parametrize("dist", ["loadscope", "loadfile"])
     def test_tests_of_a_worker_run_at_the_same_time(self, workers, dist):
-        source = self.SUITE.replace('"all"', "__name__")
-        workers(source, "-n2", f"--dist={dist}").assert_outcomes(passed=4, failed=2)
+        workers(self.SUITE, "-n2", f"--dist={dist}").assert_outcomes(passed=4, failed=2)
 
-    @pytest.mark.parametrize("dist", ["load", "worksteal"])
+    @pytest.mark.parametrize("dist", ["load", "loadgroup", "worksteal"])
     def test_each_is_reported_once(self, workers, dist):
         source = self.SUITE.replace("Barrier(3)", "Barrier(1)").replace("range(3)", "range(20)")
         result = workers(source, "-n2", f"--dist={dist}", "-v")

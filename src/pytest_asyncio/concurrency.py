@@ -271,7 +271,11 @@ class _Concurrency:
 
     def _cancel(self, flights: Iterable[Flight]) -> None:
         """Cancel what flights run, and wait until it has ended; what does not loses its loop."""
-        left = [flight for flight in flights if flight.run and not flight.run.awaited.done()]
+        left = [
+            flight
+            for flight in flights
+            if flight.run and not (flight.run.awaited.done() or flight.run.failure)
+        ]
         if not left:
             return
         owner, tasks = left[0].owner, set[Task[Any]]()

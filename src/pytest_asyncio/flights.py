@@ -8,8 +8,9 @@ phase when it is over: its hooks are called then, around what has been done, wri
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Generator, Set
-from contextvars import copy_context
+from collections.abc import Callable, Generator
+from collections.abc import Set as AbstractSet
+from contextvars import Context, copy_context
 from functools import partial
 from typing import Any, Final, NoReturn, TypeAlias, final
 
@@ -28,15 +29,20 @@ Wait: TypeAlias = Run | None
 class Flight(RecordedLane):
     """An async test that runs beside others."""
 
+    context: Context | None
+    record: Record | None
+    run: Run | None
+    on_leave: list[Callable[[], None]]
+
     def __init__(self, item: pytest.Function, hooks: SetupHooks, recorder: Recorder) -> None:
         super().__init__()
         self.item: Final = item
         self.hook: Final[Any] = item.ihook
-        self.is_abandoned = False
+        self.is_abandoned: bool = False
         """Whether nothing is to be reported for it any more."""
-        self.is_down = False
+        self.is_down: bool = False
         """Whether its own fixtures are torn down."""
-        self.waits_for_turn = False
+        self.waits_for_turn: bool = False
         self._hooks: Final = hooks
         self._recorder: Final = recorder
         self._has_turn = False
@@ -131,9 +137,7 @@ class Flight(RecordedLane):
             internals.put_finalizers(self.item, errors)
         rejoin = internals.isolate(self.item)
         self.watch.go()
-        teardown = partial(
-            self.hook.pytest_runtest_teardown, item=self.item, nextitem=nextitem
-        )
+        teardown = partial(self.hook.pytest_runtest_teardown, item=self.item, nextitem=nextitem)
         try:
             self._report(self._phase, teardown)
         finally:
@@ -283,7 +287,7 @@ class Flight(RecordedLane):
     def _conclude(self, phase: _Phase, look: Callable[[], object]) -> Generator[Wait]:
         """Have pytest look at a phase, and report it, in its turn if that matters."""
         is_in_order = self._hooks.are_live or isinstance(phase.failure, pytest.exit.Exception)
-        if is_in_order and not self._has_turn:
+        if is_in_order and not (self._has_turn or self.is_abandoned):
             yield None
         if not self.is_abandoned:
             self._report(phase, look)
@@ -292,7 +296,7 @@ class Flight(RecordedLane):
     def _report(self, phase: _Phase, look: Callable[[], object]) -> None:
         self._told, self.record = phase, None
         phase.watch.pause()
-        call: pytest.CallInfo[Any] = pytest.CallInfo.from_call(
+        call: pytest.CallInfo[Any] = _call_info(
             look, when=phase.when, reraise=(KeyboardInterrupt, pytest.exit.Exception)
         )
         phase.watch.put_into(call)
@@ -388,7 +392,7 @@ class SetupHooks:
             self._callers[known] = self._caller_without(others)
         self._callers[known](item=item)
 
-    def _caller_without(self, plugins: Set[object]) -> Callable[..., object]:
+    def _caller_without(self, plugins: AbstractSet[object]) -> Callable[..., object]:
         return self._plugins.subset_hook_caller("pytest_runtest_setup", plugins)
 
     @pytest.hookimpl
@@ -406,4 +410,5 @@ class SetupHooks:
             flight.replay()
 
 
+_call_info: Final[Any] = pytest.CallInfo.from_call  # Typed, it would be subscripted at each call.
 _FLIGHT: Final = pytest.StashKey[Flight]()

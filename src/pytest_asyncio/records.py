@@ -60,7 +60,7 @@ class RecordedLane(Lane):
         self.leftovers: Final = Record()
         """What is told with the lane, although it may come from elsewhere."""
         self.warnings: Final[list[warnings.WarningMessage]] = []
-        self.is_over = False
+        self.is_over: bool = False
 
     def warn(self, warning: warnings.WarningMessage) -> None:
         """Keep a warning; one that was kept before, only if the filters always want it."""
