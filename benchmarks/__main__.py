@@ -113,7 +113,15 @@ def environment(folder: Path) -> Path:
         capture_output=True,
         text=True,
     )
-    install = [python, "-m", "pip", "install", "-q", BEFORE, f"pytest=={versions.stdout.strip()}"]
+    install: list[str | Path] = [
+        python,
+        "-m",
+        "pip",
+        "install",
+        "-q",
+        BEFORE,
+        f"pytest=={versions.stdout.strip()}",
+    ]
     subprocess.run(install, check=True)
     return python
 

@@ -188,6 +188,17 @@ class TestWhichTests:
             ["*test_it.py::test_a runs beside other tests, and asks for 'monkeypatch' by *"]
         )
 
+    def test_what_may_be_run_again_runs_alone(self, concurrent):
+        concurrent(
+            """
+        async def test_a(): await alone()
+        @pytest.mark.flaky(reruns=2)
+        async def test_b(): await alone()
+        async def test_c(): await alone()
+        """,
+            ini="markers = flaky",
+        ).assert_outcomes(passed=3)
+
     def test_hypothesis_runs_its_examples_alone(self, concurrent):
         concurrent(
             """
@@ -371,6 +382,22 @@ class TestFixtures:
             ]
         )
 
+    def test_a_wide_one_that_only_one_asks_for_is_seen_by_all(self, concurrent):
+        concurrent(
+            """
+        from contextvars import ContextVar
+        variable = ContextVar("variable", default="none")
+        @pytest.fixture(scope="module")
+        def wide(): variable.set("wide")
+        @pytest_asyncio.fixture
+        async def asks(request): return await pytest_asyncio.getfixturevalue(request, "wide")
+        async def test_a(asks): await meet()
+        async def test_b(): await meet()
+        async def test_c(): assert variable.get() == "wide"
+        """,
+            "--asyncio-concurrency=2",
+        ).assert_outcomes(passed=3)
+
     def test_setup_and_teardown_of_the_class_surround_its_tests(self, concurrent):
         concurrent(
             """
@@ -421,6 +448,22 @@ class TestReports:
                 consecutive=False,
             )
         assert result.stdout.str().count("a out 1") == 1
+
+    def test_logs_below_the_level_are_left_out(self, concurrent):
+        result = concurrent(
+            """
+        import logging
+        async def test_a():
+            await meet()
+            logging.warning("small")
+            logging.error("great")
+        async def test_b(): await meet()
+        """,
+            "--log-level=ERROR",
+            "-rP",
+        )
+        result.stdout.fnmatch_lines(["ERROR * great"])
+        result.stdout.no_fnmatch_line("*small*")
 
     def test_output_that_is_shown_at_once_comes_in_order(self, concurrent):
         result = concurrent(
@@ -510,6 +553,43 @@ class TestReports:
         )
         result.assert_outcomes(passed=2, warnings=2)
         result.stdout.fnmatch_lines(["test_it.py::test_a", "test_it.py::test_b", "*same*"])
+
+    def test_a_warning_is_told_once_for_each_place(self, concurrent):
+        result = concurrent(
+            """
+        import threading, warnings
+        async def test_a():
+            await meet()
+            for _ in range(3):
+                warnings.warn("of a")
+                warnings.warn("always", FutureWarning)
+        async def test_b():
+            await meet()
+            thread = threading.Thread(target=warnings.warn, args=["of a thread"])
+            thread.start()
+            thread.join()
+        """,
+            "-Wdefault",
+            "-Walways::FutureWarning",
+        )
+        result.assert_outcomes(passed=2, warnings=5)
+
+    def test_a_stream_that_a_test_puts_in_place_gets_what_is_written(self, concurrent):
+        concurrent(
+            """
+        import contextlib, io, sys
+        async def test_a():
+            with contextlib.redirect_stdout(io.StringIO()) as stream:
+                print("of a")
+                await meet()
+            sys.stdout.buffer.flush()
+            assert stream.getvalue() == "of a\\n"
+        async def test_b(): await meet()
+        async def test_c():
+            with contextlib.redirect_stderr(io.StringIO()):
+                await asyncio.sleep(0.05)
+        """
+        ).assert_outcomes(passed=3)
 
     def test_warnings_that_are_errors_fail_the_test_that_caused_them(self, concurrent):
         result = concurrent(
@@ -700,6 +780,109 @@ class TestBreakingOff:
         result.stdout.fnmatch_lines(
             ["*torn down: test_fails test_waits test_waits_too", "*_pytest.outcomes.Exit: enough*"]
         )
+
+    @pytest.mark.usefixtures("_ctrl_c_is_of_the_inner_run")
+    @pytest.mark.parametrize("kind", ["async ", ""])
+    @pytest.mark.parametrize("scope", ["module", "function"])
+    def test_ctrl_c_in_a_setup_ends_all(self, concurrent, scope, kind):
+        result = concurrent(
+            f"""
+        @pytest_asyncio.fixture
+        async def first(): yield
+        @pytest_asyncio.fixture(scope={scope!r})
+        {kind}def interrupted():
+            raise KeyboardInterrupt
+        @pytest.fixture(scope="module", autouse=True)
+        def tell():
+            yield
+            print("all torn down")
+        async def test_a(first): await asyncio.Event().wait()
+        async def test_b(first, interrupted): pass
+        async def test_c(first): pass
+        """,
+            "-s",
+            "-Wignore",
+        )
+        assert result.ret is pytest.ExitCode.INTERRUPTED
+        result.stdout.fnmatch_lines(["*all torn down"])
+
+    @pytest.mark.usefixtures("_ctrl_c_is_of_the_inner_run")
+    def test_ctrl_c_in_a_callback_ends_all(self, concurrent):
+        result = concurrent(
+            """
+        def interrupt(): raise KeyboardInterrupt
+        async def test_a():
+            await meet()
+            asyncio.get_running_loop().call_soon(interrupt)
+            await asyncio.Event().wait()
+        async def test_b():
+            await meet()
+            await asyncio.Event().wait()
+        """
+        )
+        assert result.ret is pytest.ExitCode.INTERRUPTED
+
+    def test_a_setup_of_many_fixtures_is_not_gone_on_with(self, concurrent):
+        result = concurrent(
+            """
+        begun = []
+        @pytest_asyncio.fixture
+        async def one():
+            begun.append("one")
+            await asyncio.Event().wait()
+        @pytest_asyncio.fixture
+        async def two(one): begun.append("two")
+        @pytest.fixture(scope="module", autouse=True)
+        def tell():
+            yield
+            print(begun)
+        async def test_fails():
+            while not begun:
+                await asyncio.sleep(0)
+            assert 0
+        async def test_is_set_up(two): pass
+        """,
+            "-x",
+            "-s",
+        )
+        result.assert_outcomes(failed=1)
+        result.stdout.fnmatch_lines(["*'one'*"])
+        result.stdout.no_fnmatch_line("*two*")
+
+    def test_the_others_end_without_their_loop_if_it_is_closed(self, concurrent):
+        result = concurrent(
+            """
+        @pytest.fixture
+        def closing():
+            yield
+            loop.close()
+        async def test_fails(closing):
+            global loop
+            loop = asyncio.get_running_loop()
+            await meet()
+            assert 0
+        async def test_waits():
+            await meet()
+            await asyncio.Event().wait()
+        """,
+            "-x",
+            "-Wignore",
+        )
+        result.assert_outcomes(failed=1)
+
+    def test_it_may_end_before_any_other_has_begun(self, concurrent):
+        result = concurrent(
+            """
+        @pytest.fixture
+        def failing(): assert 0
+        async def test_fails(failing): pass
+        async def test_next(): print("never begun")
+        """,
+            "-x",
+            "-s",
+        )
+        result.assert_outcomes(errors=1)
+        result.stdout.no_fnmatch_line("*never begun*")
 
     def test_it_may_end_before_some_have_begun(self, concurrent):
         result = concurrent(

@@ -299,9 +299,8 @@ class _Concurrency:
         begun = [flight for flight in doomed if flight.context is not None]
         with self._recorder.recording(doomed[0]):
             self._cancel(flight for flight in begun if not flight.is_tearing_down)
-            waiting = [flight for flight in begun if not flight.run and not flight.is_down]
-            for flight in waiting:
-                if flight not in self._ready:
+            for flight in begun:
+                if not (flight.run or flight.is_down):
                     self._make_ready(flight)
             for flight in begun:
                 while not flight.is_down:

@@ -334,8 +334,7 @@ class _Watch:
         self._since: float | None = self._counter()
 
     def go(self) -> None:
-        if self._since is None:
-            self._since = self._counter()
+        self._since = self._counter()
 
     def pause(self) -> None:
         if self._since is not None:

@@ -221,11 +221,11 @@ def _is_same(warning: warnings.WarningMessage, other: warnings.WarningMessage) -
 
 def _is_always_shown(warning: warnings.WarningMessage) -> bool:
     """Tell whether the filters want a warning at each time, and not once for each place."""
-    for action, message, category, _, line in warnings.filters:
-        if (
-            issubclass(warning.category, category)
-            and (message is None or message.match(str(warning.message)))
-            and line in (0, warning.lineno)
-        ):
-            return action == "always"
-    return False
+    actions = (
+        action
+        for action, message, category, _, line in warnings.filters
+        if issubclass(warning.category, category)
+        and (message is None or message.match(str(warning.message)))
+        and line in (0, warning.lineno)
+    )
+    return next(actions, "default") == "always"
