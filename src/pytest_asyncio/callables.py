@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import inspect
 from collections.abc import Callable, Iterator
-from types import CodeType
+from types import CodeType, FunctionType, MethodType
 from typing import Any, Literal, TypeAlias, TypeVar
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -33,15 +33,19 @@ def kind_of(function: Callable[..., Any]) -> Kind | None:
     return None
 
 
-def standing_in_for(function: Callable[..., Any]) -> Callable[[F], F]:
-    """`functools.wraps` for what is synchronous, and not to be taken for `function` by pytest."""
-
-    def wraps(replacement: F) -> F:
+def standing_in_for(function: Callable[..., Any], replacement: F) -> F:
+    """Let what is synchronous look like `function`, but not be taken for it by pytest."""
+    if isinstance(function, FunctionType | MethodType):
+        # What functools.update_wrapper() does, at a tenth of its cost.
+        replacement.__dict__.update(function.__dict__, __wrapped__=function)
+        replacement.__module__ = function.__module__
+        replacement.__name__ = function.__name__
+        replacement.__qualname__ = function.__qualname__
+        replacement.__doc__ = function.__doc__
+    else:
         functools.update_wrapper(replacement, function)
-        vars(replacement).pop("_is_coroutine_marker", None)  # of inspect.markcoroutinefunction()
-        return replacement
-
-    return wraps
+    replacement.__dict__.pop("_is_coroutine_marker", None)  # of inspect.markcoroutinefunction()
+    return replacement
 
 
 def _layers(function: Any) -> Iterator[Any]:

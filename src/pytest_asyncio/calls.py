@@ -24,6 +24,7 @@ from . import (
     policies,
     scopes,
     settings,
+    timeouts,
 )
 from .loops import LoopOwner, Run
 
@@ -50,14 +51,16 @@ def plan(item: pytest.Function) -> None:
     is_async = callables.kind_of(items.test_function(item)) is not None
     try:
         mark = marks.merged(item)
-        factory = factories.selected_for(item, mark)
+        selected = factories.selected_for(item, mark)
     except pytest.fail.Exception:
         if is_async:
             raise
-        mark, factory = marks.default(item.config), None
-    if is_async:
-        marks.warn_of_deprecated(mark, item)
-    item.stash[items.PLANNED] = items.Plan(mark, factory, is_async)
+        mark, selected = marks.default(item.config), None
+    if is_async and mark.deprecated_scope:
+        marks.warn_of_deprecated_scope(mark, item)
+    if mark.timeout:
+        timeouts.start(item.session)
+    item.stash[items.PLANNED] = items.Plan(mark, selected, is_async)
     # Before the first of them is requested, for no hook is called where pytest has it already.
     lifetimes.finish_those_of_the_other_clock(item, factories.clock_of(item, mark))
 
@@ -101,7 +104,7 @@ def prepare_for(
     try:
         prepare(item)
     except BaseException as error:
-        return callables.standing_in_for(fixturedef.func)(functools.partial(_fail, error))
+        return callables.standing_in_for(fixturedef.func, functools.partial(_fail, error))
     return None
 
 
@@ -122,7 +125,6 @@ def synchronize(item: pytest.Function) -> Callable[[], None]:
         holder, attribute, run = item, "obj", _run_test
     function = getattr(holder, attribute)
 
-    @callables.standing_in_for(function)
     def synchronous(*args: Any, **kwargs: Any) -> Any:
         __tracebackhide__ = True
         if OUTCOME in item.stash:
@@ -133,7 +135,7 @@ def synchronize(item: pytest.Function) -> Callable[[], None]:
         _warn_of_sync_test(item, function)
         return result
 
-    setattr(holder, attribute, synchronous)
+    setattr(holder, attribute, callables.standing_in_for(function, synchronous))
     return functools.partial(setattr, holder, attribute, function)
 
 

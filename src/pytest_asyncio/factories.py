@@ -59,9 +59,19 @@ class NamedFactory(ChosenFactory):
 
 def factory_of(item: pytest.Function) -> LoopFactory | None:
     """Return the loop factory that an item and its fixtures run with; None is asyncio's own."""
-    planned = item.stash.get(items.PLANNED, None)
-    mark = AsyncioMark() if planned is None else planned.mark
-    selected = selected_for(item, mark) if planned is None else planned.factory
+    plan = item.stash.get(items.PLANNED, None)
+    if plan is None:
+        mark = AsyncioMark()
+        return _made_for(item, mark, selected_for(item, mark))
+    if not plan.has_factory:
+        plan.factory = _made_for(item, plan.mark, plan.selected)
+        plan.has_factory = True
+    return plan.factory
+
+
+def _made_for(
+    item: pytest.Function, mark: AsyncioMark, selected: LoopFactory | None
+) -> LoopFactory | None:
     factory = selected or policies.factory_of(item) or settings.of(item.config).loop_factory
     if clock_of(item, mark) == "virtual":
         return item.session.stash[VIRTUAL](factory, item)

@@ -87,7 +87,7 @@ def fixture(
 
 def is_declared(fixturedef: pytest.FixtureDef[Any]) -> bool:
     """Tell whether a fixture was declared by `pytest_asyncio.fixture`."""
-    return getattr(_function_of(fixturedef), "_force_asyncio_fixture", False)
+    return getattr(fixturedef.func, "_force_asyncio_fixture", False)
 
 
 def is_ours(fixturedef: pytest.FixtureDef[Any], config: pytest.Config) -> bool:
@@ -105,7 +105,7 @@ def loop_scope_of(
     A loop must live as long as the fixture: a narrower default widens, and a narrower
     `loop_scope=` in the code is a failure.
     """
-    explicit = getattr(_function_of(fixturedef), "_loop_scope", None)
+    explicit = getattr(fixturedef.func, "_loop_scope", None)
     if explicit is None:
         default = settings.of(config).fixture_loop_scope
         if default is None or default == "fixture-scope" or default == scope:
@@ -129,12 +129,17 @@ def loop_scope_of(
 
 def names_loop_scope(fixturedef: pytest.FixtureDef[Any]) -> bool:
     """Tell whether a fixture says itself which loop scope it has."""
-    return getattr(_function_of(fixturedef), "_loop_scope", None) is not None
+    return getattr(fixturedef.func, "_loop_scope", None) is not None
+
+
+def names_timeout(fixturedef: pytest.FixtureDef[Any]) -> bool:
+    """Tell whether a fixture says itself how long each of its phases may take."""
+    return getattr(fixturedef.func, "_timeout", None) is not None
 
 
 def timeout_of(fixturedef: pytest.FixtureDef[Any]) -> float | None:
     """Return how many seconds each phase of a fixture may take by its own word; 0 is no limit."""
-    timeout = getattr(_function_of(fixturedef), "_timeout", None)
+    timeout = getattr(fixturedef.func, "_timeout", None)
     if timeout is None or settings.is_timeout(timeout):
         return timeout
     pytest.fail(
@@ -167,7 +172,8 @@ def advise_of_unset_option(fixturedef: pytest.FixtureDef[Any], item: pytest.Item
     ):
         return
     advised = item.session.stash.setdefault(_ADVISED, set())
-    if (function := _function_of(fixturedef)) not in advised:
+    function = getattr(fixturedef.func, "__func__", fixturedef.func)
+    if function not in advised:
         advised.add(function)
         advise(
             item,
@@ -176,10 +182,6 @@ def advise_of_unset_option(fixturedef: pytest.FixtureDef[Any], item: pytest.Item
             f"{fixturedef.scope}. Set the option to 'fixture-scope' to keep that, or to the loop "
             f"scope that such fixtures shall have: {', '.join(SCOPES)}.",
         )
-
-
-def _function_of(fixturedef: pytest.FixtureDef[Any]) -> Callable[..., Any]:
-    return getattr(fixturedef.func, "__func__", fixturedef.func)
 
 
 _ADVISED: Final = pytest.StashKey[set[Callable[..., Any]]]()

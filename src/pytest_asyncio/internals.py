@@ -9,6 +9,7 @@ the import of any other module.
 from __future__ import annotations
 
 import copy
+import inspect
 import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, cast
@@ -63,9 +64,13 @@ def bound_fixture_function(
 ) -> Callable[..., Any]:
     """The fixture function, bound to the instance of the requesting test where it is a method.
 
-    pytest does this between the `pytest_fixture_setup` hook and the call.
+    pytest does this between the `pytest_fixture_setup` hook and the call. A function that it has
+    not found in a class is never bound.
     """
-    return resolve_fixture_function(fixturedef, request)
+    function = fixturedef.func
+    return (
+        function if inspect.isfunction(function) else resolve_fixture_function(fixturedef, request)
+    )
 
 
 def replace_fixture_function(

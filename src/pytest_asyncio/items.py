@@ -24,8 +24,11 @@ class Plan:
     """What is known of an async test before anything is set up for it."""
 
     mark: AsyncioMark
-    factory: LoopFactory | None
+    selected: LoopFactory | None
     is_async: bool
+    factory: LoopFactory | None = None
+    """What `factories.factory_of` has found, once it is asked."""
+    has_factory: bool = False
 
 
 PLANNED: Final = pytest.StashKey[Plan]()

@@ -224,7 +224,9 @@ Watcher: TypeAlias = Callable[[Run], AbstractContextManager[None] | None]
 
 def watch_runs(session: pytest.Session, watcher: Watcher) -> None:
     """Have a watcher surround every run from now on."""
-    session.stash.setdefault(_LIVING, _Living()).watchers.append(watcher)
+    watchers = session.stash.setdefault(_LIVING, _Living()).watchers
+    if watcher not in watchers:
+        watchers.append(watcher)
 
 
 @final
@@ -322,6 +324,8 @@ class LoopOwner:
     def surround(self, run: Run) -> AbstractContextManager[None]:
         """Return what a run is to take place in, by the word of all that watches runs."""
         self._has_run = True
+        if not self._living.watchers:
+            return _NOTHING
         surroundings = [watch(run) for watch in self._living.watchers]
         return _together(surroundings) if any(surroundings) else _NOTHING
 
@@ -585,12 +589,14 @@ def _current_loop() -> AbstractEventLoop | None:
 
     `asyncio.get_event_loop()` would make one where there is none, or find one that is running.
     """
-    # Python 3.14 has deprecated the public name.
-    get = (
-        getattr(asyncio.events, "_get_event_loop_policy", None) or asyncio.get_event_loop_policy  # pyright: ignore[reportDeprecated]
-    )
-    local = getattr(get(), "_local", None)
+    local = getattr(_policy_in_force(), "_local", None)
     return getattr(local, "_loop", None)
+
+
+# Python 3.14 has deprecated the public name.
+_policy_in_force: Final[Callable[[], Any]] = (
+    getattr(asyncio.events, "_get_event_loop_policy", None) or asyncio.get_event_loop_policy  # pyright: ignore[reportDeprecated]
+)
 
 
 def is_outcome_of(task: Task[Any], error: BaseException) -> bool:

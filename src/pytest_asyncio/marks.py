@@ -119,14 +119,13 @@ def _keywords(mark: pytest.Mark, item: pytest.Item) -> dict[str, Any]:
     } | deprecated
 
 
-def warn_of_deprecated(mark: AsyncioMark, item: pytest.Item) -> None:
-    if mark.deprecated_scope:
-        item.warn(
-            pytest.PytestDeprecationWarning(
-                f"{item.nodeid}: the 'scope' of mark.asyncio is deprecated. "
-                f"Write @pytest.mark.asyncio(loop_scope={mark.loop_scope!r})."
-            )
+def warn_of_deprecated_scope(mark: AsyncioMark, item: pytest.Item) -> None:
+    item.warn(
+        pytest.PytestDeprecationWarning(
+            f"{item.nodeid}: the 'scope' of mark.asyncio is deprecated. "
+            f"Write @pytest.mark.asyncio(loop_scope={mark.loop_scope!r})."
         )
+    )
 
 
 def _as_written(mark: pytest.Mark) -> str:

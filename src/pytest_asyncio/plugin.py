@@ -143,23 +143,26 @@ def _function_for(
     fixturedef: pytest.FixtureDef[Any], request: pytest.FixtureRequest
 ) -> Callable[..., Any] | None:
     """Return what pytest is to call in place of the fixture function, if anything."""
-    if request.config.getoption("setupplan", False):  # It calls nothing.
+    if getattr(request.config.option, "setupplan", False):  # It calls nothing.
         return None
     item = internals.item_of(request)
+    rooms = _Async.of(item.session) if items.is_planned_async(item) else None
     if fixturedef.argname == "event_loop_policy":
         from . import policies
 
         policies.warn_of_override(fixturedef)
-    elif items.is_planned_async(item):
-        failing: Callable[..., Any] | None
-        failing = _Async.of(item.session).calls.prepare_for(fixturedef, item)
+    elif rooms is not None:
+        failing: Callable[..., Any] | None = rooms.calls.prepare_for(fixturedef, item)
         if failing is not None:
             return failing
     call: Callable[..., Any]
-    if fixtures.is_ours(fixturedef, request.config):
-        call = _Async.of(item.session).lifetimes.synchronous(fixturedef, request)
+    if fixtures.is_ours(fixturedef, item.config):
+        rooms = rooms or _Async.of(item.session)
+        if fixtures.names_timeout(fixturedef):
+            rooms.timeouts.start(item.session)
+        call = rooms.lifetimes.synchronous(fixturedef, request)
         return call
-    if items.is_planned_async(item):
+    if rooms is not None:
         fixtures.warn_of_plain_async(fixturedef, item)
     if fixturedef.argname.startswith("_xunit_setup_"):
         from . import xunit
@@ -237,7 +240,8 @@ class _Async:
             )
             session.config.pluginmanager.register(started)
             started.loops.start(session)
-            started.timeouts.start(session)
+            if settings.of(session.config).timeout:
+                started.timeouts.start(session)
             started.tasks.start(session)
             if settings.of(session.config).checks:
                 session.config.pluginmanager.register(_Checked(session))

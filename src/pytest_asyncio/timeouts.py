@@ -26,7 +26,10 @@ _SIGNAL: Final[int | None] = getattr(signal, "SIGURG", None)
 
 
 def start(session: pytest.Session) -> None:
-    """Bound every run of a session from now on that has a time-out."""
+    """Bound every run of a session from now on that has a time-out.
+
+    Called when the first of them is known, so that a session without one does not pay for it.
+    """
     loops.watch_runs(session, _bound)
 
 
