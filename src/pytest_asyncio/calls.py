@@ -59,7 +59,7 @@ def plan(item: pytest.Function) -> None:
     if is_async and mark.deprecated_scope:
         marks.warn_of_deprecated_scope(mark, item)
     if mark.timeout:
-        timeouts.start(item.session)
+        timeouts.foresee(item.session)
     item.stash[items.PLANNED] = items.Plan(mark, selected, is_async)
     # Before the first of them is requested, for no hook is called where pytest has it already.
     lifetimes.finish_those_of_the_other_clock(item, factories.clock_of(item, mark))

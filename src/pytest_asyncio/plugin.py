@@ -111,7 +111,6 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
     if items.is_marked(item):
         rooms = _Async.of(item.session)
         rooms.calls.plan(item)
-        rooms.timeouts.foresee(item)
         if rooms.has_looptime:
             rooms.looptime.show_loop(item)
     elif getattr(item, "nofuncargs", False) and isinstance(item, pytest.Function):

@@ -26,7 +26,6 @@ def refuse_unawaited(item: pytest.Function) -> None:
 def _failing_if_unawaited(item: pytest.Function) -> Any:
     method = item.obj
 
-    @callables.standing_in_for(method)
     def call() -> Any:
         __tracebackhide__ = True
         result = method()  # A decorator may have made it synchronous.
@@ -39,4 +38,4 @@ def _failing_if_unawaited(item: pytest.Function) -> Any:
             pytrace=False,
         )
 
-    return call
+    return callables.standing_in_for(method, call)

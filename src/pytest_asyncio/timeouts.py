@@ -33,13 +33,13 @@ def start(session: pytest.Session) -> None:
     loops.watch_runs(session, _bound)
 
 
-def foresee(item: pytest.Function) -> None:
+def foresee(session: pytest.Session) -> None:
     """Have what keeps the time be there before the fixtures of the first test that needs it.
 
     Suites look in fixtures for threads that a test leaves behind.
     """
-    if item.stash[items.PLANNED].mark.timeout:
-        Alarms.of(item.session)
+    start(session)
+    Alarms.of(session)
 
 
 def _bound(run: Run) -> AbstractContextManager[None] | None:
