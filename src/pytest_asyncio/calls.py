@@ -43,7 +43,7 @@ OUTCOME: Final = pytest.StashKey[Callable[[], Any]]()
 """Returns or raises what an async test did, whose call has taken place beside others."""
 
 
-def plan(item: pytest.Function) -> None:
+def plan(item: pytest.Function) -> items.Plan:
     """Read the marks of an async test, before anything is set up for it.
 
     Marks that are wrong do not keep a synchronous test from running: it has no need of them.
@@ -60,9 +60,10 @@ def plan(item: pytest.Function) -> None:
         marks.warn_of_deprecated_scope(mark, item)
     if mark.timeout:
         timeouts.foresee(item.session)
-    item.stash[items.PLANNED] = items.Plan(mark, selected, is_async)
+    planned = item.stash[items.PLANNED] = items.Plan(mark, selected, is_async)
     # Before the first of them is requested, for no hook is called where pytest has it already.
     lifetimes.finish_those_of_the_other_clock(item, factories.clock_of(item, mark))
+    return planned
 
 
 def prepare(item: pytest.Function) -> _Prepared:
@@ -74,10 +75,10 @@ def prepare(item: pytest.Function) -> _Prepared:
     __tracebackhide__ = True
     prepared = item.stash.get(_PREPARED, None)
     if prepared is None:
-        if items.PLANNED not in item.stash:  # The mark was applied while the test was set up.
-            plan(item)
+        # The mark may have been applied while the test was set up.
+        planned = item.stash.get(items.PLANNED, None) or plan(item)
         factory = factories.factory_of(item)
-        scope = scopes.loop_scope_of(item, item.stash[items.PLANNED].mark)
+        scope = scopes.loop_scope_of(item, planned.mark)
         prepared = _Prepared(loops.owner_of(loops.node_of_scope(item, scope), factory))
         item.stash[_PREPARED] = prepared
         item.addfinalizer(functools.partial(_finish, item, prepared))
@@ -115,9 +116,9 @@ def _fail(error: BaseException, **kwargs: Any) -> NoReturn:
 
 def synchronize(item: pytest.Function) -> Callable[[], None]:
     """Let pytest, or Hypothesis, call a test as if it were synchronous; return what ends that."""
-    if not items.is_planned(item):  # The mark was applied while the test was set up.
-        plan(item)
-    if items.is_planned_async(item):  # Before there is a coroutine that nobody would await.
+    # The mark may have been applied while the test was set up.
+    planned = item.stash.get(items.PLANNED, None) or plan(item)
+    if planned.is_async:  # Before there is a coroutine that nobody would await.
         prepare(item)
     if getattr(item.obj, "is_hypothesis_test", False):
         holder, attribute, run = item.obj.hypothesis, "inner_test", _run_example

@@ -81,8 +81,9 @@ def replace_fixture_function(
     A result of None lets the first-result hook `pytest_fixture_setup` go on to the next
     implementation, so that a fixture cannot be set up by returning its value from the hook.
     """
-    original = fixturedef.func
-    cast("Any", fixturedef).func = function
+    definition: Any = fixturedef
+    original: Callable[..., Any]
+    original, definition.func = definition.func, function
     return original
 
 

@@ -32,7 +32,7 @@ def owner_for(fixturedef: pytest.FixtureDef[Any], request: pytest.FixtureRequest
     node = loops.node_of_scope(cast("Any", request).node, scope)
     factory = factory_of(item)
     if fixture_scope != "function":
-        bound = request.session.stash.setdefault(_BOUND, {})
+        bound = item.session.stash.setdefault(_BOUND, {})
         bound[fixturedef] = (factory, request)
         request.addfinalizer(functools.partial(bound.pop, fixturedef, None))
     if scope != "package" or node is not request.session:
@@ -91,7 +91,7 @@ def _awaited(
 
     def set_up(**kwargs: Any) -> Any:
         __tracebackhide__ = True
-        session = request.session
+        session = internals.item_of(request).session
         can_await = session.stash.get(fixtures.DEFERRAL, None)
         if can_await is None and loops.running(session) is not None:
             _refuse(fixturedef)
@@ -208,7 +208,7 @@ def _publish(own: OwnContext, request: pytest.FixtureRequest) -> None:
     fixture does.
     """
     lane = LANE.get()
-    running = loops.running(request.session)
+    running = loops.running(internals.item_of(request).session)
     if lane is not None and lane.context is not None and not internals.is_own(request):
         on_end = lane.on_leave
     elif running is not None:
@@ -474,14 +474,15 @@ class _Lifetime(Setup):
         self.request.addfinalizer(self._tear_down)
         # To the tests, all tasks of their loop are their own: they count, await or cancel them.
         asyncio.tasks._unregister_task(self.run.task)
-        self.request.session.stash.setdefault(_STANDING, set()).add(self.run.task)
+        self.item.session.stash.setdefault(_STANDING, set()).add(self.run.task)
         if self.run.failure is not None:
             raise self.run.failure
         return self._yielded.result()
 
     def _tear_down(self) -> None:
         __tracebackhide__ = True
-        self.request.session.stash[_STANDING].remove(self.run.task)
+        stash = self.item.session.stash
+        stash[_STANDING].remove(self.run.task)
         try:
             if self.loop.is_closed():
                 self._tell_of_closed_loop()
@@ -497,9 +498,8 @@ class _Lifetime(Setup):
                 error.add_note(f"This ended the async {self} while it was in use.")
             raise
         finally:
-            ended = self.request.session.stash.get(_ENDED, None)
-            if ended and self in ended:
-                ended.remove(self)
+            if _ENDED in stash and self in stash[_ENDED]:
+                stash[_ENDED].remove(self)
             self.own.put_back()
 
     def begin_teardown(self) -> Run | None:

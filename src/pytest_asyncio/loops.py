@@ -529,7 +529,7 @@ def spin(loop: AbstractEventLoop, future: Future[Any]) -> None:
     def stop_early() -> None:
         """Spare what never waits another turn of the loop, if there is nothing else to run."""
         if future.done() and not getattr(loop, "_ready", True):  # Not all loops tell.
-            stop(future)
+            loop.stop()
         else:
             future.add_done_callback(stop)
 
