@@ -1,0 +1,91 @@
+"""What a test costs is counted, not timed: function calls of the plugin, and turns of the loop."""
+
+from __future__ import annotations
+
+import pytest
+
+COUNTING = """
+    import pathlib, sys
+
+    PLUGIN = str(pathlib.Path(pytest_asyncio.__file__).parent)
+    work = {"calls": 0, "turns": 0}
+
+    def count(frame, event, _):
+        if event == "call":
+            work["calls"] += frame.f_code.co_filename.startswith(PLUGIN)
+            work["turns"] += frame.f_code.co_name == "_run_once"
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_runtest_protocol(item):
+        if item.name == "test_it[3]":  # Neither the first nor the last, which cost more.
+            sys.setprofile(count)
+        try:
+            return (yield)
+        finally:
+            sys.setprofile(None)
+
+    def pytest_terminal_summary(terminalreporter):
+        terminalreporter.write_line(f"calls: {work['calls']}")
+        terminalreporter.write_line(f"turns: {work['turns']}")
+"""
+
+SYNCHRONOUS = "def test_it(number): pass"
+FUNCTION_LOOP = """
+    @pytest.mark.asyncio
+    async def test_it(number): pass
+"""
+SESSION_LOOP = """
+    @pytest.mark.asyncio(loop_scope="session")
+    async def test_it(number): pass
+"""
+TWO_FIXTURES = """
+    @pytest_asyncio.fixture
+    async def a():
+        return 1
+
+    @pytest_asyncio.fixture
+    async def b(a):
+        yield a + 1
+
+    @pytest.mark.asyncio
+    async def test_it(number, a, b):
+        assert b == 2
+"""
+
+
+def counted(suite, test: str) -> dict[str, int]:
+    source = "@pytest.fixture(params=range(5), ids=str)\n    def number(request): pass\n\n    "
+    result = suite(f"\n    {source}{test.strip()}\n", conftest=COUNTING)
+    result.assert_outcomes(passed=5)
+    lines = [
+        line.split(": ") for line in result.outlines if line.startswith(("calls: ", "turns: "))
+    ]
+    return {kind: int(count) for kind, count in lines}
+
+
+@pytest.mark.parametrize(
+    ("test", "calls"),
+    [
+        pytest.param(SYNCHRONOUS, 15, id="synchronous"),
+        pytest.param(FUNCTION_LOOP, 115, id="function-loop"),
+        pytest.param(SESSION_LOOP, 105, id="session-loop"),
+        pytest.param(TWO_FIXTURES, 270, id="two-fixtures"),
+    ],
+)
+def test_the_plugin_calls_few_functions(suite, test, calls):
+    """A tenth more than it does, so that a new call on the ordinary path has to be meant."""
+    assert counted(suite, test)["calls"] <= calls
+
+
+@pytest.mark.parametrize(
+    ("test", "turns"),
+    [
+        pytest.param(SYNCHRONOUS, 0, id="synchronous"),
+        pytest.param(FUNCTION_LOOP, 1, id="function-loop"),
+        pytest.param(SESSION_LOOP, 1, id="session-loop"),
+        # A setup each, the test, and the teardown, which follows a `yield`.
+        pytest.param(TWO_FIXTURES, 5, id="two-fixtures"),
+    ],
+)
+def test_the_loop_turns_no_more_than_it_must(suite, test, turns):
+    assert counted(suite, test)["turns"] <= turns
