@@ -482,6 +482,70 @@ def test_a_factory_that_makes_no_loop_fails_its_test_by_the_name_of_the_factory(
     )
 
 
+@pytest.mark.parametrize("mark", ["", "(clock='virtual')"])
+@pytest.mark.parametrize("factory", ["len", "lambda loop: loop", "broken"])
+def test_a_factory_that_cannot_be_called_without_arguments_is_told_so(suite, factory, mark):
+    result = suite(
+        PRINTS_LOOP.format(arguments=mark),
+        conftest=f"""
+            async def broken(loop):
+                pass
+
+            def pytest_asyncio_loop_factories(config, item):
+                return {{"own": {factory}}}
+        """,
+    )
+    result.assert_outcomes(errors=1)
+    result.stdout.fnmatch_lines(
+        "test_it.py::test_it: the loop factory 'own', called without arguments, raised TypeError: *"
+    )
+    result.stdout.no_fnmatch_line("*pytest_asyncio/*.py*")
+
+
+def test_a_factory_whose_own_code_raises_a_type_error_shows_that_code(suite):
+    result = suite(
+        PRINTS_LOOP.format(arguments=""),
+        conftest="""
+            def pytest_asyncio_loop_factories(config, item):
+                return {"own": lambda: len()}
+        """,
+    )
+    result.assert_outcomes(errors=1)
+    result.stdout.fnmatch_lines(
+        [">   *lambda: len()*", "E * TypeError: len() takes *", "conftest.py:*: TypeError"]
+    )
+    result.stdout.no_fnmatch_line("*pytest_asyncio/*.py*")
+
+
+def test_a_hook_that_raises_shows_its_own_code_only(suite):
+    result = suite(
+        PRINTS_LOOP.format(arguments=""),
+        conftest="""
+            def pytest_asyncio_loop_factories(config, item):
+                raise OSError("no loops today")
+        """,
+    )
+    result.assert_outcomes(errors=1)
+    result.stdout.fnmatch_lines(["conftest.py:*", "E   OSError: no loops today"])
+    result.stdout.no_fnmatch_line("*pytest_asyncio/*.py*")
+
+
+def test_a_hook_that_raises_for_a_late_mark_fails_that_test_only(suite):
+    result = suite(
+        "async def test_it(): pass\ndef test_sync(): pass",
+        conftest="""
+            def pytest_asyncio_loop_factories(config, item):
+                raise OSError("no loops today")
+
+            def pytest_collection_modifyitems(items):
+                items[0].add_marker(pytest.mark.asyncio)
+        """,
+    )
+    result.assert_outcomes(passed=1, errors=1)
+    result.stdout.fnmatch_lines(["conftest.py:*: OSError"])
+    result.stdout.no_fnmatch_line("*pytest_asyncio/*.py*")
+
+
 def test_uvloop_can_be_one_of_the_factories(suite):
     pytest.importorskip("uvloop")
     result = suite(

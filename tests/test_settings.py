@@ -189,6 +189,36 @@ def test_a_loop_factory_that_cannot_be_found_is_one_usage_error(suite, name, rea
     result.stderr.fnmatch_lines(f"ERROR: '{name}' is not a valid asyncio_loop_factory: {reason}.*")
 
 
+@pytest.mark.parametrize(
+    ("source", "reason"),
+    [
+        ("import no_such_module", "No module named 'no_such_module'"),
+        ("a b", "SyntaxError: invalid syntax (broken.py, line 2)"),
+        ("1 / 0", "ZeroDivisionError: division by zero"),
+        ("raise SystemExit(3)", "SystemExit: 3"),
+        ("pytest.skip('not here', allow_module_level=True)", "Skipped: not here"),
+        ("class Error(BaseException): pass\nraise Error", "Error"),
+    ],
+)
+def test_a_loop_factory_whose_import_fails_is_one_usage_error(suite, pytester, source, reason):
+    pytester.syspathinsert()
+    result = suite(TEST, "--asyncio-loop-factory=broken.Loop", files={"broken.py": source})
+    assert result.ret is pytest.ExitCode.USAGE_ERROR
+    start = f"ERROR: 'broken.Loop' is not a valid asyncio_loop_factory: {reason}. "
+    assert [line[: len(start)] for line in result.errlines if line.startswith("ERROR")] == [start]
+    result.stderr.no_fnmatch_line("*Traceback*")
+
+
+def test_ctrl_c_while_a_loop_factory_is_imported_is_no_usage_error(suite, pytester):
+    pytester.syspathinsert()
+    with pytest.raises(KeyboardInterrupt):
+        suite(
+            TEST,
+            "--asyncio-loop-factory=broken.Loop",
+            files={"broken.py": "raise KeyboardInterrupt"},
+        )
+
+
 def test_a_loop_factory_that_makes_no_loop_fails_the_test(suite):
     result = suite(
         TEST, "--asyncio-loop-factory=conftest.makes_no_loop", conftest=LOOP_CLASS_CONFTEST

@@ -51,6 +51,9 @@ class VirtualLoops(ChosenFactory):
     inner: LoopFactory | None
     item: pytest.Function = field(compare=False)
 
+    def __repr__(self) -> str:
+        return repr(self.inner)
+
     def __call__(self) -> AbstractEventLoop:
         """Make a loop. Fails the test if the loop keeps its time in a way of its own."""
         __tracebackhide__ = True

@@ -97,6 +97,7 @@ def selected_for(item: pytest.Function, mark: AsyncioMark) -> NamedFactory | Non
 
 def parametrize(metafunc: pytest.Metafunc) -> None:
     """Make a variant of an async test for each loop factory that it runs with."""
+    __tracebackhide__ = True
     item = metafunc.definition
     try:
         selected = _selected(item, marks.merged(item))
@@ -133,7 +134,7 @@ def _variants_of(item: pytest.Item) -> list[pytest.Item]:
         return [item]
     try:
         selected = _selected(item, marks.merged(item))
-    except pytest.fail.Exception:
+    except (Exception, pytest.fail.Exception):
         return [item]  # The test itself fails with it.
     if selected is None:
         return [item]
@@ -166,6 +167,7 @@ def _unavailable(name: str, item: pytest.Item) -> pytest.MarkDecorator:
 
 def _selected(item: pytest.Item, mark: AsyncioMark) -> dict[str, NamedFactory | None] | None:
     """Select an item's loop factories by its mark: None for a name that is not offered."""
+    __tracebackhide__ = True
     offered = _offered(item)
     if mark.loop_factories is None:
         return offered
@@ -183,6 +185,7 @@ def _is_hooked(config: pytest.Config) -> bool:
 
 
 def _offered(item: pytest.Item) -> dict[str, NamedFactory | None] | None:
+    __tracebackhide__ = True
     if not _is_hooked(item.config):
         return None
     hook = item.ihook.pytest_asyncio_loop_factories

@@ -71,16 +71,25 @@ def hide_own(traceback: TracebackType | None) -> TracebackType | None:
 
     One that ends there is returned whole: its error is the package's own.
     """
-    entries: list[TracebackType] = []
+    if ends_in_own(traceback):
+        return traceback
+    shown: list[TracebackType] = []
     while traceback is not None:
-        entries.append(traceback)
+        if not _is_own(traceback.tb_frame):
+            shown.append(traceback)
         traceback = traceback.tb_next
-    shown = [entry for entry in entries if not _is_own(entry.tb_frame)]
-    if not shown or shown[-1] is not entries[-1]:
-        return entries[0] if entries else None
     for entry, following in zip(shown, [*shown[1:], None], strict=True):
         entry.tb_next = following
     return shown[0]
+
+
+def ends_in_own(traceback: TracebackType | None) -> bool:
+    """Tell whether the last line of a traceback, if it has any, is this package's."""
+    is_own = True
+    while traceback is not None:
+        is_own = _is_own(traceback.tb_frame)
+        traceback = traceback.tb_next
+    return is_own
 
 
 def _is_own(frame: FrameType) -> bool:

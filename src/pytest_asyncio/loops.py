@@ -364,7 +364,7 @@ class LoopOwner:
             self._drop()
             if self._has_run:
                 warnings.warn(RuntimeWarning(f"A test or fixture has closed {self}."), stacklevel=1)
-        loop: Any = (self._factory or asyncio.new_event_loop)()
+        loop = self._made()
         if not isinstance(loop, AbstractEventLoop):
             pytest.fail(
                 f"{self.node.nodeid}: the loop factory {settings.shown(self._factory)} returned "
@@ -386,6 +386,21 @@ class LoopOwner:
         self._has_run = False
         self._living.add(self, loop)
         return loop
+
+    def _made(self) -> Any:
+        """Call the loop factory."""
+        __tracebackhide__ = True
+        try:
+            return (self._factory or asyncio.new_event_loop)()
+        except Exception as error:
+            if not frames.ends_in_own(error.__traceback__):
+                raise
+            # No line of the factory has run: it takes arguments, or is not written in Python.
+            pytest.fail(
+                f"{self.node.nodeid}: the loop factory {settings.shown(self._factory)}, called "
+                f"without arguments, raised {type(error).__name__}: {error}.",
+                pytrace=False,
+            )
 
     def _drop(self) -> None:
         loop, self._loop = self._loop, None

@@ -60,6 +60,7 @@ def pytest_report_header(config: pytest.Config) -> str:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    __tracebackhide__ = True
     item = metafunc.definition
     if not internals.has_one_fixture(item.session, "event_loop_policy"):
         from . import policies

@@ -300,8 +300,13 @@ def _loop_factory(name: str | None) -> LoopFactory | None:
     )
     try:
         factory: LoopFactory = resolve_name(name)
+    except (KeyboardInterrupt, pytest.exit.Exception):
+        raise
     except (ImportError, AttributeError, ValueError) as error:
         raise invalid("asyncio_loop_factory", name, help, str(error)) from error
+    except BaseException as error:  # Whatever the module does when it is imported.
+        reason = f"{type(error).__name__}: {error}".removesuffix(": ")
+        raise invalid("asyncio_loop_factory", name, help, reason) from error
     if not callable(factory):
         raise invalid("asyncio_loop_factory", name, help, "it is not callable")
     return factory
