@@ -1,4 +1,7 @@
-"""Every fault at every place: what is right after each is in `faults.py`."""
+"""Every fault at every place: what is right after each is in `faults.py`.
+
+One cell in eight is run, always the same; all of them with `FAULTS=all`, for a quarter of an hour.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +12,7 @@ import os
 import re
 import subprocess
 import sys
+import zlib
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict
@@ -41,6 +45,7 @@ LAST_OF = {
 INTERNAL_ERROR = 3
 CLOSED = re.compile("cannot be torn down: its event loop is closed")
 HERE = Path(__file__).parent
+SHARE = 1 if os.environ.get("FAULTS") == "all" else 8
 
 
 def reason_to_skip(cell: Cell) -> str | None:
@@ -67,7 +72,7 @@ def reason_to_skip(cell: Cell) -> str | None:
 CELLS = [
     cell
     for cell in itertools.starmap(Cell, itertools.product(FAULTS, PLACES, LAST_OF, CODES))
-    if reason_to_skip(cell) is None
+    if reason_to_skip(cell) is None and zlib.crc32(str(cell).encode()) % SHARE == 0
 ]
 
 
