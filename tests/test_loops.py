@@ -452,6 +452,33 @@ def test_a_test_that_closes_a_shared_loop_is_told_and_the_next_gets_a_new_one(su
     )
 
 
+def test_a_test_that_closes_a_shared_loop_is_told_although_its_teardown_fails(suite):
+    result = suite(
+        """
+        @pytest.fixture
+        def failing():
+            yield
+            raise ValueError("in the teardown")
+
+        async def test_before():
+            pass
+
+        def test_closes_it(failing):
+            asyncio.get_event_loop().close()
+
+        async def test_after():
+            await asyncio.sleep(0)
+        """,
+        "--asyncio-mode=auto",
+        "-Wdefault",
+        ini="asyncio_default_test_loop_scope = module",
+    )
+    result.assert_outcomes(passed=3, errors=1, warnings=1)
+    result.stdout.fnmatch_lines(
+        "*RuntimeWarning: test_it.py::test_closes_it has closed the event loop of test_it.py."
+    )
+
+
 def test_a_fixture_that_closes_the_loop_is_told_and_the_test_gets_a_new_one(suite):
     result = suite(
         """

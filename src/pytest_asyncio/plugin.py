@@ -267,11 +267,15 @@ class _Async:
             if not item.config.getoption("fulltrace", False):
                 self.notes.hide_frames(call.excinfo.value)
 
-    @pytest.hookimpl(trylast=True)
-    def pytest_runtest_teardown(self, item: pytest.Item) -> None:
+    @pytest.hookimpl(wrapper=True, trylast=True)
+    def pytest_runtest_teardown(self, item: pytest.Item) -> Generator[None, object, object]:
         __tracebackhide__ = True
+        try:
+            result = yield
+        finally:
+            self.loops.tell_of_closed_loops(item)
         self.loops.raise_postponed(item.session)
-        self.loops.tell_of_closed_loops(item)
+        return result
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_sessionfinish(self, session: pytest.Session) -> Generator[None, object, object]:
