@@ -358,7 +358,13 @@ FAULTS: Final = {
     ),
     "task group crash": Fault(crash_in_a_task_group, FAILS, "ZeroDivisionError: crash"),
     "loop closed": Fault(close_the_loop, FAILS, "Cannot close a running event loop"),
-    "loop closed while it stands": Fault(close_the_standing_loop, PASSES, ends_loop=True),
+    "loop closed while it stands": Fault(
+        close_the_standing_loop,
+        FAILS,
+        "cannot be torn down: its event loop is closed",
+        warned="has closed the event loop of",
+        ends_loop=True,
+    ),
     "loop stopped": Fault(stop_the_loop, FAILS, r"called stop\(\) on the event loop of"),
     "loop stopped in a callback": Fault(
         stop_the_loop_in_a_callback, FAILS, r"called stop\(\) on the event loop of"
