@@ -24,7 +24,6 @@ from . import (
     policies,
     scopes,
     settings,
-    timeouts,
 )
 from .loops import LoopOwner, Run
 
@@ -59,7 +58,7 @@ def plan(item: pytest.Function) -> items.Plan:
     if is_async and mark.deprecated_scope:
         marks.warn_of_deprecated_scope(mark, item)
     if mark.timeout:
-        timeouts.foresee(item.session)
+        item.session.stash[items.ON_TIMEOUT](item.session)
     planned = item.stash[items.PLANNED] = items.Plan(mark, selected, is_async)
     # Before the first of them is requested, for no hook is called where pytest has it already.
     lifetimes.finish_those_of_the_other_clock(item, factories.clock_of(item, mark))

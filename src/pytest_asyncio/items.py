@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, TypeGuard
 
@@ -32,6 +32,9 @@ class Plan:
 
 
 PLANNED: Final = pytest.StashKey[Plan]()
+
+ON_TIMEOUT: Final = pytest.StashKey[Callable[[pytest.Session], None]]()
+"""What is due in a session before a test whose mark has a time-out."""
 
 
 def is_async_test(item: pytest.Item) -> TypeGuard[pytest.Function]:

@@ -230,6 +230,7 @@ class _Async:
             modules.remember("pytest_asyncio")
             started = session.stash[cls._KEY] = cls(session.config)
             session.stash[started.factories.VIRTUAL] = _virtual_loops
+            session.stash[items.ON_TIMEOUT] = started.timeouts.foresee
             session.stash[started.lifetimes.ON_ENDED] = partial(
                 session.config.pluginmanager.register,
                 _AfterEnded(started.lifetimes),
