@@ -9,8 +9,6 @@ from xml.etree import ElementTree
 
 import pytest
 
-from pytest_asyncio import loops, timeouts
-
 TOGETHER = """
 meeting = asyncio.Barrier(2)
 async def meet():
@@ -31,13 +29,6 @@ async def alone():
 """`await alone()` fails where another test is in the middle of it."""
 
 MODULE = "pytestmark = pytest.mark.asyncio(concurrent=True)\n"
-
-
-@pytest.fixture
-def _impatient(monkeypatch):
-    monkeypatch.setattr(loops, "GRACE", 0.05)
-    monkeypatch.setattr(loops, "LAST_GRACE", 0.05)
-    monkeypatch.setattr(timeouts, "REACTION", 0.05)
 
 
 @pytest.fixture

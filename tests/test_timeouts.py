@@ -8,20 +8,13 @@ import threading
 
 import pytest
 
-from pytest_asyncio import loops, timeouts
+from pytest_asyncio import timeouts
 
 HANG = "await asyncio.Event().wait()"
 
 needs_signal = pytest.mark.skipif(
     not hasattr(signal, "pthread_kill"), reason="nothing can interrupt a thread here"
 )
-
-
-@pytest.fixture
-def _impatient(monkeypatch):
-    monkeypatch.setattr(loops, "GRACE", 0.05)
-    monkeypatch.setattr(loops, "LAST_GRACE", 0.05)
-    monkeypatch.setattr(timeouts, "REACTION", 0.05)
 
 
 @pytest.mark.parametrize("scope", ["function", "module"])

@@ -185,7 +185,11 @@ def of(config: pytest.Config) -> Settings:
 def invalid(option: str, value: object, help: str, reason: str = "") -> pytest.UsageError:
     """Return what tells users that an option cannot have a value, and where they can read more."""
     what = f"{value!r} is not a valid {option}{': ' if reason else ''}{reason}"
-    return pytest.UsageError(f"{what}. {help}\nSee {REFERENCE}#{option.replace('_', '-')}")
+    return pytest.UsageError(f"{what}. {help}\n{_see(option)}")
+
+
+def _see(option: str) -> str:
+    return f"See {REFERENCE}#{option.replace('_', '-')}"
 
 
 def is_scope(value: object) -> TypeGuard[ScopeName]:
@@ -242,7 +246,7 @@ def _is_on(config: pytest.Config, option: str) -> bool:
         return bool(config.getini(option))
     except (ValueError, pytest.UsageError) as error:  # Versions of pytest differ.
         raise pytest.UsageError(
-            f"{option} must be true or false: {error}.\nSee {REFERENCE}#{option.replace('_', '-')}"
+            f"{option} must be true or false: {error}.\n{_see(option)}"
         ) from error
 
 
