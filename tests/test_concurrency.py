@@ -22,7 +22,7 @@ running = []
 async def alone():
     assert not running
     running.append(1)
-    for _ in range(5):
+    for _ in range(20):
         await asyncio.sleep(0)
     running.clear()
 """
@@ -170,8 +170,10 @@ class TestWhichTests:
     def test_such_a_fixture_that_nobody_could_foresee_is_refused(self, concurrent):
         result = concurrent(
             """
-        async def test_a(request): request.getfixturevalue("monkeypatch")
-        async def test_b(): pass
+        async def test_a(request):
+            await meet()
+            request.getfixturevalue("monkeypatch")
+        async def test_b(): await meet()
         """
         )
         result.assert_outcomes(failed=1, passed=1)
@@ -230,7 +232,7 @@ async def test_it(number):
     global running, most
     running += 1
     most = max(most, running)
-    for _ in range(5):
+    for _ in range(20):
         await asyncio.sleep(0)
     running -= 1
 def test_most():

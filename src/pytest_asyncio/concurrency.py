@@ -1,8 +1,8 @@
 """Tests that wait, wait at the same time: which ones, how many, and in which order they report.
 
-pytest runs one test after another. When it comes to one that may run beside others, those that
-follow it and fit are begun with it. All of them run until the one at hand is over, which is then
-reported, and pytest comes to the next one, which may be over by then.
+pytest runs one test after another. Where one waits that may run beside others, those that follow
+it and fit are begun. All of them run until the one at hand is over, which is then reported, and
+pytest comes to the next one, which may be over by then. A test that never waits begins no other.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 from asyncio import Future, Task
 from collections import deque
 from collections.abc import Generator, Iterable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import partial
 from itertools import takewhile
 from typing import Any, Final, final
@@ -29,6 +29,7 @@ from . import (
     scopes,
     settings,
 )
+from .at_hand import TestAtHand
 from .flights import Flight, SetupHooks
 from .loops import LANE, LoopOwner, Run
 from .records import Recorder
@@ -64,11 +65,16 @@ _SERIAL_OPTIONS: Final = (
 )
 _RUNNERS: Final = {"asyncio-concurrency", "rerunfailures", "runner"}
 
+PATIENCE: Final = 8
+"""Turns of the loop that a test may take before it counts as one that waits."""
+
 
 def start(session: pytest.Session) -> None:
     """Let tests of a session run beside others, unless something needs them one by one."""
     if not _has_to_be_serial(session):
-        session.config.pluginmanager.register(_Concurrency(session), "asyncio-concurrency")
+        concurrency = _Concurrency(session)
+        session.config.pluginmanager.register(concurrency, "asyncio-concurrency")
+        loops.direct_by(session, concurrency)
 
 
 @final
@@ -84,7 +90,10 @@ class _Concurrency:
         self._recorder: Final = Recorder(session.config)
         self._hooks: Final = SetupHooks(session.config)
         self._groups: Final[dict[pytest.Item, object]] = {}
+        self._at_hand: TestAtHand | None = None
+        """The test that pytest runs, unless it has been begun before."""
         self._flights: Final[dict[pytest.Item, Flight]] = {}
+        """The tests that are begun and not yet reported."""
         self._ready: Final[deque[Flight]] = deque()
         """The flights that can go on."""
         self._in_the_air: Final = set[Flight]()
@@ -95,25 +104,51 @@ class _Concurrency:
         self._lost_on: LoopOwner | None = None
         """Whose loop has a task that does not end, so that no more is begun on it."""
 
-    @pytest.hookimpl(tryfirst=True)
+    @pytest.hookimpl(wrapper=True, trylast=True)
     def pytest_runtest_protocol(
         self, item: pytest.Item, nextitem: pytest.Item | None
-    ) -> object | None:
-        if item not in self._flights:  # Other items were to come first.
-            self._end(tuple(self._flights.values()))
-        group = self._group_of(item)
-        if group is not None:
-            assert isinstance(item, pytest.Function)
-            self._run(item, nextitem)
-        self._queue.proceed()
-        return group
+    ) -> Generator[None, object, object]:
+        __tracebackhide__ = True
+        hearing: AbstractContextManager[None] = nullcontext()
+        if item not in self._flights:
+            self._end_all()  # Other items were to come first.
+            self._at_hand = TestAtHand(item, nextitem)
+            hearing = self._at_hand.heard()
+        try:
+            with hearing:
+                return (yield)
+        except BaseException:
+            self._at_hand = None
+            self._cancel(self._flights.values())
+            self._end_all()
+            raise
+        finally:
+            self._at_hand = None
+            self._queue.proceed()
+
+    @pytest.hookimpl(specname="pytest_runtest_protocol", tryfirst=True)
+    def pytest_runtest_protocol_begun(
+        self, item: pytest.Item, nextitem: pytest.Item | None
+    ) -> bool | None:
+        """Report an item that has been begun before."""
+        if item not in self._flights:
+            return None
+        self._run(self._flights[item], nextitem)
+        return True
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_fixture_setup(
         self, fixturedef: pytest.FixtureDef[Any], request: pytest.FixtureRequest
     ) -> None:
-        """Turn away what nobody could foresee."""
-        if fixturedef.argname in self._serial_fixtures and LANE.get() is not None:
+        at_hand = self._at_hand
+        if at_hand is not None and fixturedef.scope == "function":
+            at_hand.remember_context()
+        if fixturedef.argname in self._serial_fixtures:
+            self._be_alone(fixturedef, request)
+
+    def _be_alone(self, fixturedef: pytest.FixtureDef[Any], request: pytest.FixtureRequest) -> None:
+        """Turn away what acts on all tests, and what nobody could foresee."""
+        if self._flights:
             pytest.fail(
                 f"{internals.item_of(request).nodeid} runs beside other tests, and asks for "
                 f"{fixturedef.argname!r} by getfixturevalue(), which acts on all of them. Name the "
@@ -121,53 +156,110 @@ class _Concurrency:
                 "test will run alone.",
                 pytrace=False,
             )
+        if self._at_hand is not None:
+            self._at_hand.is_alone = True
 
-    def _run(self, item: pytest.Function, nextitem: pytest.Item | None) -> None:
-        """Report an item, once it is over; until then, what follows it is run too."""
-        flight = self._flights.get(item) or self._add(item)
-        flight.hook.pytest_runtest_logstart(nodeid=item.nodeid, location=item.location)
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_runtest_teardown(self) -> Generator[None, object, object]:
+        __tracebackhide__ = True
+        at_hand = self._at_hand
+        if at_hand is None:
+            return (yield)
+        if self._session.shouldfail or self._session.shouldstop:
+            self._end_all()
+        if self._flights:
+            at_hand.isolate()
         try:
-            flight.take_turn()
-            if not flight.is_down:
-                others = len(self._flights) - 1
-                self._run_until_down(flight, self._queue.after(item, nextitem, others))
-            if self._session.shouldfail or self._session.shouldstop:
-                nextitem = None
-                self._end([other for other in self._flights.values() if other is not flight])
-            self._forget(flight)
-            flight.finish(nextitem)
-        except BaseException:
-            self._cancel(self._flights.values())
-            self._end(tuple(self._flights.values()))
-            raise
+            return (yield)
+        finally:
+            at_hand.rejoin()
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_makereport(self, call: pytest.CallInfo[Any]) -> None:
+        if self._at_hand is not None:
+            self._at_hand.put_time_into(call)
+
+    def wait(self, owner: LoopOwner, run: Run) -> None:
+        """Run a loop until what a run awaits is done. While that takes time, others run too."""
+        __tracebackhide__ = True
+        at_hand = self._at_hand
+        if at_hand is None or not at_hand.owns(run, owner):
+            owner.spin(run.awaited)
+            return
+        owner.spin(run.awaited, PATIENCE)
+        if run.awaited.done():
+            return
+        if at_hand.is_alone or self._group_of(at_hand.item) is None:
+            owner.spin(run.awaited)
+        else:
+            self._run_beside(at_hand, run)
+
+    def _run_beside(self, at_hand: TestAtHand, run: Run) -> None:
+        """Run what follows the test at hand too, until a run of that one is over."""
+        __tracebackhide__ = True
+        following = self._queue.after(at_hand.item, at_hand.nextitem, len(self._flights))
+        fitting = self._fitting(at_hand, following)
+        run.awaited.add_done_callback(self._wake)
+        with at_hand.waiting(run), self._recorder.recording_others():
+            while not (run.awaited.done() or run.failure):
+                self._add_some(fitting)
+                self._go_on(at_hand)
+        if self._flights and run.phase == "teardown":
+            at_hand.isolate()
+        if run.is_given_up:
+            raise loops.Stopped
+
+    def give_up(self, owner: LoopOwner) -> None:
+        """Have a loop given up, on which a task does not end, when no other test needs it."""
+        if self._in_the_air:
+            self._lost_on = owner
+        else:
+            owner.give_up()
+
+    def _run(self, flight: Flight, nextitem: pytest.Item | None) -> None:
+        """Report a test, once it is over; until then, what follows it is run too."""
+        item = flight.item
+        flight.hook.pytest_runtest_logstart(nodeid=item.nodeid, location=item.location)
+        flight.take_turn()
+        if not flight.is_down:
+            others = len(self._flights) - 1
+            self._run_until_down(flight, self._queue.after(item, nextitem, others))
+        if self._session.shouldfail or self._session.shouldstop:
+            nextitem = None
+            self._end([other for other in self._flights.values() if other is not flight])
+        self._forget(flight)
+        flight.finish(nextitem)
         flight.hook.pytest_runtest_logfinish(nodeid=item.nodeid, location=item.location)
         flight.tell_warnings()
 
-    def _run_until_down(self, at_hand: Flight, following: Iterator[pytest.Item]) -> None:
-        group = self._group_of(at_hand.item)
-        fitting = takewhile(lambda item: self._group_of(item) == group, following)
-        if at_hand.waits_for_turn:
-            self._make_ready(at_hand)
-        with self._recorder.recording(at_hand):
-            while not at_hand.is_down:
+    def _run_until_down(self, flight: Flight, following: Iterator[pytest.Item]) -> None:
+        fitting = self._fitting(flight, following)
+        if flight.waits_for_turn:
+            self._make_ready(flight)
+        with self._recorder.recording(flight):
+            while not flight.is_down:
                 self._add_some(fitting)
-                self._go_on(at_hand)
+                self._go_on(flight)
+
+    def _fitting(
+        self, at_hand: Flight | TestAtHand, following: Iterator[pytest.Item]
+    ) -> Iterator[pytest.Item]:
+        """Return those of the next items that may run beside the one at hand."""
+        group = self._group_of(at_hand.item)
+        return takewhile(lambda item: self._group_of(item) == group, following)
 
     def _add_some(self, fitting: Iterator[pytest.Item]) -> None:
         """Add as many of the next items as may run at the same time."""
         is_ending = self._session.shouldfail or self._session.shouldstop or self._lost_on
-        while not is_ending and len(self._in_the_air) < self._limit:
+        limit = self._limit if self._at_hand is None else self._limit - 1
+        while not is_ending and len(self._in_the_air) < limit:
             item = next(fitting, None)
             if item is None:
                 return
-            self._add(item)
-
-    def _add(self, item: pytest.Item) -> Flight:
-        assert isinstance(item, pytest.Function)
-        flight = self._flights[item] = Flight(item, self._hooks, self._recorder)
-        loops.lanes(self._session).append(flight)
-        self._make_ready(flight)
-        return flight
+            assert isinstance(item, pytest.Function)
+            flight = self._flights[item] = Flight(item, self._hooks, self._recorder)
+            loops.lanes(self._session).append(flight)
+            self._make_ready(flight)
 
     def _forget(self, flight: Flight) -> None:
         del self._flights[flight.item]
@@ -177,13 +269,16 @@ class _Concurrency:
             self._lost_on.give_up()
             self._lost_on = None
 
-    def _go_on(self, at_hand: Flight) -> None:
+    def _go_on(self, at_hand: Flight | TestAtHand) -> None:
         """Let a flight go on that can, or wait until one can."""
         self._recorder.listen()
-        if self._ready:
+        if not self._ready:
+            self._spin(at_hand)
+        elif isinstance(at_hand, Flight):
             self._step(self._ready.popleft())
         else:
-            self._spin(at_hand)
+            with at_hand.put_aside():
+                self._step(self._ready.popleft())
 
     def _step(self, flight: Flight) -> None:
         if flight.run is not None:
@@ -209,11 +304,14 @@ class _Concurrency:
         flight.watch.pause()
         self._ready.append(flight)
         self._in_the_air.add(flight)
+        self._wake()
+
+    def _wake(self, _: object = None) -> None:
         if self._any_ready is not None and not self._any_ready.done():
             self._any_ready.set_result(None)
 
-    def _spin(self, at_hand: Flight) -> None:
-        """Run the loop until a flight can go on."""
+    def _spin(self, at_hand: Flight | TestAtHand) -> None:
+        """Run the loop until a flight can go on, or the test at hand."""
         assert at_hand.run is not None
         loop, owner = at_hand.run.task.get_loop(), at_hand.owner
         if loop.is_closed():
@@ -224,14 +322,15 @@ class _Concurrency:
             with self._told_of_stops(loop):
                 owner.spin(self._any_ready)
         except loops.Stopped as stopped:
-            if not self._has_given_up(owner):
-                reason = f"{stopped} Something has called stop() on {owner}."
-                (self._stopper or at_hand.run).cancel(pytest.fail.Exception(reason, pytrace=False))
+            if at_hand.run.is_given_up or self._has_given_up(owner):
+                return
+            reason = f"{stopped} Something has called stop() on {owner}."
+            (self._stopper or at_hand.run).cancel(pytest.fail.Exception(reason, pytrace=False))
         except BaseException as error:
             running = loops.all_running(self._session)
             if any(loops.is_outcome_of(run.task, error) for run in running):
                 return
-            if not isinstance(error, internals.OUTCOMES):
+            if at_hand is self._at_hand or not isinstance(error, internals.OUTCOMES):
                 raise
             at_hand.run.cancel(error)  # By the handler of a signal, such as that of a time-out.
 
@@ -248,6 +347,8 @@ class _Concurrency:
         return bool(given_up)
 
     def _fail_all(self, reason: str) -> None:
+        if self._at_hand is not None and self._at_hand.run is not None:
+            self._at_hand.run.failure = pytest.fail.Exception(reason, pytrace=False)
         for flight in self._flights.values():
             if flight.run is not None and flight not in self._ready:
                 flight.run.failure = pytest.fail.Exception(reason, pytrace=False)
@@ -289,6 +390,9 @@ class _Concurrency:
         if not all(task.done() for task in tasks):
             self._fail_all(f"It did not end when it was cancelled, so {owner} was given up.")
             owner.give_up()
+
+    def _end_all(self) -> None:
+        self._end(tuple(self._flights.values()))
 
     def _end(self, doomed: Sequence[Flight]) -> None:
         """End flights of which nothing is reported: cancel what they run, and tear them down."""

@@ -7,9 +7,10 @@ context, so that what comes later sees it, and is put back when the fixture or t
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from contextvars import Context, Token, copy_context
-from typing import Final, TypeAlias, final
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
+from contextvars import Context, ContextVar, Token, copy_context
+from typing import Any, Final, TypeAlias, final
 
 Undo: TypeAlias = Callable[[], None]
 
@@ -59,3 +60,21 @@ class OwnContext:
 def bring(target: Context) -> None:
     """Set the variables in `target` to the values that they have in the current context."""
     target.run(publish, copy_context())
+
+
+@contextmanager
+def put_aside(before: Context) -> Generator[None]:
+    """Let the variables of the current context have the values that they had before.
+
+    One that had none keeps the one that it has.
+    """
+    tokens: list[tuple[ContextVar[Any], Token[Any]]] = []
+    for variable, value in copy_context().items():
+        earlier = before.run(variable.get, Token.MISSING)
+        if earlier is not value and earlier is not Token.MISSING:
+            tokens.append((variable, variable.set(earlier)))
+    try:
+        yield
+    finally:
+        for variable, token in tokens:
+            variable.reset(token)

@@ -146,7 +146,7 @@ class Flight(RecordedLane):
 
     def tell_warnings(self) -> None:
         """Let pytest know of the warnings, as it does at the very end of a test."""
-        for warning in self.warnings:
+        for warning in self.warnings.kept:
             self.hook.pytest_warning_recorded.call_historic(
                 kwargs={
                     "warning_message": warning,
@@ -296,9 +296,10 @@ class Flight(RecordedLane):
     def _report(self, phase: _Phase, look: Callable[[], object]) -> None:
         self._told, self.record = phase, None
         phase.watch.pause()
-        call: pytest.CallInfo[Any] = _call_info(
-            look, when=phase.when, reraise=(KeyboardInterrupt, pytest.exit.Exception)
-        )
+        with self._recorder.unheard():
+            call: pytest.CallInfo[Any] = _call_info(
+                look, when=phase.when, reraise=(KeyboardInterrupt, pytest.exit.Exception)
+            )
         phase.watch.put_into(call)
         report = self.hook.pytest_runtest_makereport(item=self.item, call=call)
         if self._has_turn:

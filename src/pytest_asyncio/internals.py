@@ -11,13 +11,16 @@ from __future__ import annotations
 import copy
 import inspect
 import logging
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from typing import Any, cast
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any, Final, TypeGuard, cast
 
 import pytest
 from _pytest import python
 from _pytest._code.code import ExceptionRepr
 from _pytest.fixtures import getfixturemarker, reorder_items, resolve_fixture_function
+from _pytest.logging import LogCaptureHandler
+from _pytest.logging import catching_logs as catching_logs
 from _pytest.outcomes import Failed as _Failed
 from _pytest.outcomes import OutcomeException
 from _pytest.runner import check_interactive_exception
@@ -84,7 +87,19 @@ def replace_fixture_function(
     definition: Any = fixturedef
     original: Callable[..., Any]
     original, definition.func = definition.func, function
+    vars(function)[_ORIGINAL] = original
     return original
+
+
+def restore_fixture_function(
+    fixturedef: pytest.FixtureDef[Any], original: Callable[..., Any]
+) -> None:
+    """Let pytest call the fixture function again."""
+    definition: Any = fixturedef
+    definition.func = original
+
+
+_ORIGINAL: Final = "_pytest_asyncio_original"
 
 
 def fixture_definitions(
@@ -316,6 +331,7 @@ def _copy(definition: pytest.FixtureDef[Any]) -> Any:
     own: Any = copy.copy(definition)
     own.cached_result = None
     own._finalizers = []
+    own.func = getattr(own.func, _ORIGINAL, own.func)  # It may be in the middle of its setup.
     return own
 
 
@@ -423,6 +439,30 @@ def capturing_handlers() -> list[logging.Handler]:
     """The handlers by which pytest gets log records."""
     handlers = logging.getLogger().handlers
     return [handler for handler in handlers if type(handler).__module__ == "_pytest.logging"]
+
+
+@contextmanager
+def captured_logs_aside() -> Generator[None]:
+    """Put aside which log records pytest has captured in a phase, while it looks at another one."""
+    root = logging.getLogger()
+    loggers = [root, *filter(_is_by_itself, root.manager.loggerDict.values())]
+    attached = [(logger.handlers, tuple(logger.handlers)) for logger in loggers]
+    captured = [
+        (handler, handler.records, handler.stream)
+        for handler in root.handlers
+        if isinstance(handler, LogCaptureHandler)
+    ]
+    try:
+        yield
+    finally:
+        for handlers, before in attached:
+            handlers[:] = before
+        for handler, records, stream in captured:
+            handler.records, handler.stream = records, stream
+
+
+def _is_by_itself(logger: object) -> TypeGuard[logging.Logger]:
+    return isinstance(logger, logging.Logger) and not logger.propagate
 
 
 def is_interactive(call: pytest.CallInfo[None], report: pytest.TestReport) -> bool:

@@ -12,7 +12,7 @@ from collections.abc import Awaitable, Callable, Generator
 from contextlib import AbstractContextManager, contextmanager
 from contextvars import Context, ContextVar
 from functools import partial
-from typing import Any, Final, Literal, NoReturn, TypeAlias, TypeVar, final
+from typing import Any, Final, Literal, NoReturn, Protocol, TypeAlias, TypeVar, final
 
 import pytest
 
@@ -64,15 +64,14 @@ def node_of_scope(
 
 def running(session: pytest.Session) -> Run | None:
     """Return the run whose code asks, if any is going on."""
-    lane = LANE.get()
-    return session.stash[_LIVING].running if lane is None or lane.run is None else lane.run
+    return session.stash[_LIVING].lane_of_caller().run
 
 
 def all_running(session: pytest.Session) -> tuple[Run, ...]:
     """Return the runs that are going on: one, or those of the tests that run at the same time."""
     living = session.stash[_LIVING]
-    candidates = (living.running, *(lane.run for lane in living.lanes))
-    return tuple(run for run in candidates if run is not None)
+    lanes = (living.main_lane, *living.lanes)
+    return tuple(lane.run for lane in lanes if lane.run is not None)
 
 
 def owner_of_open(loop: AbstractEventLoop, session: pytest.Session) -> LoopOwner:
@@ -204,6 +203,7 @@ class Lane:
     def __init__(self) -> None:
         self.run: Run | None = None
         """Its run that is going on."""
+        self.is_over: bool = False
         self.context: Context | None = None
         """What its own fixtures and its call are run in, once the wider fixtures are set up."""
         self.on_leave: list[Callable[[], None]] = []
@@ -214,8 +214,25 @@ LANE: Final = ContextVar[Lane | None]("LANE", default=None)
 
 
 def lanes(session: pytest.Session) -> list[Lane]:
-    """The tests of a session that run at the same time, for the feature that lets them."""
+    """The tests that run beside the one that pytest runs, for the feature that lets them."""
     return session.stash[_LIVING].lanes
+
+
+class Traffic(Protocol):
+    """A feature that lets other tests run where one waits."""
+
+    def wait(self, owner: LoopOwner, run: Run) -> None:
+        """Run a loop until what a run awaits is done, or something else ends the run."""
+        ...
+
+    def give_up(self, owner: LoopOwner) -> None:
+        """Have a loop given up as soon as no other test needs it."""
+        ...
+
+
+def direct_by(session: pytest.Session, traffic: Traffic) -> None:
+    """Leave it to a feature what takes place while a run waits."""
+    session.stash[_LIVING].traffic = traffic
 
 
 Watcher: TypeAlias = Callable[[Run], AbstractContextManager[None] | None]
@@ -308,16 +325,20 @@ class LoopOwner:
         task is cancelled and awaited, and then that is raised.
         """
         __tracebackhide__ = True
-        self._living.running = run
+        lane, traffic = self._living.lane_of_caller(), self._living.traffic
+        before, lane.run = lane.run, run
         try:
             with self.surround(run):
-                self.spin(run.awaited)
+                if traffic is None:
+                    self.spin(run.awaited)
+                else:
+                    traffic.wait(self, run)
         except BaseException as error:
             # What the task itself raised, and asyncio let through, is Ctrl-C or SystemExit.
             if not is_outcome_of(run.task, error):
                 self._break_off(run, run.failure or error)
         finally:
-            self._living.running = None
+            lane.run = before
             for act in run.on_end:
                 act()
 
@@ -425,15 +446,16 @@ class LoopOwner:
         else:
             type(loop).default_exception_handler(loop, context)
 
-    def spin(self, future: Future[Any]) -> None:
+    def spin(self, future: Future[Any], patience: int | None = None) -> None:
         """Run the loop until a future is done or something raises, also in a callback.
 
-        Raises `Stopped` if something stops the loop.
+        Return although it is not done after as many turns of the loop as there is patience, if
+        that is limited. Raises `Stopped` if something stops the loop.
         """
         __tracebackhide__ = True
         self._failure = None
         try:
-            spin(future.get_loop(), future)
+            spin(future.get_loop(), future, patience)
         except Stopped:
             if self._failure is None:
                 raise
@@ -472,7 +494,10 @@ class LoopOwner:
             interruption.add_note(
                 f"{task.get_name()} did not end when it was cancelled, so {self} was given up."
             )
-            self.give_up()
+            if self._living.traffic is None:
+                self.give_up()
+            else:
+                self._living.traffic.give_up(self)
         if isinstance(interruption, Stopped):
             pytest.fail(f"{interruption} Something has called stop() on {self}.", pytrace=False)
         raise interruption
@@ -498,13 +523,18 @@ class _Living:
     """The owners of a session whose loops are open, in the order in which they were opened."""
 
     def __init__(self) -> None:
-        self.running: Run | None = None
+        self.main_lane: Final = Lane()
         self.lanes: list[Lane] = []
+        self.traffic: Traffic | None = None
         self.interruption: KeyboardInterrupt | None = None
         self.is_urgent = False
         self.watchers: list[Watcher] = []
         self.loops: dict[LoopOwner, AbstractEventLoop] = {}
         self._before: AbstractEventLoop | None = None
+
+    def lane_of_caller(self) -> Lane:
+        lane = LANE.get()
+        return self.main_lane if lane is None or lane.is_over else lane
 
     def add(self, owner: LoopOwner, loop: AbstractEventLoop) -> None:
         if not self.loops:
@@ -528,8 +558,10 @@ class Stopped(RuntimeError):
     """A loop was stopped by something that ran on it."""
 
 
-def spin(loop: AbstractEventLoop, future: Future[Any]) -> None:
+def spin(loop: AbstractEventLoop, future: Future[Any], patience: int | None = None) -> None:
     """Run a loop until a future is done, also where another loop is running in the thread.
+
+    If patience is limited, it is so many turns of the loop at most.
 
     Unlike `run_until_complete()`, it leaves the result, and the traceback of an exception, to
     `future.result()`.
@@ -543,10 +575,17 @@ def spin(loop: AbstractEventLoop, future: Future[Any]) -> None:
 
     def stop_early() -> None:
         """Spare what never waits another turn of the loop, if there is nothing else to run."""
-        if future.done() and not getattr(loop, "_ready", True):  # Not all loops tell.
+        nonlocal patience
+        if is_over:
+            return
+        is_idle = future.done() and not getattr(loop, "_ready", True)  # Not all loops tell.
+        if is_idle or patience == 0:
             loop.stop()
-        else:
+        elif patience is None or future.done():
             future.add_done_callback(stop)
+        else:
+            patience -= 1
+            loop.call_soon(stop_early)
 
     loop.call_soon(stop_early)
     outer = asyncio._get_running_loop()
@@ -559,7 +598,7 @@ def spin(loop: AbstractEventLoop, future: Future[Any]) -> None:
     finally:
         is_over = True
         future.remove_done_callback(stop)
-    if not future.done():
+    if not future.done() and patience != 0:
         raise Stopped("Event loop stopped before Future completed.")
 
 

@@ -136,7 +136,7 @@ def pytest_fixture_setup(
     try:
         return (yield)
     finally:
-        internals.replace_fixture_function(fixturedef, original)
+        internals.restore_fixture_function(fixturedef, original)
 
 
 def _function_for(

@@ -9,9 +9,9 @@ import copy
 import logging
 import sys
 import warnings
-from collections.abc import Generator, Iterable
+from collections.abc import Callable, Generator, Iterable
 from contextlib import contextmanager
-from typing import Any, Final, TextIO, final
+from typing import Any, Final, TextIO, TypeAlias, final
 
 import pytest
 
@@ -59,13 +59,25 @@ class RecordedLane(Lane):
         """Where it is kept; None while pytest listens."""
         self.leftovers: Final = Record()
         """What is told with the lane, although it may come from elsewhere."""
-        self.warnings: Final[list[warnings.WarningMessage]] = []
-        self.is_over: bool = False
+        self.warnings: Final = Warnings()
 
-    def warn(self, warning: warnings.WarningMessage) -> None:
-        """Keep a warning; one that was kept before, only if the filters always want it."""
-        if _is_always_shown(warning) or not any(_is_same(warning, kept) for kept in self.warnings):
-            self.warnings.append(warning)
+
+@final
+class Warnings:
+    """The warnings of a test. One that was there before counts only if the filters always want it.
+
+    Python itself sees to that, but is made to forget what it has shown, for the sake of others.
+    """
+
+    def __init__(self) -> None:
+        self.kept: Final[list[warnings.WarningMessage]] = []
+
+    def add(self, warning: warnings.WarningMessage) -> bool:
+        """Keep a warning, and tell whether it counts."""
+        counts = _is_always_shown(warning) or not any(_is_same(warning, kept) for kept in self.kept)
+        if counts:
+            self.kept.append(warning)
+        return counts
 
 
 @final
@@ -79,6 +91,8 @@ class Recorder:
 
     def __init__(self, config: pytest.Config) -> None:
         self._at_hand: RecordedLane | None = None
+        self._is_heard = False
+        """Whether pytest is listening to a test, in the middle of a phase."""
         self._capture: Final = internals.Capture(config)
         self._level: Final = internals.log_level(config)
         self._collector: Final = _Collector(self)
@@ -88,23 +102,40 @@ class Recorder:
     def recording(self, at_hand: RecordedLane) -> Generator[None]:
         """Let lanes be run, the test at hand being that of one of them."""
         self._at_hand = at_hand
-        root, handlers = logging.getLogger(), internals.capturing_handlers()
-        level, show_warning = root.level, warnings.showwarning
+        try:
+            with self._keeping_back():
+                yield
+        finally:
+            self._at_hand = None
+            for name, text in zip(_STREAMS, self._capture.take(), strict=True):
+                at_hand.leftovers.write(name, text)
+
+    @contextmanager
+    def recording_others(self) -> Generator[None]:
+        """Let lanes be run beside the test at hand, to which pytest listens."""
+        self._is_heard = True
+        try:
+            with self._keeping_back():
+                yield
+        finally:
+            self._is_heard = False
+
+    @contextmanager
+    def _keeping_back(self) -> Generator[None]:
+        handlers = internals.capturing_handlers()
         for handler in handlers:
             handler.addFilter(self._collector.is_to_be_shown)
-        root.addHandler(self._collector)
-        root.setLevel(level if self._level is None else min(level, self._level))
-        warnings.showwarning = _showing_or_keeping(show_warning)
         try:
-            yield
+            with (
+                internals.catching_logs(self._collector, self._level),
+                showing_warnings(_keep_or_show),
+            ):
+                yield
         finally:
-            warnings.showwarning = show_warning
-            root.setLevel(level)
-            root.removeHandler(self._collector)
             for handler in handlers:
                 handler.removeFilter(self._collector.is_to_be_shown)
-            self._end()
-            self._at_hand = None
+            for stream in self._streams:
+                stream.step_back()
 
     def listen(self) -> None:
         """Be the first to know of output, until a hook has pytest listen."""
@@ -114,17 +145,25 @@ class Recorder:
         for stream in aside:
             stream.put_before(getattr(sys, stream.name))
 
+    @contextmanager
+    def unheard(self) -> Generator[None]:
+        """Let pytest look at another test than the one that it may be listening to."""
+        if not self._is_heard:
+            yield
+            return
+        streams = sys.stdout, sys.stderr
+        texts = self._capture.take()
+        with internals.captured_logs_aside():
+            yield
+        self._capture.resume()
+        for name, text in zip(_STREAMS, texts, strict=True):
+            getattr(sys, name).write(text)
+        sys.stdout, sys.stderr = streams
+
     def of_caller(self) -> Record | None:
         """Return the record for what the calling code does, if it is to be kept back."""
         lane = _lane_of_caller() or self._at_hand
         return None if lane is None else lane.record
-
-    def _end(self) -> None:
-        for stream in self._streams:
-            stream.step_back()
-        assert self._at_hand is not None
-        for name, text in zip(_STREAMS, self._capture.take(), strict=True):
-            self._at_hand.leftovers.write(name, text)
 
 
 class _Stream:
@@ -194,20 +233,35 @@ def _lane_of_caller() -> RecordedLane | None:
     return lane if isinstance(lane, RecordedLane) and not lane.is_over else None
 
 
-def _showing_or_keeping(show: Any) -> Any:
-    def show_or_keep(
-        message: Warning, category: type[Warning], filename: str, lineno: int, *args: Any
-    ) -> None:
-        lane = _lane_of_caller()
-        if lane is None:
-            show(message, category, filename, lineno, *args)
-            return
-        lane.warn(warnings.WarningMessage(message, category, filename, lineno, *args))
-        # The place that warned is to do so again for other tests; this makes Python forget it.
-        with warnings.catch_warnings():
-            pass
+Show: TypeAlias = Callable[[warnings.WarningMessage], None]
 
-    return show_or_keep
+
+@contextmanager
+def showing_warnings(by: Callable[[warnings.WarningMessage, Show], None]) -> Generator[None]:
+    """Have warnings shown by a function, which is also given what would have shown them."""
+    # Not warnings.showwarning, which is not told where an object comes from that was not closed.
+    module: Any = warnings
+    show: Show = module._showwarnmsg_impl
+    module._showwarnmsg_impl = lambda warning: by(warning, show)
+    try:
+        yield
+    finally:
+        module._showwarnmsg_impl = show
+
+
+def _keep_or_show(warning: warnings.WarningMessage, show: Show) -> None:
+    lane = _lane_of_caller()
+    if lane is None:
+        show(warning)
+    else:
+        lane.warnings.add(warning)
+        forget_warnings()
+
+
+def forget_warnings() -> None:
+    """Have Python forget which places have warned, so that they do so again, for other tests."""
+    with warnings.catch_warnings():
+        pass
 
 
 def _is_same(warning: warnings.WarningMessage, other: warnings.WarningMessage) -> bool:

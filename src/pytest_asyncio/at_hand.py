@@ -1,0 +1,114 @@
+"""The test at hand, which pytest runs itself; where it waits, others may run beside it."""
+
+from __future__ import annotations
+
+import os
+import time
+from asyncio import Future
+from collections.abc import Callable, Generator
+from contextlib import AbstractContextManager, contextmanager
+from contextvars import Context, copy_context
+from typing import Any, Final, final
+
+import pytest
+
+from . import calls, context, internals, records
+from .loops import LoopOwner, Run
+from .records import Show, Warnings
+
+_CURRENT_TEST: Final = "PYTEST_CURRENT_TEST"
+
+
+@final
+class TestAtHand:
+    """The test that pytest runs."""
+
+    __test__ = False
+
+    def __init__(self, item: pytest.Item, nextitem: pytest.Item | None) -> None:
+        self.item: Final = item
+        self.nextitem: Final = nextitem
+        self.is_alone: bool = False
+        """Whether it has a fixture that acts on the whole process."""
+        self.run: Run | None = None
+        """What it waits for, while others run."""
+        self._before: Context | None = None
+        """Where its own fixtures have changed nothing yet."""
+        self._warnings: Final = Warnings()
+        self._has_waited = False
+        self._woken_at = 0.0
+        self._seconds_lost = 0.0
+        """How much later than it could it has gone on in this phase."""
+        self._rejoin: Callable[[], None] | None = None
+
+    @property
+    def owner(self) -> LoopOwner:
+        assert isinstance(self.item, pytest.Function)
+        return calls.owner_of(self.item)
+
+    def owns(self, run: Run, owner: LoopOwner) -> bool:
+        """Tell whether a run is that of the test, or of a fixture of its own, on its loop."""
+        return (
+            run.item is self.item
+            and (run.fixturedef is None or run.fixturedef.scope == "function")
+            and owner is self.owner
+        )
+
+    def remember_context(self) -> None:
+        """Know what is to be put aside. Called before each of the fixtures that are its own."""
+        if self._before is None:
+            self._before = copy_context()
+
+    def heard(self) -> AbstractContextManager[None]:
+        """Return what pytest is to run the test in, so that none of its warnings comes twice."""
+        return records.showing_warnings(self._show)
+
+    def _show(self, warning: Any, show: Show) -> None:
+        if self._warnings.add(warning) or not self._has_waited:
+            show(warning)
+
+    @contextmanager
+    def waiting(self, run: Run) -> Generator[None]:
+        """Wait for a run, while others go on."""
+        self.run, self._has_waited = run, True
+        run.awaited.add_done_callback(self._note_time)
+        records.forget_warnings()
+        try:
+            yield
+        finally:
+            self.run = None
+            if run.awaited.done():
+                self._seconds_lost += time.perf_counter() - self._woken_at
+
+    def _note_time(self, _: Future[Any]) -> None:
+        self._woken_at = time.perf_counter()
+
+    def put_time_into(self, call: pytest.CallInfo[Any]) -> None:
+        """Leave out of a phase what it has lost to the tests beside it."""
+        call.duration -= self._seconds_lost
+        call.stop -= self._seconds_lost
+        self._seconds_lost = 0.0
+
+    @contextmanager
+    def put_aside(self) -> Generator[None]:
+        """Let another test go on where nothing is to be seen of this one."""
+        current = os.environ[_CURRENT_TEST]
+        was_isolated = self._rejoin is not None
+        self.rejoin()
+        try:
+            with context.put_aside(self._before or copy_context()):
+                yield
+        finally:
+            os.environ[_CURRENT_TEST] = current
+            if was_isolated:
+                self.isolate()
+
+    def isolate(self) -> None:
+        """Let pytest see no other test as set up, until it is rejoined."""
+        if self._rejoin is None:
+            self._rejoin = internals.isolate(self.item)
+
+    def rejoin(self) -> None:
+        if self._rejoin is not None:
+            self._rejoin()
+            self._rejoin = None
