@@ -727,6 +727,190 @@ class TestReports:
         )
 
 
+class TestTheTestAtHand:
+    """pytest runs it itself, and what follows is begun only where it waits."""
+
+    def test_what_never_waits_begins_no_other(self, concurrent):
+        concurrent(
+            """
+        begun = []
+        @pytest_asyncio.fixture(autouse=True)
+        async def noted(request):
+            begun.append(request.node.name)
+            yield
+        async def test_a():
+            await asyncio.gather(asyncio.sleep(0), asyncio.sleep(0))
+            assert begun == ["test_a"]
+        async def test_b(): assert begun == ["test_a", "test_b"]
+        """
+        ).assert_outcomes(passed=2)
+
+    def test_it_may_wait_in_each_phase(self, concurrent):
+        concurrent(
+            """
+        @pytest_asyncio.fixture
+        async def met_before():
+            await meet()
+        @pytest_asyncio.fixture
+        async def met_behind():
+            yield
+            await meet()
+        async def test_a(met_before): pass
+        async def test_b(met_before): pass
+        async def test_c(): await meet()
+        async def test_d(): await meet()
+        async def test_e(met_behind): pass
+        async def test_f(met_behind): pass
+        async def test_g(): await meet()
+        """,
+            "--asyncio-concurrency=2",
+            "--deselect=test_it.py::test_g",
+        ).assert_outcomes(passed=6, deselected=1)
+
+    def test_what_it_has_changed_is_not_seen_by_the_others(self, concurrent):
+        concurrent(
+            """
+        import contextvars
+        of_sync = contextvars.ContextVar("of_sync", default="nothing")
+        of_async = contextvars.ContextVar("of_async", default="nothing")
+        @pytest.fixture
+        def in_sync(request):
+            token = of_sync.set(request.node.name)
+            yield
+            assert of_sync.get() == request.node.name
+            of_sync.reset(token)
+        @pytest_asyncio.fixture
+        async def in_async(request):
+            of_async.set(request.node.name)
+            yield
+        async def test_a(in_sync, in_async, request):
+            await meet()
+            assert (of_sync.get(), of_async.get()) == ("test_a", "test_a")
+        async def test_b(request):
+            assert (of_sync.get(), of_async.get()) == ("nothing", "nothing")
+            await meet()
+        """
+        ).assert_outcomes(passed=2)
+
+    def test_a_wide_fixture_that_another_test_sets_up_is_seen_by_later_ones(self, concurrent):
+        concurrent(
+            """
+        import contextvars
+        variable = contextvars.ContextVar("variable", default="nothing")
+        @pytest_asyncio.fixture(scope="module")
+        async def wide():
+            variable.set("wide")
+            yield
+        async def test_a(): await meet()
+        async def test_b(wide): await meet()
+        @pytest.mark.asyncio(concurrent=False)
+        async def test_c(): assert variable.get() == "wide"
+        """
+        ).assert_outcomes(passed=3)
+
+    def test_it_is_the_current_test_again_when_it_goes_on(self, concurrent):
+        concurrent(
+            """
+        import os
+        async def test_a():
+            await meet()
+            assert os.environ["PYTEST_CURRENT_TEST"].endswith("::test_a (call)")
+        async def test_b(): await meet()
+        """
+        ).assert_outcomes(passed=2)
+
+    def test_its_output_and_logs_stay_its_own(self, concurrent):
+        result = concurrent(
+            """
+        import logging
+        async def test_a(request):
+            print("a says one")
+            logging.warning("a logs one")
+            await meet()
+            print("a says two")
+            logging.warning("a logs two")
+        @pytest.fixture
+        def telling():
+            print("b sets up")
+            logging.warning("b logs at setup")
+        async def test_b(telling):
+            print("b says one")
+            await meet()
+            logging.warning("b logs one")
+        """,
+            "-rP",
+        )
+        result.assert_outcomes(passed=2)
+        lines = [line for line in result.outlines if line.startswith(("a ", "b ", "WARNING", "_"))]
+        assert [re.sub(r"_+ (\w+) _+|.*py:\d+ ", r"\1", line) for line in lines] == [
+            *("test_a", "a says one", "a says two", "a logs one", "a logs two"),
+            *("test_b", "b sets up", "b logs at setup", "b says one", "b logs one"),
+        ]
+
+    def test_a_warning_comes_once_for_each_test_that_causes_it(self, concurrent):
+        result = concurrent(
+            """
+        import warnings
+        def warn(): warnings.warn("old")
+        @pytest.mark.parametrize("number", range(2))
+        async def test_it(number):
+            warn()
+            await meet()
+            warn()
+        """,
+            "-Wdefault",
+        )
+        result.assert_outcomes(passed=2, warnings=2)
+
+    def test_a_synchronous_test_may_wait_for_fixtures_between_them(self, concurrent):
+        concurrent(
+            """
+        @pytest_asyncio.fixture
+        async def slow():
+            await alone()
+            yield
+            await alone()
+        async def test_a(): await alone()
+        def test_sync(slow): assert not running
+        """
+        ).assert_outcomes(passed=2)
+
+    def test_what_acts_on_the_process_and_nobody_could_foresee_keeps_it_alone(self, concurrent):
+        concurrent(
+            """
+        async def test_a(request):
+            request.getfixturevalue("monkeypatch").setattr(asyncio, "shared", 1, raising=False)
+            await alone()
+        async def test_b(): assert not hasattr(asyncio, "shared")
+        """
+        ).assert_outcomes(passed=2)
+
+    def test_its_failure_ends_the_others_before_its_teardown(self, concurrent):
+        result = concurrent(
+            """
+        down = []
+        @pytest_asyncio.fixture(scope="module")
+        async def wide():
+            yield
+            print("down:", *down)
+        @pytest_asyncio.fixture
+        async def own(wide, request):
+            yield
+            down.append(request.node.name)
+        async def test_a(own):
+            await meet()
+            assert 0
+        async def test_b(own):
+            await meet()
+            await asyncio.Event().wait()
+        """,
+            "-x",
+            "-s",
+        )
+        result.assert_outcomes(failed=1)
+        result.stdout.fnmatch_lines(["*down: test_b test_a"])
+
+
 class TestBreakingOff:
     @pytest.fixture
     def _ctrl_c_is_of_the_inner_run(self, pytester, monkeypatch):

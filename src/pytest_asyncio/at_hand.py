@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-import time
-from asyncio import Future
 from collections.abc import Callable, Generator
 from contextlib import AbstractContextManager, contextmanager
 from contextvars import Context, copy_context
@@ -36,14 +34,10 @@ class TestAtHand:
         """Where its own fixtures have changed nothing yet."""
         self._warnings: Final = Warnings()
         self._has_waited = False
-        self._woken_at = 0.0
-        self._seconds_lost = 0.0
-        """How much later than it could it has gone on in this phase."""
         self._rejoin: Callable[[], None] | None = None
 
     @property
-    def owner(self) -> LoopOwner:
-        assert isinstance(self.item, pytest.Function)
+    def owner(self) -> LoopOwner | None:
         return calls.owner_of(self.item)
 
     def owns(self, run: Run, owner: LoopOwner) -> bool:
@@ -71,23 +65,11 @@ class TestAtHand:
     def waiting(self, run: Run) -> Generator[None]:
         """Wait for a run, while others go on."""
         self.run, self._has_waited = run, True
-        run.awaited.add_done_callback(self._note_time)
         records.forget_warnings()
         try:
             yield
         finally:
             self.run = None
-            if run.awaited.done():
-                self._seconds_lost += time.perf_counter() - self._woken_at
-
-    def _note_time(self, _: Future[Any]) -> None:
-        self._woken_at = time.perf_counter()
-
-    def put_time_into(self, call: pytest.CallInfo[Any]) -> None:
-        """Leave out of a phase what it has lost to the tests beside it."""
-        call.duration -= self._seconds_lost
-        call.stop -= self._seconds_lost
-        self._seconds_lost = 0.0
 
     @contextmanager
     def put_aside(self) -> Generator[None]:

@@ -86,9 +86,10 @@ def prepare(item: pytest.Function) -> _Prepared:
     return prepared
 
 
-def owner_of(item: pytest.Function) -> LoopOwner:
-    """Return the owner of the loop of an async test, which is prepared."""
-    return item.stash[_PREPARED].owner
+def owner_of(item: pytest.Item) -> LoopOwner | None:
+    """Return the owner of the loop of an async test, if it is prepared."""
+    prepared = item.stash.get(_PREPARED, None)
+    return None if prepared is None else prepared.owner
 
 
 def prepare_for(

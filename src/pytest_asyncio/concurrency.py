@@ -174,11 +174,6 @@ class _Concurrency:
         finally:
             at_hand.rejoin()
 
-    @pytest.hookimpl(tryfirst=True)
-    def pytest_runtest_makereport(self, call: pytest.CallInfo[Any]) -> None:
-        if self._at_hand is not None:
-            self._at_hand.put_time_into(call)
-
     def wait(self, owner: LoopOwner, run: Run) -> None:
         """Run a loop until what a run awaits is done. While that takes time, others run too."""
         __tracebackhide__ = True
@@ -312,8 +307,10 @@ class _Concurrency:
 
     def _spin(self, at_hand: Flight | TestAtHand) -> None:
         """Run the loop until a flight can go on, or the test at hand."""
+        owner = at_hand.owner
         assert at_hand.run is not None
-        loop, owner = at_hand.run.task.get_loop(), at_hand.owner
+        assert owner is not None
+        loop = at_hand.run.task.get_loop()
         if loop.is_closed():
             self._fail_all(f"Something has closed {owner} while tests ran on it.")
             return

@@ -8,7 +8,7 @@ context, so that what comes later sees it, and is put back when the fixture or t
 from __future__ import annotations
 
 from collections.abc import Callable, Generator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from contextvars import Context, ContextVar, Token, copy_context
 from typing import Any, Final, TypeAlias, final
 
@@ -66,13 +66,14 @@ def bring(target: Context) -> None:
 def put_aside(before: Context) -> Generator[None]:
     """Let the variables of the current context have the values that they had before.
 
-    One that had none keeps the one that it has.
+    One that had none, not even a default, keeps the one that it has.
     """
     tokens: list[tuple[ContextVar[Any], Token[Any]]] = []
     for variable, value in copy_context().items():
-        earlier = before.run(variable.get, Token.MISSING)
-        if earlier is not value and earlier is not Token.MISSING:
-            tokens.append((variable, variable.set(earlier)))
+        with suppress(LookupError):
+            earlier = before.run(variable.get)
+            if earlier is not value:
+                tokens.append((variable, variable.set(earlier)))
     try:
         yield
     finally:

@@ -73,7 +73,9 @@ class Flight(RecordedLane):
 
     @property
     def owner(self) -> LoopOwner:
-        return calls.owner_of(self.item)
+        owner = calls.owner_of(self.item)
+        assert owner is not None
+        return owner
 
     def begin(self) -> None:
         """Set up what the test shares with others, and of its own what comes before a wait."""

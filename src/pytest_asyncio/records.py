@@ -255,7 +255,7 @@ def _keep_or_show(warning: warnings.WarningMessage, show: Show) -> None:
         show(warning)
     else:
         lane.warnings.add(warning)
-        forget_warnings()
+    forget_warnings()
 
 
 def forget_warnings() -> None:
