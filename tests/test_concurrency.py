@@ -43,6 +43,27 @@ def concurrent(suite):
     return run
 
 
+WAITING = """
+async def test_0():
+    for _ in range(20):
+        await asyncio.sleep(0)
+"""
+
+
+@pytest.fixture(params=["at-hand", "begun-early"])
+def concurrent_in_both_ways(request, concurrent):
+    """Run a module, whose first test is the one at hand, or has been begun by one before it."""
+
+    def run(source, *args, passed=0, **outcomes):
+        __tracebackhide__ = True
+        is_early = request.param == "begun-early"
+        result = concurrent(WAITING * is_early + textwrap.dedent(source), *args)
+        result.assert_outcomes(passed=passed + is_early, **outcomes)
+        return result
+
+    return run
+
+
 class TestWhichTests:
     def test_the_mark_lets_tests_of_a_module_run_at_the_same_time(self, concurrent):
         concurrent(
@@ -350,33 +371,38 @@ class TestFixtures:
         """
         ).assert_outcomes(passed=3)
 
-    def test_their_failures_are_those_of_their_tests(self, concurrent):
+    @pytest.mark.parametrize(("one", "other"), ["ab", "ba"])
+    def test_their_failures_are_those_of_their_tests(self, concurrent, one, other):
         result = concurrent(
             """
         @pytest_asyncio.fixture
         async def failing(request):
             await meet()
-            if request.node.name == "test_a":
-                raise OSError("setup of a")
+            if request.node.name == failing_setup:
+                raise OSError("setup of one")
             yield
-            raise OSError("teardown of b")
+            raise OSError("teardown of the other")
         async def test_a(failing): pass
         async def test_b(failing): pass
         async def test_c(): pass
-        """
+        """.replace("failing_setup", f"'test_{one}'")
         )
         result.assert_outcomes(passed=2, errors=2)
         result.stdout.fnmatch_lines(
             [
-                "*ERROR at setup of test_a*",
-                "E * OSError: setup of a",
-                "*ERROR at teardown of test_b*",
-                "E * OSError: teardown of b",
+                f"*ERROR at setup of test_{one}*",
+                "E * OSError: setup of one",
+            ]
+        )
+        result.stdout.fnmatch_lines(
+            [
+                f"*ERROR at teardown of test_{other}*",
+                "E * OSError: teardown of the other",
             ]
         )
 
-    def test_a_wide_one_that_only_one_asks_for_is_seen_by_all(self, concurrent):
-        concurrent(
+    def test_a_wide_one_that_only_one_asks_for_is_seen_by_all(self, concurrent_in_both_ways):
+        concurrent_in_both_ways(
             """
         from contextvars import ContextVar
         variable = ContextVar("variable", default="none")
@@ -389,7 +415,8 @@ class TestFixtures:
         async def test_c(): assert variable.get() == "wide"
         """,
             "--asyncio-concurrency=2",
-        ).assert_outcomes(passed=3)
+            passed=3,
+        )
 
     def test_setup_and_teardown_of_the_class_surround_its_tests(self, concurrent):
         concurrent(
@@ -417,6 +444,7 @@ class TestReports:
                 print(f"{name} err {number}", file=sys.stderr)
                 logging.warning(f"{name} log {number}")
                 await asyncio.sleep(0)
+            await meet()
             sys.stdout.buffer.write(f"{name} bytes\\n".encode())
             sys.stdout.writelines([f"{name} lines\\n"])
             assert 0
@@ -457,6 +485,22 @@ class TestReports:
         )
         result.stdout.fnmatch_lines(["ERROR * great"])
         result.stdout.no_fnmatch_line("*small*")
+
+    def test_a_log_file_has_a_level_of_its_own(self, concurrent, pytester):
+        concurrent(
+            """
+        import logging
+        async def test_a(): await meet()
+        async def test_b():
+            await meet()
+            logging.warning("small")
+            logging.error("great")
+        """,
+            "--log-file=log.txt",
+            "--log-file-level=ERROR",
+        ).assert_outcomes(passed=2)
+        (line,) = (pytester.path / "log.txt").read_text(encoding="utf-8").splitlines()
+        assert "great" in line
 
     def test_output_that_is_shown_at_once_comes_in_order(self, concurrent):
         result = concurrent(
@@ -567,8 +611,8 @@ class TestReports:
         )
         result.assert_outcomes(passed=2, warnings=5)
 
-    def test_a_stream_that_a_test_puts_in_place_gets_what_is_written(self, concurrent):
-        concurrent(
+    def test_a_stream_that_a_test_puts_in_place_gets_what_is_written(self, concurrent_in_both_ways):
+        concurrent_in_both_ways(
             """
         import contextlib, io, sys
         async def test_a():
@@ -581,8 +625,9 @@ class TestReports:
         async def test_c():
             with contextlib.redirect_stderr(io.StringIO()):
                 await asyncio.sleep(0.05)
-        """
-        ).assert_outcomes(passed=3)
+        """,
+            passed=3,
+        )
 
     def test_warnings_that_are_errors_fail_the_test_that_caused_them(self, concurrent):
         result = concurrent(
@@ -946,6 +991,20 @@ class TestBreakingOff:
         result.stdout.fnmatch_lines(["*torn down: test_fails test_waits test_waits_too"])
 
     @pytest.mark.usefixtures("_ctrl_c_is_of_the_inner_run")
+    def test_ctrl_c_in_one_that_has_begun_early_ends_all(self, concurrent):
+        result = concurrent(
+            """
+        async def test_a():
+            await meet()
+            await asyncio.Event().wait()
+        async def test_b():
+            await meet()
+            raise KeyboardInterrupt
+        """
+        )
+        assert result.ret is pytest.ExitCode.INTERRUPTED
+
+    @pytest.mark.usefixtures("_ctrl_c_is_of_the_inner_run")
     def test_ctrl_c_ends_all(self, concurrent):
         result = concurrent(self.FLYING.format("raise KeyboardInterrupt"), "-s")
         assert result.ret is pytest.ExitCode.INTERRUPTED
@@ -1026,6 +1085,7 @@ class TestBreakingOff:
         result.stdout.fnmatch_lines(["*'one'*"])
         result.stdout.no_fnmatch_line("*two*")
 
+    @pytest.mark.usefixtures("_ctrl_c_is_of_the_inner_run")
     def test_the_others_end_without_their_loop_if_it_is_closed(self, concurrent):
         result = concurrent(
             """
@@ -1033,19 +1093,42 @@ class TestBreakingOff:
         def closing():
             yield
             loop.close()
-        async def test_fails(closing):
+            raise KeyboardInterrupt
+        @pytest.fixture(scope="module", autouse=True)
+        def tell():
+            yield
+            print("all torn down")
+        async def test_a(closing):
             global loop
             loop = asyncio.get_running_loop()
             await meet()
-            assert 0
         async def test_waits():
             await meet()
             await asyncio.Event().wait()
         """,
-            "-x",
+            "-s",
             "-Wignore",
         )
-        result.assert_outcomes(failed=1)
+        assert result.ret is pytest.ExitCode.INTERRUPTED
+        result.stdout.fnmatch_lines(["*all torn down"])
+
+    @pytest.mark.usefixtures("_ctrl_c_is_of_the_inner_run")
+    def test_ctrl_c_in_the_middle_of_a_setup_ends_all(self, concurrent):
+        result = concurrent(
+            """
+        @pytest_asyncio.fixture
+        async def first():
+            yield
+            print("first is torn down")
+        @pytest.fixture
+        def interrupted(first): raise KeyboardInterrupt
+        async def test_a(first): await asyncio.Event().wait()
+        async def test_b(interrupted): pass
+        """,
+            "-s",
+        )
+        assert result.ret is pytest.ExitCode.INTERRUPTED
+        result.stdout.fnmatch_lines(["*first is torn down"])
 
     def test_it_may_end_before_any_other_has_begun(self, concurrent):
         result = concurrent(
@@ -1087,16 +1170,17 @@ class TestBreakingOff:
         )
         result.assert_outcomes(passed=1, failed=1)
 
-    def test_system_exit_is_a_failure_of_its_test(self, concurrent):
-        result = concurrent(
+    def test_system_exit_is_a_failure_of_its_test(self, concurrent_in_both_ways):
+        concurrent_in_both_ways(
             """
         async def test_a():
             await meet()
             raise SystemExit(3)
         async def test_b(): await meet()
-        """
+        """,
+            passed=1,
+            failed=1,
         )
-        result.assert_outcomes(passed=1, failed=1)
 
     @pytest.mark.usefixtures("_impatient", "_ctrl_c_is_of_the_inner_run")
     def test_what_refuses_to_end_is_told(self, concurrent):
@@ -1144,8 +1228,10 @@ class TestTimeouts:
         result.stdout.fnmatch_lines(["*ERROR at setup of test_a*", "E*TimeoutError: *'hanging'*"])
 
     @pytest.mark.usefixtures("_impatient")
-    def test_what_refuses_to_end_loses_the_loop_and_the_next_tests_get_another(self, concurrent):
-        result = concurrent(
+    def test_what_refuses_to_end_loses_the_loop_and_the_next_tests_get_another(
+        self, concurrent_in_both_ways
+    ):
+        result = concurrent_in_both_ways(
             """
         loops = []
         @pytest.mark.asyncio(timeout=0.05)
@@ -1161,8 +1247,9 @@ class TestTimeouts:
         async def test_next(): assert asyncio.get_running_loop() not in loops
         """,
             "-Wdefault",
+            passed=2,
+            failed=1,
         )
-        result.assert_outcomes(passed=2, failed=1)
         result.stdout.fnmatch_lines(["E*TimeoutError: *"])
 
     def test_pytest_timeout_goes_on_working(self, concurrent):
@@ -1180,8 +1267,8 @@ class TestTimeouts:
 
 
 class TestMisuse:
-    def test_who_stops_the_loop_fails(self, concurrent):
-        result = concurrent(
+    def test_who_stops_the_loop_fails(self, concurrent_in_both_ways):
+        result = concurrent_in_both_ways(
             """
         async def test_stops():
             await meet()
@@ -1190,9 +1277,10 @@ class TestMisuse:
         async def test_fine():
             await meet()
             await asyncio.sleep(0.01)
-        """
+        """,
+            passed=1,
+            failed=1,
         )
-        result.assert_outcomes(passed=1, failed=1)
         result.stdout.fnmatch_lines(
             ["*___ test_stops ___*", "*has called stop() on the event loop*"]
         )
@@ -1230,21 +1318,22 @@ class TestMisuse:
         assert outcomes["failed"] >= 1
         result.stdout.fnmatch_lines(["*Something has closed the event loop of*"])
 
-    def test_pytest_fail_in_a_callback_fails_its_test(self, concurrent):
-        result = concurrent(
+    def test_pytest_fail_in_a_callback_fails_its_test(self, concurrent_in_both_ways):
+        result = concurrent_in_both_ways(
             """
         async def test_a():
             await meet()
             asyncio.get_running_loop().call_soon(pytest.fail, "in a callback")
             await asyncio.Event().wait()
         async def test_b(): await meet()
-        """
+        """,
+            passed=1,
+            failed=1,
         )
-        result.assert_outcomes(passed=1, failed=1)
         result.stdout.fnmatch_lines(["*___ test_a ___*", "*in a callback*"])
 
-    def test_a_test_that_is_synchronous_after_all_is_run(self, concurrent):
-        result = concurrent(
+    def test_a_test_that_is_synchronous_after_all_is_run(self, concurrent_in_both_ways):
+        result = concurrent_in_both_ways(
             """
         import functools
         async def awaited(): await meet()
@@ -1258,9 +1347,45 @@ class TestMisuse:
         """,
             "-s",
             "-Wdefault",
+            passed=3,
         )
         result.stdout.fnmatch_lines(["*called*"])
-        result.assert_outcomes(passed=3)
+
+    def test_one_whose_mark_is_wrong_fails_alone(self, concurrent):
+        result = concurrent(
+            """
+        async def test_a(): await alone()
+        @pytest.mark.asyncio(timeout="soon")
+        async def test_b(): await alone()
+        async def test_c(): await alone()
+        """
+        )
+        result.assert_outcomes(passed=2, errors=1)
+
+    @pytest.mark.usefixtures("_impatient")
+    def test_one_that_refuses_to_end_keeps_the_loop_until_the_others_are_over(self, concurrent):
+        result = concurrent(
+            """
+        seen = []
+        async def test_refuses():
+            await meet()
+            asyncio.get_running_loop().call_soon(pytest.fail, "in a callback")
+            while True:
+                try:
+                    await asyncio.Event().wait()
+                except asyncio.CancelledError:
+                    pass
+        async def test_b():
+            await meet()
+            seen.append(asyncio.get_running_loop())
+            await asyncio.sleep(0.3)
+        @pytest.mark.asyncio(concurrent=False)
+        async def test_c(): assert asyncio.get_running_loop() not in seen
+        """,
+            "-Wdefault",
+        )
+        result.assert_outcomes(passed=2, failed=1)
+        result.stdout.fnmatch_lines(["*in a callback*", "*did not end when it was cancelled*"])
 
 
 class TestXdist:
@@ -1304,6 +1429,12 @@ async def test_it(number):
         result.assert_outcomes(passed=38, failed=2)
         told = re.findall(r"(?:PASSED|FAILED) (test_\w.py::test_it\[\d+\])", result.stdout.str())
         assert len({*told}) == 40
+
+    def test_the_last_one_of_a_worker_waits_alone(self, workers):
+        result = workers(
+            f"{MODULE}import asyncio\nasync def test_it(): await asyncio.sleep(0.01)", "-n2"
+        )
+        result.assert_outcomes(passed=2)
 
     def test_the_first_failure_ends_a_worker(self, workers):
         source = self.SUITE.replace("Barrier(3)", "Barrier(1)").replace("number != 1", "0")

@@ -13,7 +13,7 @@ from collections.abc import Generator, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import partial
 from itertools import takewhile
-from typing import Any, Final, final
+from typing import Any, Final, NoReturn, final
 
 import pytest
 
@@ -140,24 +140,13 @@ class _Concurrency:
     def pytest_fixture_setup(
         self, fixturedef: pytest.FixtureDef[Any], request: pytest.FixtureRequest
     ) -> None:
-        at_hand = self._at_hand
-        if at_hand is not None and fixturedef.scope == "function":
-            at_hand.remember_context()
-        if fixturedef.argname in self._serial_fixtures:
-            self._be_alone(fixturedef, request)
-
-    def _be_alone(self, fixturedef: pytest.FixtureDef[Any], request: pytest.FixtureRequest) -> None:
-        """Turn away what acts on all tests, and what nobody could foresee."""
-        if self._flights:
-            pytest.fail(
-                f"{internals.item_of(request).nodeid} runs beside other tests, and asks for "
-                f"{fixturedef.argname!r} by getfixturevalue(), which acts on all of them. Name the "
-                "fixture in the arguments of the test, or in @pytest.mark.usefixtures, and the "
-                "test will run alone.",
-                pytrace=False,
-            )
+        is_serial = fixturedef.argname in self._serial_fixtures
+        if is_serial and self._flights:
+            _turn_away(fixturedef, request)
         if self._at_hand is not None:
-            self._at_hand.is_alone = True
+            self._at_hand.is_alone |= is_serial
+            if fixturedef.scope == "function":
+                self._at_hand.remember_context()
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtest_teardown(self) -> Generator[None, object, object]:
@@ -312,14 +301,14 @@ class _Concurrency:
         assert owner is not None
         loop = at_hand.run.task.get_loop()
         if loop.is_closed():
-            self._fail_all(f"Something has closed {owner} while tests ran on it.")
+            self._fail_all(_closed(owner))
             return
         self._any_ready = loop.create_future()
         try:
             with self._told_of_stops(loop):
                 owner.spin(self._any_ready)
         except loops.Stopped as stopped:
-            if at_hand.run.is_given_up or self._has_given_up(owner):
+            if self._has_given_up(owner) or at_hand.run.is_given_up:
                 return
             reason = f"{stopped} Something has called stop() on {owner}."
             (self._stopper or at_hand.run).cancel(pytest.fail.Exception(reason, pytrace=False))
@@ -382,8 +371,10 @@ class _Concurrency:
             flight.run.break_off()
             tasks.add(flight.run.task)
         loop = next(iter(tasks)).get_loop()
-        if not loop.is_closed():
-            owner.see_through(loop.create_task(loops.cancel(tasks)))
+        if loop.is_closed():
+            self._fail_all(_closed(owner))
+            return
+        owner.see_through(loop.create_task(loops.cancel(tasks)))
         if not all(task.done() for task in tasks):
             self._fail_all(f"It did not end when it was cancelled, so {owner} was given up.")
             owner.give_up()
@@ -398,6 +389,9 @@ class _Concurrency:
         for flight in doomed:
             flight.is_abandoned = True
         begun = [flight for flight in doomed if flight.context is not None]
+        for flight in doomed:
+            if flight not in begun:
+                self._ready.remove(flight)
         with self._recorder.recording(doomed[0]):
             self._cancel(flight for flight in begun if not flight.is_tearing_down)
             for flight in begun:
@@ -408,8 +402,6 @@ class _Concurrency:
                     self._go_on(flight)
         for flight in doomed:
             self._forget(flight)
-            if flight in self._ready:
-                self._ready.remove(flight)
         for flight in begun:
             flight.vanish()
 
@@ -445,6 +437,21 @@ class _Concurrency:
         wide = tuple(internals.wide_parameters(item).items())
         node = loops.node_of_scope(item, scopes.loop_scope_of(item, mark))
         return item.parent, node, factory, wide, filters
+
+
+def _closed(owner: LoopOwner) -> str:
+    return f"Something has closed {owner} while tests ran on it."
+
+
+def _turn_away(fixturedef: pytest.FixtureDef[Any], request: pytest.FixtureRequest) -> NoReturn:
+    """Refuse what acts on all tests, and what nobody could foresee."""
+    pytest.fail(
+        f"{internals.item_of(request).nodeid} runs beside other tests, and asks for "
+        f"{fixturedef.argname!r} by getfixturevalue(), which acts on all of them. Name the "
+        "fixture in the arguments of the test, or in @pytest.mark.usefixtures, and the "
+        "test will run alone.",
+        pytrace=False,
+    )
 
 
 def _has_to_be_serial(session: pytest.Session) -> bool:
