@@ -7,7 +7,6 @@ import functools
 import inspect
 from collections.abc import Awaitable, Callable
 from contextvars import copy_context
-from dataclasses import dataclass
 from typing import Any, Final, NoReturn, final
 
 import pytest
@@ -28,17 +27,20 @@ from . import (
 from .loops import LoopOwner, Run
 
 
-@dataclass(slots=True)
+@final
 class _Prepared:
     """What an async test has from its setup to its teardown."""
 
-    owner: LoopOwner
-    undo: context.Undo | None = None
+    __slots__ = ("owner", "undo")
+
+    def __init__(self, owner: LoopOwner) -> None:
+        self.owner: Final = owner
+        self.undo: context.Undo | None = None
 
 
-_PREPARED: Final = pytest.StashKey[_Prepared]()
+_PREPARED: Final[pytest.StashKey[_Prepared]] = pytest.StashKey()
 
-OUTCOME: Final = pytest.StashKey[Callable[[], Any]]()
+OUTCOME: Final[pytest.StashKey[Callable[[], Any]]] = pytest.StashKey()
 """Returns or raises what an async test did, whose call has taken place beside others."""
 
 

@@ -10,7 +10,7 @@ import pytest
 from . import frames
 
 _MODULES: Final = {"_pydevd_bundle", "bdb", "debugpy", "pdb", "pydevd", "pydevd_frame_evaluator"}
-_IN_PDB: Final = pytest.StashKey[bool]()
+_IN_PDB: Final[pytest.StashKey[bool]] = pytest.StashKey()
 
 
 def enter(config: pytest.Config) -> None:

@@ -40,7 +40,7 @@ class _Spent(NamedTuple):
 
 
 _NOTHING: Final = _Spent()
-_SPENT: Final = pytest.StashKey[_Spent]()
+_SPENT: Final[pytest.StashKey[_Spent]] = pytest.StashKey()
 
 
 @final

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, ClassVar, Final
+from typing import TYPE_CHECKING, Any, ClassVar, Final, final
 
 import pytest
 
@@ -18,7 +17,9 @@ if TYPE_CHECKING:
 
 FIXTURE: Final = "_asyncio_loop_factory"
 
-VIRTUAL: Final = pytest.StashKey[Callable[[LoopFactory | None, pytest.Function], LoopFactory]]()
+VIRTUAL: Final[pytest.StashKey[Callable[[LoopFactory | None, pytest.Function], LoopFactory]]] = (
+    pytest.StashKey()
+)
 """Makes of a loop factory the one for an item whose clock is virtual. A feature brings it."""
 
 
@@ -31,7 +32,7 @@ class ChosenFactory(ABC):
     def __call__(self) -> AbstractEventLoop: ...
 
 
-@dataclass(frozen=True)
+@final
 class NamedFactory(ChosenFactory):
     """A loop factory of the suite.
 
@@ -39,22 +40,24 @@ class NamedFactory(ChosenFactory):
     loops, if they have the same name and run the same code.
     """
 
-    name: str
-    code: object
-    make: LoopFactory = field(compare=False)
-
-    @classmethod
-    def named(cls, name: str, make: LoopFactory) -> NamedFactory:
+    def __init__(self, name: str, make: LoopFactory) -> None:
         code = getattr(make, "__code__", make)
         cells = getattr(make, "__closure__", None) or ()
-        return cls(name, (code, *(id(cell.cell_contents) for cell in cells)), make)
+        self.make: Final = make
+        self._identity: Final = (name, code, *(id(cell.cell_contents) for cell in cells))
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, NamedFactory) and self._identity == other._identity
+
+    def __hash__(self) -> int:
+        return hash(self._identity)
 
     def __call__(self) -> Any:
         __tracebackhide__ = True
         return self.make()
 
     def __repr__(self) -> str:
-        return repr(self.name)
+        return repr(self._identity[0])
 
 
 def factory_of(item: pytest.Function) -> LoopFactory | None:
@@ -198,7 +201,7 @@ def _offered(item: pytest.Item) -> dict[str, NamedFactory | None] | None:
         and all(isinstance(name, str) and name for name in factories)
         and all(map(callable, factories.values()))
     ):
-        return {name: NamedFactory.named(name, make) for name, make in factories.items()}
+        return {name: NamedFactory(name, make) for name, make in factories.items()}
     pytest.fail(
         f"{item.nodeid}: pytest_asyncio_loop_factories must return a non-empty mapping of "
         f"factory names to callables, not {settings.shown(factories)}.",

@@ -184,4 +184,4 @@ def advise_of_unset_option(fixturedef: pytest.FixtureDef[Any], item: pytest.Item
         )
 
 
-_ADVISED: Final = pytest.StashKey[set[Callable[..., Any]]]()
+_ADVISED: Final[pytest.StashKey[set[Callable[..., Any]]]] = pytest.StashKey()

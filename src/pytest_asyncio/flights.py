@@ -413,4 +413,4 @@ class SetupHooks:
 
 
 _call_info: Final[Any] = pytest.CallInfo.from_call  # Typed, it would be subscripted at each call.
-_FLIGHT: Final = pytest.StashKey[Flight]()
+_FLIGHT: Final[pytest.StashKey[Flight]] = pytest.StashKey()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, TypeGuard
 
 import pytest
@@ -19,21 +18,23 @@ _IMPLIED: Final = pytest.mark.asyncio  # one for all, so that it is read once
 _OTHER_FRAMEWORKS: Final = ("anyio", "trio")
 
 
-@dataclass(slots=True)
 class Plan:
     """What is known of an async test before anything is set up for it."""
 
-    mark: AsyncioMark
-    selected: LoopFactory | None
-    is_async: bool
-    factory: LoopFactory | None = None
-    """What `factories.factory_of` has found, once it is asked."""
-    has_factory: bool = False
+    __slots__ = ("factory", "has_factory", "is_async", "mark", "selected")
+
+    def __init__(self, mark: AsyncioMark, selected: LoopFactory | None, is_async: bool) -> None:
+        self.mark: Final = mark
+        self.selected: Final = selected
+        self.is_async: Final = is_async
+        self.factory: LoopFactory | None = None
+        """What `factories.factory_of` has found, once it is asked."""
+        self.has_factory: bool = False
 
 
-PLANNED: Final = pytest.StashKey[Plan]()
+PLANNED: Final[pytest.StashKey[Plan]] = pytest.StashKey()
 
-ON_TIMEOUT: Final = pytest.StashKey[Callable[[pytest.Session], None]]()
+ON_TIMEOUT: Final[pytest.StashKey[Callable[[pytest.Session], None]]] = pytest.StashKey()
 """What is due in a session before a test whose mark has a time-out."""
 
 

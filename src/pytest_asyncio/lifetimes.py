@@ -618,12 +618,12 @@ def _finish_bound(item: pytest.Function, is_unfit: Callable[[LoopFactory | None]
             internals.finish(fixturedef, request)
 
 
-ON_ENDED: Final = pytest.StashKey[Callable[[], object]]()
+ON_ENDED: Final[pytest.StashKey[Callable[[], object]]] = pytest.StashKey()
 """What to do when the first fixture of a session ends too early."""
 
-_STANDING: Final = pytest.StashKey[set[Task[None]]]()
+_STANDING: Final[pytest.StashKey[set[Task[None]]]] = pytest.StashKey()
 _NO_EXCEPTIONS: Final = (CancelledError, GeneratorExit, SystemExit)
-_ENDED: Final = pytest.StashKey[list[Setup]]()
-_BOUND: Final = pytest.StashKey[
-    dict[pytest.FixtureDef[Any], tuple[LoopFactory | None, pytest.FixtureRequest]]
-]()
+_ENDED: Final[pytest.StashKey[list[Setup]]] = pytest.StashKey()
+_BOUND: Final[
+    pytest.StashKey[dict[pytest.FixtureDef[Any], tuple[LoopFactory | None, pytest.FixtureRequest]]]
+] = pytest.StashKey()

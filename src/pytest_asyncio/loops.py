@@ -549,8 +549,8 @@ class _Living:
 
 
 _NOTHING: Final = contextlib.nullcontext()
-_OWNERS: Final = pytest.StashKey[dict[LoopFactory | None, LoopOwner]]()
-_LIVING: Final = pytest.StashKey[_Living]()
+_OWNERS: Final[pytest.StashKey[dict[LoopFactory | None, LoopOwner]]] = pytest.StashKey()
+_LIVING: Final[pytest.StashKey[_Living]] = pytest.StashKey()
 _OUTCOMES: Final = (pytest.fail.Exception, pytest.skip.Exception, pytest.exit.Exception)
 
 

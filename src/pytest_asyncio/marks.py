@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
-from typing import Any, Final, cast
+from typing import Any, Final, NamedTuple, cast
 
 import pytest
 
@@ -12,8 +11,7 @@ from . import settings
 from .settings import CLOCKS, SCOPES, ClockName, ScopeName, is_clock, is_scope, is_timeout, shown
 
 
-@dataclass(frozen=True, slots=True)
-class AsyncioMark:
+class AsyncioMark(NamedTuple):
     """What all `asyncio` marks of an item say together."""
 
     loop_scope: ScopeName | None = None
@@ -46,8 +44,7 @@ def default(config: pytest.Config) -> AsyncioMark:
 
 def _with_defaults(mark: AsyncioMark, config: pytest.Config) -> AsyncioMark:
     given = settings.of(config)
-    return replace(
-        mark,
+    return mark._replace(
         clock=mark.clock or given.clock,
         timeout=given.timeout if mark.timeout is None else mark.timeout,
         concurrent=_is_concurrent(mark, given.concurrent),
@@ -77,7 +74,7 @@ def _merge(found: list[pytest.Mark], item: pytest.Item) -> AsyncioMark:
     return merged
 
 
-_LAST: Final = pytest.StashKey[tuple[list[pytest.Mark], AsyncioMark]]()
+_LAST: Final[pytest.StashKey[tuple[list[pytest.Mark], AsyncioMark]]] = pytest.StashKey()
 """The marks that were merged last, and what they say: most tests have those of the one before."""
 
 

@@ -20,7 +20,7 @@ from .loops import Run
 TITLE: Final = "asyncio tasks"
 WIDTH: Final = 80
 
-ON_ATTACHED: Final = pytest.StashKey[Callable[[], object]]()
+ON_ATTACHED: Final[pytest.StashKey[Callable[[], object]]] = pytest.StashKey()
 """What to do when a tree is attached to an error for the first time in a session."""
 
 _KEPT: Final = "_pytest_asyncio_tasks"

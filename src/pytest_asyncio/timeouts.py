@@ -212,4 +212,4 @@ def _put_back(number: int, handler: Any) -> None:
     signal.signal(number, handler)
 
 
-_BOUND: Final = pytest.StashKey[_Bound | None]()
+_BOUND: Final[pytest.StashKey[_Bound | None]] = pytest.StashKey()

@@ -34,7 +34,7 @@ _PYTEST: Final = "pytest"
 _OUTPUT: Final = "asyncio_trace"
 """What holds events on their way: an attribute of reports, a key of a worker's last words."""
 
-_LAST_WORDS: Final = pytest.StashKey[dict[str, Any]]()
+_LAST_WORDS: Final[pytest.StashKey[dict[str, Any]]] = pytest.StashKey()
 
 
 @final

@@ -191,4 +191,4 @@ class Checks:
         return errors
 
 
-_TEST: Final = pytest.StashKey[Culprit]()
+_TEST: Final[pytest.StashKey[Culprit]] = pytest.StashKey()
