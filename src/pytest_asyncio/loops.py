@@ -352,7 +352,10 @@ class LoopOwner:
 
     def close(self) -> None:
         """End what is left on the loop, close it, and put the thread's current loop back."""
-        del self.node.stash[_OWNERS][self._factory]
+        owners = self.node.stash[_OWNERS]
+        del owners[self._factory]
+        if not owners:  # Items outlive their loops.
+            del self.node.stash[_OWNERS]
         if self._loop is not None:
             try:
                 self._wind_up(self._loop)
