@@ -217,3 +217,41 @@ def test_a_wide_fixture_that_is_requested_late_is_shared(suite):
             assert values == {late}
     """)
     result.assert_outcomes(passed=2)
+
+
+def test_a_fixture_that_running_code_replaces_fails_the_request_and_is_torn_down(suite):
+    result = suite(
+        """
+        pytestmark = pytest.mark.asyncio(loop_scope="session")
+
+        @pytest_asyncio.fixture(scope="session")
+        async def late():
+            yield
+            print("late is torn down")
+
+        class TestOne:
+            @pytest.fixture(scope="session", params=[1])
+            @staticmethod
+            def late(late):
+                pass
+
+            def test_it(self, late):
+                pass
+
+        class TestTwo:
+            @pytest_asyncio.fixture(loop_scope="session")
+            async def late(self, request):
+                await pytest_asyncio.getfixturevalue(request, "late")
+
+            async def test_it(self, late):
+                pass
+
+        async def test_later(late):
+            pass
+    """,
+        "-s",
+        ini="asyncio_default_fixture_loop_scope = session",
+    )
+    result.assert_outcomes(passed=2, errors=1)
+    result.stdout.fnmatch_lines(["*The async fixture 'late' *another parameter*as an argument*"])
+    assert sum("late is torn down" in line for line in result.outlines) == 2

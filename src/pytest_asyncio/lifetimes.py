@@ -488,7 +488,10 @@ class _Lifetime(Setup):
                 self._tell_of_closed_loop()
                 return
             if self._teardown is None:
-                self.go_through(self._begin_teardown())
+                run = self._begin_teardown()
+                if self.loop.is_running():
+                    self._refuse_to_wait()
+                self.go_through(run)
             assert self._teardown is not None
             self._result(self._teardown)
         except KeyboardInterrupt as interruption:
@@ -501,6 +504,14 @@ class _Lifetime(Setup):
             if _ENDED in stash and self in stash[_ENDED]:
                 stash[_ENDED].remove(self)
             self.own.put_back()
+
+    def _refuse_to_wait(self) -> NoReturn:
+        pytest.fail(
+            f"The async {self} is set up for another parameter, or needs a fixture that is, and is "
+            "to be torn down by code that runs on its event loop, which cannot wait for that. "
+            "Request it as an argument.",
+            pytrace=False,
+        )
 
     def begin_teardown(self) -> Run | None:
         return None if self.loop.is_closed() else self._begin_teardown()
