@@ -432,6 +432,23 @@ class TestFixtures:
         """
         ).assert_outcomes(passed=2)
 
+    def test_a_fixture_may_override_another_one(self, concurrent):
+        concurrent(
+            """
+        @pytest_asyncio.fixture
+        async def it():
+            return "base"
+
+        class TestIt:
+            @pytest_asyncio.fixture
+            async def it(self, it):
+                return it, "mine"
+
+            async def test_it(self, it):
+                assert it == ("base", "mine")
+        """
+        ).assert_outcomes(passed=1)
+
 
 class TestReports:
     def test_output_and_logs_are_those_of_their_test(self, concurrent):

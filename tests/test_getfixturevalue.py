@@ -219,6 +219,33 @@ def test_a_wide_fixture_that_is_requested_late_is_shared(suite):
     result.assert_outcomes(passed=2)
 
 
+@pytest.mark.parametrize(
+    ("override", "value"),
+    [("return 'mine', late", "('mine', 'base')"), ("raise LookupError('no')", "LookupError('no')")],
+)
+def test_a_fixture_that_overrides_another_one_is_not_taken_for_that(suite, override, value):
+    result = suite(f"""
+        @pytest_asyncio.fixture
+        async def late():
+            return "base"
+
+        class TestIt:
+            @pytest_asyncio.fixture
+            async def late(self, late, request):
+                assert await pytest_asyncio.getfixturevalue(request, "late") == "base"
+                {override}
+
+            @pytest.mark.asyncio
+            async def test_it(self, request):
+                try:
+                    value = await pytest_asyncio.getfixturevalue(request, "late")
+                except LookupError as error:
+                    value = error
+                assert repr(value) == repr({value})
+    """)
+    result.assert_outcomes(passed=1)
+
+
 def test_a_fixture_that_running_code_replaces_fails_the_request_and_is_torn_down(suite):
     result = suite(
         """

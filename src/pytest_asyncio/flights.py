@@ -234,6 +234,7 @@ class Flight(RecordedLane):
             setup.begin()
             yield setup.run
             setup.settled()
+            internals.forget_overridden(setup.request, internals.request_of(self.item))
             self._setups[setup.fixturedef] = setup
 
     def _can_await(self, owner: LoopOwner, fixturedef: pytest.FixtureDef[Any]) -> bool:

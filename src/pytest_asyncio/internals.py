@@ -148,6 +148,17 @@ def finish(fixturedef: pytest.FixtureDef[Any], request: pytest.FixtureRequest) -
     fixturedef.finish(cast("Any", request))
 
 
+def forget_overridden(inner: pytest.FixtureRequest, outer: pytest.FixtureRequest) -> None:
+    """Let a request be made once more that was left in the setup of a fixture.
+
+    By then pytest knows, by the names of those in between, the fixtures that they override.
+    """
+    request: Any = inner
+    while request is not outer:
+        request._fixture_defs.pop(request.fixturename, None)
+        request = request._parent_request
+
+
 def settle(fixturedef: pytest.FixtureDef[Any], value: object) -> None:
     """Let a fixture have a value, although its setup has left pytest with an exception."""
     definition = cast("Any", fixturedef)

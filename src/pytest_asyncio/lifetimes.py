@@ -148,7 +148,10 @@ async def getfixturevalue(request: pytest.FixtureRequest, name: str) -> Any:
                 return request.getfixturevalue(name)
         except Deferred as deferred:
             setup = deferred.setup
-        await setup.settle()
+        try:
+            await setup.settle()
+        finally:
+            internals.forget_overridden(setup.request, request)
 
 
 @contextlib.contextmanager
