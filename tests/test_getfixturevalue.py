@@ -111,6 +111,16 @@ def test_what_the_fixture_raises_is_raised_by_each_request(suite, body):
     result.assert_outcomes(passed=2)
 
 
+def test_what_is_no_request_is_told_at_the_users_line(suite):
+    result = suite("""
+        @pytest.mark.asyncio
+        async def test_it():
+            await pytest_asyncio.getfixturevalue(None, "late")
+    """)
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines([">*getfixturevalue(None*", "E*needs the fixture 'request'*None."])
+
+
 def test_a_fixture_of_another_loop_fails_clearly(suite):
     result = suite("""
         @pytest_asyncio.fixture(scope="module")

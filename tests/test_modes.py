@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+import pytest_asyncio
+
 COLLECT_ONLY = ("--collect-only", "-q")
 
 
@@ -173,6 +175,11 @@ def test_is_async_test_tells_what_the_plugin_runs(suite, mode):
     )
     plain = " test_plain" if mode == "auto" else ""
     result.stdout.fnmatch_lines(f"test_marked{plain} test_method")
+
+
+@pytest.mark.parametrize("value", [None, 5, pytest])
+def test_is_async_test_is_false_for_what_is_no_item(value):
+    assert not pytest_asyncio.is_async_test(value)
 
 
 def test_is_async_test_is_false_for_what_is_not_a_function(suite):

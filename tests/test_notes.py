@@ -426,3 +426,15 @@ def test_an_async_test_that_nobody_runs_is_told_of_the_mark(suite):
     hint = "If test_it is asyncio's, write @pytest.mark.asyncio at it, or set the option *'auto'."
     result.stdout.fnmatch_lines(["*async def functions are not natively supported*", hint])
     assert result.stdout.str().count("@pytest.mark.asyncio") == 1
+
+
+@pytest.mark.parametrize("value", ["5", "len"])
+def test_a_fixture_of_what_is_no_function_is_told_at_the_users_line(suite, value):
+    result = suite(f"late = pytest_asyncio.fixture({value})")
+    result.assert_outcomes(errors=1)
+    result.stdout.fnmatch_lines(
+        [
+            "test_it.py:2: *",
+            f"E *TypeError: pytest_asyncio.fixture() needs a function, not *{value}*",
+        ]
+    )

@@ -272,3 +272,42 @@ def test_a_suite_may_ask_in_its_override_for_what_it_overrides(suite):
         """,
     )
     result.assert_outcomes(passed=1)
+
+
+@pytest.mark.parametrize(
+    ("override", "sentence"),
+    [
+        ("def event_loop_policy(): return 5", "must return an event loop policy, not 5."),
+        ("async def event_loop_policy(): pass", "cannot be async, for it says what makes*"),
+    ],
+)
+def test_an_override_that_is_no_policy_fails_the_test_clearly(suite, override, sentence):
+    result = suite(
+        f"""
+        @pytest_asyncio.fixture
+        {override}
+
+        @pytest.mark.asyncio
+        async def test_it():
+            pass
+        """,
+        *IGNORED,
+    )
+    assert result.ret == pytest.ExitCode.TESTS_FAILED
+    result.stdout.fnmatch_lines([f"*he fixture 'event_loop_policy' {sentence}"])
+
+
+def test_an_override_may_be_declared_like_the_fixtures_of_this_plugin(suite):
+    result = suite(
+        """
+        @pytest_asyncio.fixture
+        def event_loop_policy():
+            return asyncio.DefaultEventLoopPolicy()
+
+        @pytest.mark.asyncio
+        async def test_it():
+            pass
+        """,
+        *IGNORED,
+    )
+    result.assert_outcomes(passed=1)

@@ -76,20 +76,51 @@ def test_all_calls_share_a_context_unless_one_is_given(suite):
     result.assert_outcomes(passed=1)
 
 
-def test_code_that_runs_on_the_loop_is_told_to_await(suite):
-    result = suite("""
+@pytest.mark.parametrize("awaitable", ["coroutine()", "asyncio.Future()"])
+def test_code_that_runs_on_the_loop_is_told_to_await(suite, awaitable):
+    result = suite(f"""
         async def coroutine():
             pass
 
         @pytest.mark.asyncio
         async def test_it(asyncio_runner):
-            asyncio_runner.run(coroutine())
+            asyncio_runner.run({awaitable})
     """)
     result.assert_outcomes(failed=1)
     result.stdout.fnmatch_lines(
         ["test_it.py::test_it: asyncio_runner.run() was called by code that runs on an event loop*"]
     )
     result.stdout.no_fnmatch_line("*never awaited*")
+
+
+def test_the_context_that_is_given_may_be_empty(suite):
+    result = suite("""
+        from contextvars import Context, ContextVar
+        var = ContextVar("var")
+
+        async def set_it():
+            var.set(42)
+
+        def test_it(asyncio_runner):
+            given = Context()
+            asyncio_runner.run(set_it(), context=given)
+            assert given[var] == 42
+    """)
+    result.assert_outcomes(passed=1)
+
+
+@pytest.mark.parametrize("arguments", ["5", "asyncio.sleep", "future, context=5"])
+def test_what_cannot_be_run_is_told_at_the_users_line(suite, arguments):
+    result = suite(f"""
+        def test_it(asyncio_runner):
+            future = asyncio_runner.loop.create_future()
+            asyncio_runner.run({arguments})
+    """)
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(
+        [">*asyncio_runner.run(*", "E*TypeError: asyncio_runner.run() needs a co*, not *"]
+    )
+    result.stdout.no_fnmatch_line("*runners.py*")
 
 
 def test_closing_the_runner_leaves_the_loop_to_its_owner(suite):

@@ -237,3 +237,9 @@ def test_a_flag_that_is_neither_true_nor_false_is_a_usage_error(suite, option):
     result.stderr.fnmatch_lines(
         [f"*{option} must be true or false: *'maybe'.", f"See *#{option.replace('_', '-')}"]
     )
+
+
+def test_a_list_with_an_open_quotation_is_a_usage_error(suite):
+    result = suite(TEST, ini="asyncio_serial_fixtures = 'database")
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines(["ERROR: asyncio_serial_fixtures must be names*"])

@@ -24,7 +24,7 @@ import pytest
 
 from . import calls, frames, internals, loops, tasks, walltime
 from .factories import ChosenFactory
-from .settings import ClockName, LoopFactory, shown
+from .settings import ClockName, LoopFactory, is_timeout, shown
 
 if TYPE_CHECKING:
     from asyncio import SubprocessTransport
@@ -134,10 +134,14 @@ class Clock:
         """Move the clock by `seconds` and run all that falls due, in the order in which it does.
 
         Returns when nothing is left to do at the moment that is reached. `advance(0)` lets run
-        what can run now. Raises `ValueError` if `seconds` is negative.
+        what can run now. Raises `ValueError` if `seconds` is negative, or no finite number.
         """
-        if seconds < 0:
-            raise ValueError(f"Virtual time does not go back: {seconds} is negative.")
+        __tracebackhide__ = True
+        if not is_timeout(seconds):
+            raise ValueError(
+                "asyncio_clock.advance() needs a number of seconds that is not negative, not "
+                f"{shown(seconds)}."
+            )
         await self._loop.arrival(seconds)
 
     def patch_time(self) -> AbstractContextManager[None]:

@@ -77,7 +77,12 @@ def fixture(
         return declare
     # A method's function is shared by all instances; other plugins set these two names themselves.
     function: Any = getattr(fixture_function, "__func__", fixture_function)
-    function._force_asyncio_fixture = True
+    try:
+        function._force_asyncio_fixture = True
+    except AttributeError:
+        raise TypeError(
+            f"pytest_asyncio.fixture() needs a function, not {settings.shown(fixture_function)}."
+        ) from None
     function._loop_scope = loop_scope
     if "timeout" in kwargs:
         timeout = kwargs.pop("timeout")

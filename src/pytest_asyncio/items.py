@@ -43,7 +43,11 @@ def is_async_test(item: pytest.Item) -> TypeGuard[pytest.Function]:
 
     These are marked with `asyncio`; in auto mode all async tests are, once they are collected.
     """
-    return is_marked(item) and callables.kind_of(test_function(item)) is not None
+    return (
+        isinstance(item, pytest.Function)
+        and is_marked(item)
+        and callables.kind_of(test_function(item)) is not None
+    )
 
 
 def is_marked(item: pytest.Item) -> TypeGuard[pytest.Function]:

@@ -15,7 +15,7 @@ from typing import Any, Final, NoReturn, Protocol, cast, final
 
 import pytest
 
-from . import context, fixtures, internals, loops, scopes
+from . import context, fixtures, internals, loops, scopes, settings
 from .advice import advise
 from .callables import kind_of, standing_in_for
 from .context import OwnContext
@@ -142,6 +142,12 @@ async def getfixturevalue(request: pytest.FixtureRequest, name: str) -> Any:
     not set up yet. It is torn down like any other. Raises what the fixture raises, and
     `pytest.FixtureLookupError` where there is none of that name.
     """
+    __tracebackhide__ = True
+    if not isinstance(request, pytest.FixtureRequest):
+        raise TypeError(
+            "pytest_asyncio.getfixturevalue() needs the fixture 'request' of pytest, not "
+            f"{settings.shown(request)}."
+        )
     while True:
         try:
             with deferral(request.session, _is_running):

@@ -151,7 +151,8 @@ def _function_for(
         from . import policies
 
         policies.warn_of_override(fixturedef)
-    elif rooms is not None:
+        return policies.refused(fixturedef)  # It has no loop, for it says what makes them.
+    if rooms is not None:
         failing: Callable[..., Any] | None = rooms.calls.prepare_for(fixturedef, item)
         if failing is not None:
             return failing

@@ -6,13 +6,15 @@ Where a suite does, every test that sees the override requests it, as if it were
 from __future__ import annotations
 
 import warnings
+from collections.abc import Callable
 from functools import partial
-from typing import Any, Final
+from typing import Any, Final, NoReturn
 
 import pytest
 
 from . import internals
-from .settings import LoopFactory
+from .callables import kind_of, standing_in_for
+from .settings import LoopFactory, shown
 
 FIXTURE: Final = "event_loop_policy"
 _PACKAGE: Final = __name__.rpartition(".")[0]
@@ -45,17 +47,42 @@ def warn_of_override(fixturedef: pytest.FixtureDef[Any]) -> None:
         )
 
 
+def refused(fixturedef: pytest.FixtureDef[Any]) -> Callable[..., Any] | None:
+    """Return what fails in place of an override that is async, which nothing could run."""
+    if kind_of(fixturedef.func) is None:
+        return None
+
+    def fail(**kwargs: Any) -> NoReturn:
+        pytest.fail(
+            "The fixture 'event_loop_policy' cannot be async, for it says what makes the event "
+            "loops.",
+            pytrace=False,
+        )
+
+    return standing_in_for(fixturedef.func, fail)
+
+
 def factory_of(item: pytest.Function) -> LoopFactory | None:
     """Put the policy that an item sees in force for the item; return what makes its loops."""
     if _override_of(item) is None:
         return None
     policy = internals.request_of(item).getfixturevalue(FIXTURE)
+    if not _is_policy(policy):
+        pytest.fail(
+            f"{item.nodeid}: the fixture 'event_loop_policy' must return an event loop policy, "
+            f"not {shown(policy)}.",
+            pytrace=False,
+        )
     before = default()
     if before is not policy:
         _set_policy(policy)
         item.addfinalizer(partial(_set_policy, before))
     factory: LoopFactory = policy.new_event_loop
     return factory
+
+
+def _is_policy(value: object) -> bool:
+    return callable(getattr(value, "new_event_loop", None)) and not isinstance(value, type)
 
 
 def _override_of(item: pytest.Function) -> pytest.FixtureDef[Any] | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import inspect
 from asyncio import AbstractEventLoop
 from collections.abc import Coroutine
 from contextvars import Context, copy_context
@@ -12,7 +13,7 @@ import pytest
 
 from . import calls, factories, internals, loops
 from .loops import LoopOwner
-from .settings import ScopeName
+from .settings import ScopeName, shown
 
 T = TypeVar("T")
 
@@ -46,14 +47,20 @@ class LoopRunner(asyncio.Runner):  # type: ignore[misc]  # Other plugins look fo
         from code that runs on a loop, which must await instead.
         """
         __tracebackhide__ = True
+        if not inspect.isawaitable(coro):
+            raise TypeError(f"asyncio_runner.run() needs a coroutine, not {shown(coro)}.")
+        if context is not None and not isinstance(context, Context):
+            raise TypeError(f"asyncio_runner.run() needs a context, not {shown(context)}.")
         if loops.running(self._item.session) is not None:
-            coro.close()
+            if inspect.iscoroutine(coro):
+                coro.close()
             pytest.fail(
                 f"{self._item.nodeid}: asyncio_runner.run() was called by code that runs on an "
                 "event loop. Write 'await' instead.",
                 pytrace=False,
             )
-        result: T = self._owner.call(coro, context or self._own_context, self._item)
+        own_context = self._own_context if context is None else context
+        result: T = self._owner.call(coro, own_context, self._item)
         return result
 
     def close(self) -> None:

@@ -170,7 +170,7 @@ def parse(config: pytest.Config) -> None:
         clock=_clock(config.getini("asyncio_clock")),
         concurrent=_is_on(config, "asyncio_concurrent"),
         concurrency=_concurrency(config),
-        serial_fixtures=tuple(config.getini("asyncio_serial_fixtures")),
+        serial_fixtures=_names(config, "asyncio_serial_fixtures"),
         trace=config.getoption("asyncio_trace"),
         durations=_count(config.getoption("asyncio_durations")),
     )
@@ -245,6 +245,15 @@ def _is_on(config: pytest.Config, option: str) -> bool:
     except (ValueError, pytest.UsageError) as error:  # Versions of pytest differ.
         raise pytest.UsageError(
             f"{option} must be true or false: {error}.\n{_see(option)}"
+        ) from error
+
+
+def _names(config: pytest.Config, option: str) -> tuple[str, ...]:
+    try:
+        return tuple(config.getini(option))
+    except (ValueError, pytest.UsageError) as error:  # Versions of pytest differ.
+        raise pytest.UsageError(
+            f"{option} must be names with blanks between them: {error}.\n{_see(option)}"
         ) from error
 
 
