@@ -155,6 +155,22 @@ def test_the_default_loop_scope_of_a_fixture_is_at_least_its_scope(suite, scope,
     result.assert_outcomes(passed=1)
 
 
+def test_a_parameter_that_lasts_longer_than_its_fixture_widens_its_loop(suite):
+    result = suite("""
+        @pytest_asyncio.fixture(loop_scope="function")
+        async def number(request):
+            loop = asyncio.get_running_loop()
+            yield request.param
+            assert asyncio.get_running_loop() is loop
+
+        @pytest.mark.asyncio
+        @pytest.mark.parametrize("number", [1, 2], indirect=True, scope="module")
+        async def test_it(number):
+            pass
+    """)
+    result.assert_outcomes(passed=2)
+
+
 @pytest.mark.parametrize(
     ("scope", "loop_scope"),
     [(scope, loop) for i, scope in enumerate(SCOPES) for loop in SCOPES[:i]],

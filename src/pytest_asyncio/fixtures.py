@@ -107,8 +107,9 @@ def loop_scope_of(
 ) -> ScopeName:
     """Return the loop scope of a fixture that is cached for `scope`.
 
-    A loop must live as long as the fixture: a narrower default widens, and a narrower
-    `loop_scope=` in the code is a failure.
+    A loop must live as long as the fixture: a narrower default widens, and a `loop_scope=` in the
+    code that is narrower than the fixture's own scope is a failure. A parameter may have the
+    fixture cached for longer than that.
     """
     explicit = getattr(fixturedef.func, "_loop_scope", None)
     if explicit is None:
@@ -122,14 +123,15 @@ def loop_scope_of(
             f"loop_scope. Valid scopes are: {', '.join(SCOPES)}.",
             pytrace=False,
         )
-    if settings.widest(explicit, scope) != explicit:
+    own = fixturedef.scope
+    if settings.widest(explicit, own) != explicit:
         pytest.fail(
-            f"Fixture {fixturedef.argname!r} has scope={scope!r} and loop_scope={explicit!r}: "
+            f"Fixture {fixturedef.argname!r} has scope={own!r} and loop_scope={explicit!r}: "
             "its loop would be closed before the fixture is torn down. "
-            f"Write loop_scope={scope!r} or a wider one.",
+            f"Write loop_scope={own!r} or a wider one.",
             pytrace=False,
         )
-    return explicit
+    return settings.widest(explicit, scope)
 
 
 def names_loop_scope(fixturedef: pytest.FixtureDef[Any]) -> bool:
