@@ -256,39 +256,68 @@ def test_a_fixture_that_overrides_another_one_is_not_taken_for_that(suite, overr
     result.assert_outcomes(passed=1)
 
 
-def test_a_fixture_that_running_code_replaces_fails_the_request_and_is_torn_down(suite):
-    result = suite(
-        """
-        pytestmark = pytest.mark.asyncio(loop_scope="session")
+REPLACED = """
+    pytestmark = pytest.mark.asyncio(loop_scope="session")
 
-        @pytest_asyncio.fixture(scope="session")
-        async def late():
-            yield
-            print("late is torn down")
+    @pytest_asyncio.fixture(scope="session")
+    async def late(request):
+        print("\\nlate")
+        request.addfinalizer(lambda: print("\\nlate is finalized"))
+        yield
+        await asyncio.sleep(0)
+        print("\\nlate is torn down")
+        {}
 
-        class TestOne:
-            @pytest.fixture(scope="session", params=[1])
-            @staticmethod
-            def late(late):
-                pass
+    @pytest_asyncio.fixture(scope="session")
+    async def dependent(late):
+        yield
+        await asyncio.sleep(0)
+        print("\\ndependent is torn down")
+        {}
 
-            def test_it(self, late):
-                pass
+    class TestOne:
+        @pytest.fixture(scope="session", params=[1])
+        @staticmethod
+        def late(late, request):
+            request.getfixturevalue("dependent")
 
-        class TestTwo:
-            @pytest_asyncio.fixture(loop_scope="session")
-            async def late(self, request):
-                await pytest_asyncio.getfixturevalue(request, "late")
-
-            async def test_it(self, late):
-                pass
-
-        async def test_later(late):
+        def test_it(self, late):
             pass
-    """,
-        "-s",
-        ini="asyncio_default_fixture_loop_scope = session",
-    )
-    result.assert_outcomes(passed=2, errors=1)
+
+    class TestTwo:
+        @pytest_asyncio.fixture(loop_scope="session")
+        async def late(self, request):
+            {}
+
+        async def test_it(self, late):
+            pass
+"""
+SESSION_LOOP = "asyncio_default_fixture_loop_scope = session"
+TORN_DOWN = ["dependent is torn down", "late is torn down", "late is finalized"]
+
+
+def of_late(result):
+    return [line for line in result.outlines if line.startswith(("late", "dependent"))]
+
+
+def test_a_fixture_of_another_parameter_is_torn_down_before(suite):
+    request = "await pytest_asyncio.getfixturevalue(request, 'late')"
+    result = suite(REPLACED.format("", "", request), "-s", ini=SESSION_LOOP)
+    result.assert_outcomes(passed=2)
+    assert of_late(result) == ["late", *TORN_DOWN, "late", *TORN_DOWN[1:]]
+
+
+def test_what_the_fixtures_of_another_parameter_raise_is_raised_together(suite):
+    request = "await pytest_asyncio.getfixturevalue(request, 'late')"
+    source = REPLACED.format("raise LookupError('one')", "raise LookupError('two')", request)
+    result = suite(source, "-s", ini=SESSION_LOOP)
+    result.assert_outcomes(passed=1, errors=1)
+    assert of_late(result) == ["late", *TORN_DOWN]
+    result.stdout.fnmatch_lines(["*errors while tearing down fixture*", "*one", "*two"])
+
+
+def test_code_that_cannot_wait_for_that_is_told_so(suite):
+    source = REPLACED.format("", "", "request.getfixturevalue('late')")
+    result = suite(source, "-s", ini=SESSION_LOOP)
+    result.assert_outcomes(passed=1, errors=1)
     result.stdout.fnmatch_lines(["*The async fixture 'late' *another parameter*as an argument*"])
-    assert sum("late is torn down" in line for line in result.outlines) == 2

@@ -148,6 +148,36 @@ def finish(fixturedef: pytest.FixtureDef[Any], request: pytest.FixtureRequest) -
     fixturedef.finish(cast("Any", request))
 
 
+def outdated_fixtures(
+    request: pytest.FixtureRequest, name: str, path: tuple[str, ...] = ()
+) -> Iterator[pytest.FixtureDef[Any]]:
+    """The fixtures that a request would tear down, for they are set up for another parameter."""
+    any_request: Any = request
+    if name == "request" or name in any_request._fixture_defs:
+        return
+    item = item_of(request)
+    definitions = any_request._arg2fixturedefs.get(name) or visible_fixtures(item, name)
+    overriding = [*path, *(inner.fixturename for inner in any_request._iter_chain())].count(name)
+    if overriding >= len(definitions):
+        return
+    fixturedef: Any = definitions[-1 - overriding]
+    for argument in fixturedef.argnames:
+        yield from outdated_fixtures(request, argument, (*path, name))
+    callspec = getattr(item, "callspec", None)
+    parameter = None if callspec is None else callspec.params.get(name)
+    if fixturedef.cached_result is not None and not _is_same(
+        parameter, fixturedef.cached_result[1]
+    ):
+        yield fixturedef
+
+
+def _is_same(one: object, other: object) -> bool:
+    try:
+        return bool(one == other)
+    except (ValueError, RuntimeError):  # as pytest does, for arrays
+        return one is other
+
+
 def forget_overridden(inner: pytest.FixtureRequest, outer: pytest.FixtureRequest) -> None:
     """Let a request be made once more that was left in the setup of a fixture.
 
@@ -193,6 +223,12 @@ def has_one_fixture(session: pytest.Session, name: str) -> bool:
         return len(manager._arg2fixturedefs[name]) == 1
     by_nodeid = manager._arg2nodeid2fixturedefs
     return name not in by_nodeid and sum(map(len, by_node[name].values())) == 1
+
+
+def last_finalizer(fixturedef: pytest.FixtureDef[Any]) -> Callable[[], object] | None:
+    """Take the next finalizer of a fixture that is to be called, if any is left."""
+    finalizers: list[Callable[[], object]] = fixturedef._finalizers
+    return finalizers.pop() if finalizers else None
 
 
 def spoil(fixturedef: pytest.FixtureDef[Any], error: BaseException) -> None:
@@ -403,9 +439,10 @@ def _setup_state(item: Any) -> Any:
 
 
 def fixture_of(finalizer: Any) -> pytest.FixtureDef[Any] | None:
-    """Return the fixture that one of an item's finalizers tears down."""
+    """Return the fixture that a finalizer of an item, or of another fixture, tears down."""
     function = getattr(finalizer, "func", None)
-    return getattr(function, "__self__", None)
+    owner = getattr(function, "__self__", None)
+    return owner if isinstance(owner, pytest.FixtureDef) else None
 
 
 def excluded_plugins(item: pytest.Item) -> frozenset[object]:

@@ -148,6 +148,8 @@ async def getfixturevalue(request: pytest.FixtureRequest, name: str) -> Any:
             "pytest_asyncio.getfixturevalue() needs the fixture 'request' of pytest, not "
             f"{settings.shown(request)}."
         )
+    for outdated in tuple(internals.outdated_fixtures(request, name)):
+        await _finish(outdated, request)
     while True:
         try:
             with deferral(request.session, _is_running):
@@ -158,6 +160,31 @@ async def getfixturevalue(request: pytest.FixtureRequest, name: str) -> Any:
             await setup.settle()
         finally:
             internals.forget_overridden(setup.request, request)
+
+
+async def _finish(fixturedef: pytest.FixtureDef[Any], request: pytest.FixtureRequest) -> None:
+    """Tear a fixture down as pytest does, but await what takes place on the running loop."""
+    failing: list[Callable[[], object]] = []
+    while (finalizer := internals.last_finalizer(fixturedef)) is not None:
+        try:
+            if (dependent := internals.fixture_of(finalizer)) is not None:
+                if dependent.cached_result is not None:
+                    await _finish(dependent, request)
+                continue
+            setup = getattr(finalizer, "__self__", None)
+            if isinstance(setup, Setup) and setup.loop is asyncio.get_running_loop():
+                await setup.torn_down()
+            finalizer()
+        except BaseException as error:
+            failing.insert(0, functools.partial(_raise, error))
+    for finalizer in failing:  # pytest raises them together.
+        fixturedef.addfinalizer(finalizer)
+    internals.finish(fixturedef, request)
+
+
+def _raise(error: BaseException) -> NoReturn:
+    __tracebackhide__ = True
+    raise error
 
 
 @contextlib.contextmanager
@@ -298,6 +325,17 @@ class Setup(ABC):
     def begin_teardown(self) -> Run | None:
         """Return the run, if there is one, to be gone through before the fixture is torn down."""
         return None
+
+    async def torn_down(self) -> None:
+        """Wait for the run, if there is one, to be gone through before the teardown."""
+        run = self.begin_teardown()
+        if run is None:
+            return
+        try:
+            await asyncio.wait({run.awaited})
+        except CancelledError:
+            await loops.cancel({run.task})
+            raise
 
     def go_through(self, run: Run) -> None:
         """Let a run take place."""
