@@ -316,6 +316,31 @@ def test_what_the_fixtures_of_another_parameter_raise_is_raised_together(suite):
     result.stdout.fnmatch_lines(["*errors while tearing down fixture*", "*one", "*two"])
 
 
+def test_a_time_out_breaks_such_a_teardown_off(suite):
+    request = """
+            async with asyncio.timeout(0.01):
+                await pytest_asyncio.getfixturevalue(request, "late")
+    """
+    source = REPLACED.format("", "await asyncio.Event().wait()", request)
+    result = suite(source, "-s", "--tb=short", ini=SESSION_LOOP)
+    result.assert_outcomes(passed=1, errors=1)
+    assert of_late(result) == ["late", *TORN_DOWN]
+    result.stdout.fnmatch_lines(["*The teardown of fixture 'dependent' raised CancelledError*"])
+
+
+def test_a_parameter_that_cannot_be_compared_is_another_one(suite):
+    array = """
+    class Array:
+        def __eq__(self, other):
+            raise ValueError
+    """
+    request = "await pytest_asyncio.getfixturevalue(request, 'late')"
+    source = array + REPLACED.format("", "", request).replace("params=[1]", "params=[Array()]")
+    result = suite(source, "-s", ini=SESSION_LOOP)
+    result.assert_outcomes(passed=2)
+    assert of_late(result) == ["late", *TORN_DOWN, "late", *TORN_DOWN[1:]]
+
+
 def test_code_that_cannot_wait_for_that_is_told_so(suite):
     source = REPLACED.format("", "", "request.getfixturevalue('late')")
     result = suite(source, "-s", ini=SESSION_LOOP)

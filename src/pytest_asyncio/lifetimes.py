@@ -164,17 +164,18 @@ async def getfixturevalue(request: pytest.FixtureRequest, name: str) -> Any:
 
 async def _finish(fixturedef: pytest.FixtureDef[Any], request: pytest.FixtureRequest) -> None:
     """Tear a fixture down as pytest does, but await what takes place on the running loop."""
+    __tracebackhide__ = True
     failing: list[Callable[[], object]] = []
     while (finalizer := internals.last_finalizer(fixturedef)) is not None:
         try:
-            if (dependent := internals.fixture_of(finalizer)) is not None:
-                if dependent.cached_result is not None:
-                    await _finish(dependent, request)
-                continue
-            setup = getattr(finalizer, "__self__", None)
-            if isinstance(setup, Setup) and setup.loop is asyncio.get_running_loop():
-                await setup.torn_down()
-            finalizer()
+            dependent = internals.fixture_of(finalizer)
+            lifetime = getattr(finalizer, "__self__", None)
+            if dependent is not None:
+                await _finish(dependent, request)
+            elif isinstance(lifetime, _Lifetime) and lifetime.is_on_running_loop():
+                await lifetime.tear_down()
+            else:
+                finalizer()
         except BaseException as error:
             failing.insert(0, functools.partial(_raise, error))
     for finalizer in failing:  # pytest raises them together.
@@ -325,17 +326,6 @@ class Setup(ABC):
     def begin_teardown(self) -> Run | None:
         """Return the run, if there is one, to be gone through before the fixture is torn down."""
         return None
-
-    async def torn_down(self) -> None:
-        """Wait for the run, if there is one, to be gone through before the teardown."""
-        run = self.begin_teardown()
-        if run is None:
-            return
-        try:
-            await asyncio.wait({run.awaited})
-        except CancelledError:
-            await loops.cancel({run.task})
-            raise
 
     def go_through(self, run: Run) -> None:
         """Let a run take place."""
@@ -525,6 +515,21 @@ class _Lifetime(Setup):
         if self.run.failure is not None:
             raise self.run.failure
         return self._yielded.result()
+
+    def is_on_running_loop(self) -> bool:
+        return self.loop is asyncio.get_running_loop()
+
+    async def tear_down(self) -> None:
+        """Tear the fixture down from code that runs on its loop."""
+        __tracebackhide__ = True
+        run = self._begin_teardown()
+        try:
+            await asyncio.wait({run.awaited})
+        except CancelledError:
+            await loops.cancel({run.task})
+            raise
+        finally:
+            self._tear_down()
 
     def _tear_down(self) -> None:
         __tracebackhide__ = True
