@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from types import MethodType
 from unittest import mock
 
 import pytest
@@ -56,6 +57,11 @@ class Callable:
         pass
 
 
+class AsyncClass(type):
+    async def __call__(cls):
+        pass
+
+
 class Circular:
     def __call__(self):
         pass
@@ -95,6 +101,8 @@ def test_the_kind_of_a_function_is_seen_through_what_wraps_it(wrap, function, ki
         Methods.__dict__["class_method"],
         Methods.__dict__["static_method"],
         Callable(),
+        MethodType(Callable(), object()),
+        AsyncClass("Made", (), {}),
         mock.AsyncMock(),
     ],
 )

@@ -53,7 +53,7 @@ def _layers(function: Any) -> Iterator[Any]:
     while function is not None and id(function) not in seen:
         seen.add(id(function))
         yield function
-        if callable(function) and not (inspect.isroutine(function) or inspect.isclass(function)):
+        if not inspect.isroutine(function):
             yield from _layers(type(function).__call__)
         if isinstance(function, functools.partial):
             function = function.func
