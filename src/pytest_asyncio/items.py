@@ -75,7 +75,7 @@ def is_planned_async(item: pytest.Item) -> bool:
 
 def is_marked_late(item: pytest.Item) -> bool:
     """Tell whether a mark was added to an item after it was planned, by one of its fixtures."""
-    return any(mark.name == "asyncio" for mark in item.own_markers) and is_marked(item)
+    return any(mark.name == "asyncio" for mark in item.own_markers)
 
 
 def test_function(item: pytest.Function) -> Any:
