@@ -38,11 +38,74 @@ def test_async_generators_are_not_run(suite, mode, decorator):
         """,
         f"--asyncio-mode={mode}",
         "-Wdefault",
+        "-rx",
     )
     result.assert_outcomes(xfailed=1, warnings=1)
+    reason = "Tests based on asynchronous generators are not supported. test_it will be ignored."
     result.stdout.fnmatch_lines(
-        "*Tests based on asynchronous generators are not supported. test_it will be ignored.*"
+        [f"*PytestCollectionWarning: {reason}", f"XFAIL * [[]NOTRUN[]] {reason}"]
     )
+
+
+def test_in_strict_mode_async_generators_without_the_mark_are_left_to_pytest(suite):
+    result = suite("""
+        async def test_it():
+            yield
+    """)
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines("*async def functions are not natively supported*")
+
+
+def test_a_decorator_may_make_a_coroutine_of_an_async_generator(suite):
+    result = suite("""
+        import functools
+
+        async def run_through(generator):
+            async for _ in generator:
+                pass
+
+        def decorated(function):
+            @functools.wraps(function)
+            def wrapper():
+                return run_through(function())
+            return wrapper
+
+        @pytest.mark.asyncio
+        @decorated
+        async def test_it():
+            assert asyncio.get_running_loop()
+            yield
+    """)
+    result.assert_outcomes(passed=1)
+
+
+def test_an_async_test_finds_its_own_names_and_signature_in_its_request(suite):
+    result = suite(
+        """
+        import functools, inspect
+
+        def known(function):
+            return (
+                function.__module__,
+                function.__qualname__,
+                function.__name__,
+                function.__doc__,
+                inspect.signature(function),
+            )
+
+        class TestIt:
+            async def test_it(self, request):
+                "In a class."
+                assert known(request.function) == known(self.test_it)
+
+        @functools.lru_cache
+        async def test_it(request):
+            "Decorated in C."
+            assert known(request.function) == known(test_it)
+        """,
+        AUTO,
+    )
+    result.assert_outcomes(passed=2)
 
 
 @pytest.mark.parametrize("how", ["pytest.skip()", "raise unittest.SkipTest"])

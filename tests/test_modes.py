@@ -147,10 +147,29 @@ def test_in_auto_mode_async_tests_can_be_selected_by_their_mark(suite):
     result.assert_outcomes(passed=1, deselected=1)
 
 
+def test_auto_mode_does_not_mark_the_methods_of_test_cases(suite):
+    result = suite(
+        """
+        import unittest
+
+        class TestIt(unittest.IsolatedAsyncioTestCase):
+            async def test_of_unittest(self): pass
+
+        async def test_it(): pass
+        """,
+        "--asyncio-mode=auto",
+        "-m",
+        "not asyncio",
+    )
+    result.assert_outcomes(passed=1, deselected=1)
+
+
 @pytest.mark.parametrize("mode", ["strict", "auto"])
 def test_is_async_test_tells_what_the_plugin_runs(suite, mode):
     result = suite(
         """
+        import unittest
+
         def test_sync(): pass
 
         @pytest.mark.asyncio
@@ -164,6 +183,10 @@ def test_is_async_test_tells_what_the_plugin_runs(suite, mode):
         class TestClass:
             @pytest.mark.asyncio
             async def test_method(self): pass
+
+        class TestCase(unittest.IsolatedAsyncioTestCase):
+            @pytest.mark.asyncio
+            async def test_of_unittest(self): pass
         """,
         "-q",
         "--collect-only",
@@ -201,6 +224,34 @@ def test_is_async_test_is_false_for_what_is_not_a_function(suite):
         """,
     )
     result.assert_outcomes(passed=1)
+
+
+def test_items_of_other_plugins_may_be_marked(suite):
+    result = suite(
+        """
+        async def test_it():
+            pass
+        """,
+        conftest="""
+            class Sheet(pytest.File):
+                def collect(self):
+                    yield Row.from_parent(self, name="row")
+
+            class Row(pytest.Item):
+                def runtest(self):
+                    pass
+
+            def pytest_collect_file(file_path, parent):
+                if file_path.suffix == ".csv":
+                    return Sheet.from_parent(parent, path=file_path)
+
+            def pytest_collection_modifyitems(items):
+                for item in items:
+                    item.add_marker("asyncio")
+        """,
+        files={"sheet.csv": ""},
+    )
+    result.assert_outcomes(passed=2)
 
 
 @pytest.mark.parametrize("framework", ["anyio", "trio"])
