@@ -131,6 +131,21 @@ class TestWhichTests:
             "    await meet()\n"
         ).assert_outcomes(passed=2)
 
+    def test_a_wider_loop_is_theirs_if_the_option_says_so(self, suite):
+        suite(
+            MODULE
+            + TOGETHER
+            + """
+@pytest_asyncio.fixture(scope="session")
+async def shared(): return asyncio.get_running_loop()
+async def test_a(shared):
+    await meet()
+    assert asyncio.get_running_loop() is shared
+async def test_b(shared): await meet()
+""",
+            ini="asyncio_default_test_loop_scope = session",
+        ).assert_outcomes(passed=2)
+
     def test_a_function_loop_is_refused(self, suite):
         result = suite(
             """
@@ -325,6 +340,16 @@ class TestFixtures:
         async def test_b(inner, outer, request):
             await meet()
             assert outer == [request.node.name]
+        """
+        ).assert_outcomes(passed=2)
+
+    def test_one_that_asks_for_a_loop_of_its_own_gets_it(self, concurrent):
+        concurrent(
+            """
+        @pytest_asyncio.fixture(loop_scope="function")
+        async def own(): return asyncio.get_running_loop()
+        async def test_a(own): assert asyncio.get_running_loop() is not own
+        async def test_b(own): assert asyncio.get_running_loop() is not own
         """
         ).assert_outcomes(passed=2)
 

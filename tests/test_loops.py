@@ -251,6 +251,47 @@ def test_the_auto_scope_of_a_test_without_async_fixtures_is_function(suite):
     result.assert_outcomes(passed=2)
 
 
+def test_a_fixture_that_is_overridden_does_not_count_for_the_auto_scope(suite):
+    result = suite(
+        """
+        @pytest_asyncio.fixture(loop_scope="module")
+        async def loop():
+            return asyncio.get_running_loop()
+
+        class TestIt:
+            @pytest_asyncio.fixture(loop_scope="class")
+            async def loop(self):
+                return asyncio.get_running_loop()
+
+            @pytest.mark.asyncio
+            async def test_it(self, loop):
+                assert loop is asyncio.get_running_loop()
+        """,
+        ini=AUTO,
+    )
+    result.assert_outcomes(passed=1)
+
+
+def test_synchronous_fixtures_do_not_count_for_the_auto_scope(suite):
+    result = suite(
+        """
+        loops = set()
+
+        @pytest.fixture(scope="module")
+        def wide():
+            pass
+
+        @pytest.mark.asyncio
+        @pytest.mark.parametrize("_", "ab")
+        async def test_it(_, wide):
+            assert asyncio.get_running_loop() not in loops
+            loops.add(asyncio.get_running_loop())
+        """,
+        ini=AUTO,
+    )
+    result.assert_outcomes(passed=2)
+
+
 def test_an_explicit_scope_is_stronger_than_the_auto_scope(suite):
     result = suite(
         """
