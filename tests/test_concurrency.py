@@ -396,6 +396,27 @@ class TestFixtures:
         """
         ).assert_outcomes(passed=3)
 
+    def test_the_teardown_of_its_own_sees_the_context_variables_that_a_test_has_set(
+        self, concurrent
+    ):
+        concurrent(
+            """
+        from contextvars import ContextVar
+        variable = ContextVar("variable", default="none")
+        @pytest.fixture
+        def own(request):
+            yield
+            assert variable.get() == request.node.name
+        async def test_a(own):
+            variable.set("test_a")
+            await meet()
+        async def test_b(own):
+            variable.set("test_b")
+            await meet()
+        def test_sync(): assert variable.get() == "none"
+        """
+        ).assert_outcomes(passed=3)
+
     @pytest.mark.parametrize(("one", "other"), ["ab", "ba"])
     def test_their_failures_are_those_of_their_tests(self, concurrent, one, other):
         result = concurrent(
@@ -1384,14 +1405,19 @@ class TestMisuse:
         @pytest.fixture(autouse=True)
         def replace(request):
             if request.node.name == "test_c":
-                request.node.obj = lambda: print("called")
+                request.node.obj = lambda: print("called") or 42
+        @pytest.mark.asyncio
         async def test_c(): pass
         """,
             "-s",
             "-Wdefault",
             passed=3,
+            warnings=2,
         )
         result.stdout.fnmatch_lines(["*called*"])
+        result.stdout.fnmatch_lines(
+            ["*PytestWarning: * is not an async function*", "*PytestReturnNotNoneWarning: *"]
+        )
 
     def test_one_whose_mark_is_wrong_fails_alone(self, concurrent):
         result = concurrent(

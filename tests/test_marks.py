@@ -332,6 +332,20 @@ def test_a_sync_test_with_a_mark_of_its_own_runs_with_a_warning(suite):
     )
 
 
+def test_what_a_sync_test_with_a_mark_returns_is_for_pytest(suite):
+    result = suite(
+        """
+        pytestmark = pytest.mark.asyncio
+
+        def test_it():
+            return 42
+        """,
+        "-Wdefault",
+    )
+    result.assert_outcomes(passed=1, warnings=1)
+    result.stdout.fnmatch_lines("*PytestReturnNotNoneWarning: *")
+
+
 @pytest.mark.parametrize(
     "arguments", ["foo=1", "1", "loop_scope='wide'", "loop_factories=['other']", "scope='module'"]
 )

@@ -131,6 +131,19 @@ def test_a_closer_word_switches_an_outer_one_off(suite, off):
     result.assert_outcomes(passed=1)
 
 
+@pytest.mark.parametrize("off", ["0", "None"])
+def test_a_fixture_may_take_its_time_although_its_test_may_not(suite, off):
+    result = suite(
+        f"""
+        @pytest_asyncio.fixture(timeout={off})
+        async def slow(): await asyncio.sleep(0.2)
+        @pytest.mark.asyncio(timeout=0.05)
+        async def test_it(slow): pass
+        """
+    )
+    result.assert_outcomes(passed=1)
+
+
 def test_a_mark_counts_for_the_fixtures_of_its_test_alone(suite):
     result = suite(
         """

@@ -178,6 +178,17 @@ def test_an_async_test_may_return_a_task_that_has_ended(suite):
     result.assert_outcomes(passed=1)
 
 
+def test_an_async_test_may_return_what_nobody_has_to_await(suite):
+    result = suite(
+        """
+        async def test_it():
+            return 42
+        """,
+        "--asyncio-mode=auto",
+    )
+    result.assert_outcomes(passed=1)
+
+
 def test_a_doctest_is_none_of_these(suite):
     result = suite(
         '''
