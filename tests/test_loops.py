@@ -206,6 +206,52 @@ def test_an_unknown_loop_scope_of_a_fixture_is_refused(suite):
     result.stdout.fnmatch_lines("Fixture 'database': 'modul' is not a valid loop_scope. *")
 
 
+NO_LOOP = """
+def no_loop():
+    raise LookupError("there is no loop")
+"""
+
+
+def test_a_synchronous_test_with_a_mark_needs_no_loop(suite):
+    result = suite(
+        """
+        pytestmark = pytest.mark.asyncio
+
+        def test_it():
+            pass
+        """,
+        "--asyncio-loop-factory=conftest:no_loop",
+        conftest=NO_LOOP,
+    )
+    result.assert_outcomes(passed=1)
+
+
+def test_an_async_test_without_a_loop_is_not_called(suite):
+    result = suite(
+        """
+        import functools
+
+        def telling(function):
+            @functools.wraps(function)
+            def wrapper():
+                print(function.__name__, "runs")
+                return function()
+            return wrapper
+
+        @pytest.mark.asyncio
+        @telling
+        async def test_it():
+            pass
+        """,
+        "-s",
+        "--asyncio-loop-factory=conftest:no_loop",
+        conftest=NO_LOOP,
+    )
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines("E *LookupError: there is no loop")
+    result.stdout.no_fnmatch_line("*test_it runs*")
+
+
 AUTO = "asyncio_default_test_loop_scope = auto"
 
 
