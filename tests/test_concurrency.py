@@ -353,6 +353,19 @@ class TestFixtures:
         """
         ).assert_outcomes(passed=2)
 
+    def test_one_on_another_loop_may_request_others_there(self, concurrent):
+        concurrent(
+            """
+        @pytest_asyncio.fixture(loop_scope="session")
+        async def inner(): return asyncio.get_running_loop()
+        @pytest_asyncio.fixture(loop_scope="session")
+        async def outer(request):
+            return await pytest_asyncio.getfixturevalue(request, "inner")
+        async def test_a(outer): await meet()
+        async def test_b(outer): await meet()
+        """
+        ).assert_outcomes(passed=2)
+
     def test_wider_ones_are_shared_and_outlive_the_tests(self, concurrent):
         result = concurrent(
             """
@@ -1314,6 +1327,26 @@ class TestTimeouts:
             failed=1,
         )
         result.stdout.fnmatch_lines(["E*TimeoutError: *"])
+
+    @pytest.mark.usefixtures("_impatient")
+    def test_a_fixture_that_refuses_to_end_fails_its_test(self, concurrent):
+        result = concurrent(
+            """
+        @pytest_asyncio.fixture(timeout=0.05)
+        async def refusing():
+            refused = 0
+            while refused < 3:
+                try:
+                    await asyncio.Event().wait()
+                except asyncio.CancelledError:
+                    refused += 1
+        async def test_a(refusing): pass
+        async def test_b(): pass
+        """,
+            "-Wdefault",
+        )
+        result.assert_outcomes(passed=1, errors=1)
+        result.stdout.fnmatch_lines(["*ERROR at setup of test_a*", "E*TimeoutError: *'refusing'*"])
 
     def test_pytest_timeout_goes_on_working(self, concurrent):
         result = concurrent(

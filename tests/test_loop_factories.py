@@ -482,6 +482,28 @@ def test_a_factory_that_makes_no_loop_fails_its_test_by_the_name_of_the_factory(
     )
 
 
+def test_a_factory_that_returns_its_closed_loop_again_fails_the_next_test(suite):
+    result = suite(
+        """
+        @pytest.mark.asyncio
+        async def test_it(): pass
+
+        @pytest.mark.asyncio
+        async def test_next(): pass
+        """,
+        conftest="""
+            loop = asyncio.new_event_loop()
+
+            def pytest_asyncio_loop_factories(config, item):
+                return {"one": lambda: loop}
+        """,
+    )
+    result.assert_outcomes(passed=1, errors=1)
+    result.stdout.fnmatch_lines(
+        "test_it.py::test_next: the loop factory 'one' returned an event loop that is closed. *"
+    )
+
+
 @pytest.mark.parametrize("mark", ["", "(clock='virtual')"])
 @pytest.mark.parametrize("factory", ["len", "lambda loop: loop", "broken"])
 def test_a_factory_that_cannot_be_called_without_arguments_is_told_so(suite, factory, mark):
