@@ -253,6 +253,42 @@ def test_a_wrapped_async_generator_may_be_a_fixture(suite):
     result.stdout.fnmatch_lines("*torn down*")
 
 
+def test_an_object_may_stand_for_an_async_generator(suite):
+    result = suite(
+        """
+        import functools
+        from collections.abc import AsyncGenerator
+
+        class Traced(AsyncGenerator):
+            def __init__(self, generator):
+                self.generator = generator
+            async def asend(self, value):
+                print("step")
+                return await self.generator.asend(value)
+            async def athrow(self, *exception):
+                return await self.generator.athrow(*exception)
+
+        def traced(function):
+            @functools.wraps(function)
+            def wrapper():
+                return Traced(function())
+            return wrapper
+
+        @pytest_asyncio.fixture
+        @traced
+        async def value():
+            yield 42
+
+        @pytest.mark.asyncio
+        async def test_it(value):
+            assert value == 42
+        """,
+        "-s",
+    )
+    result.assert_outcomes(passed=1)
+    assert result.stdout.str().count("step") == 2
+
+
 def test_an_async_context_manager_may_be_a_fixture(suite):
     result = suite(
         """

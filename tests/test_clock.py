@@ -281,7 +281,7 @@ def test_an_unknown_clock_of_a_mark_is_a_failure(suite):
     """)
     result.assert_outcomes(errors=1)
     result.stdout.fnmatch_lines(
-        "*test_it.py::test_it: mark.asyncio 'clock' must be one of 'real', 'virtual', not 'fast'."
+        "test_it.py::test_it: mark.asyncio 'clock' must be one of 'real', 'virtual', not 'fast'."
     )
 
 

@@ -516,7 +516,29 @@ def test_a_fixture_that_does_not_yield_once_is_told_by_name(suite, body, outcome
             pass
     """)
     result.assert_outcomes(**outcomes)
-    result.stdout.fnmatch_lines([f"*{message}*"])
+    result.stdout.fnmatch_lines([message])
+
+
+def test_a_fixture_that_yields_twice_is_closed_at_once(suite):
+    result = suite("""
+        pytestmark = pytest.mark.asyncio(loop_scope="module")
+        closed = []
+
+        @pytest_asyncio.fixture(loop_scope="module")
+        async def odd():
+            try:
+                yield
+                yield
+            finally:
+                closed.append("odd")
+
+        async def test_it(odd):
+            pass
+
+        async def test_next():
+            assert closed == ["odd"]
+    """)
+    result.assert_outcomes(passed=2, errors=1)
 
 
 def test_a_fixture_that_was_closed_early_is_told_by_name(suite):

@@ -104,8 +104,9 @@ def test_strict_mode_leaves_plain_async_fixtures_alone_and_says_so(suite):
     assert result.parseoutcomes()[outcome] == 2
     for name in ("coroutine", "generator"):
         result.stdout.fnmatch_lines(
-            f"*asyncio test 'test_{name}' requested async @pytest.fixture '{name}' in strict mode. "
-            "You might want to use @pytest_asyncio.fixture or switch to auto mode.*"
+            f"*plugin.py:*: asyncio test 'test_{name}' requested async @pytest.fixture "
+            f"'{name}' in strict mode. You might want to use @pytest_asyncio.fixture or switch to "
+            "auto mode.*"
         )
 
 
