@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import tempfile
 from pathlib import Path
 from zipfile import ZipFile
 
@@ -25,6 +26,17 @@ WAYS = {
     "optimized": (["-O"], {}),
 }
 """How Python itself may be run: its options and its environment."""
+MUTANTS = """
+[cosmic-ray]
+module-path = "src/pytest_asyncio/{room}.py"
+test-command = "python -m pytest -qx --failed-first --timeout=60 {tests}"
+timeout = 900
+[cosmic-ray.distributor]
+name = "local"
+[cosmic-ray.filters.operators-filter]
+exclude-operators = ["core/RemoveDecorator", "core/ReplaceBinaryOperator_BitOr_.*"]
+"""
+"""Annotations are no code, and what killed one mutant is the first to try on the next."""
 
 
 @nox.session
@@ -143,3 +155,19 @@ def bench(session: nox.Session) -> None:
     """What a test costs, beside other ways to run it."""
     session.install(".", "--group", "bench")
     session.run("python", "benchmarks", *session.posargs)
+
+
+@nox.session(default=False)
+def mutants(session: nox.Session) -> None:
+    """Which changes to a room no test notices: `-- scopes`, and which tests to run if not all."""
+    room, *tests = session.posargs
+    session.install(".", "--group", "mutants", "--group", "tests")
+    tree = Path(tempfile.mkdtemp(), "tree")  # where the changes are made
+    session.chdir(shutil.copytree(".", tree, ignore=shutil.ignore_patterns(".*", "__pycache__")))
+    Path("mutants.toml").write_text(MUTANTS.format(room=room, tests=" ".join(tests)))
+    env = {"PYTHONPATH": str(tree / "src")}
+    session.run("cosmic-ray", "baseline", "mutants.toml", env=env)
+    session.run("cosmic-ray", "init", "mutants.toml", "mutants.sqlite")
+    session.run("cr-filter-operators", "mutants.sqlite", "mutants.toml")
+    session.run("cosmic-ray", "exec", "mutants.toml", "mutants.sqlite", env=env)
+    session.run("cr-report", "--surviving-only", "--show-diff", "mutants.sqlite")
