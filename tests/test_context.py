@@ -95,6 +95,26 @@ def test_next():
     result.assert_outcomes(passed=2, errors=1)
 
 
+def test_a_value_that_equals_the_one_before_is_seen_too(suite):
+    result = suite(
+        HEADER
+        + """
+@pytest.fixture
+def before():
+    var.set([])
+
+@pytest_asyncio.fixture
+async def setting(before):
+    var.set([])
+    return var.get()
+
+def test_it(setting):
+    assert var.get() is setting
+"""
+    )
+    result.assert_outcomes(passed=1)
+
+
 def test_nested_fixtures_are_undone_one_by_one(suite):
     result = suite(
         HEADER
