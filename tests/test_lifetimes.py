@@ -216,6 +216,39 @@ def test_the_other_fixtures_are_torn_down_in_order_and_the_next_test_gets_a_fres
     result.stdout.fnmatch_lines(["*log: made after made after before"])
 
 
+def test_the_next_test_gets_a_fresh_one_where_a_fixture_requests_it_at_run_time(dying):
+    tests = """
+        @pytest.fixture
+        def indirect(request):
+            return request.getfixturevalue("resource")
+
+        async def test_it(indirect):
+            die.set()
+            await asyncio.Event().wait()
+
+        async def test_next(indirect):
+            pass
+    """
+    result = dying(tests, scope="function")
+    result.assert_outcomes(passed=1, failed=1, errors=1)
+
+
+def test_a_teardown_that_fails_by_itself_is_not_said_to_have_ended_the_test(suite):
+    result = suite("""
+        @pytest_asyncio.fixture
+        async def resource():
+            yield
+            raise LookupError("at the end")
+
+        @pytest.mark.asyncio
+        async def test_it(resource):
+            pass
+    """)
+    result.assert_outcomes(passed=1, errors=1)
+    result.stdout.fnmatch_lines(["E*LookupError: at the end"])
+    result.stdout.no_fnmatch_line("*while it was in use*")
+
+
 def test_a_test_that_goes_on_after_its_cancellation_is_not_cancelled_again(dying):
     tests = """
         async def test_it(after):
@@ -255,6 +288,9 @@ def test_a_test_that_does_not_use_the_fixture_goes_on(dying):
             for _ in range(10):
                 await asyncio.sleep(0)
 
+        {kind} test_another():
+            pass
+
         {kind} test_next_user(after):
             pass
 
@@ -263,7 +299,7 @@ def test_a_test_that_does_not_use_the_fixture_goes_on(dying):
     """
     for kind in ("async def", "def"):
         result = dying(tests.format(kind=kind))
-        result.assert_outcomes(passed=3, errors=1)
+        result.assert_outcomes(passed=4, errors=1)
         result.stdout.fnmatch_lines(
             ["*ERROR at setup of test_next_user*", "*LookupError: the true cause*"]
         )
@@ -568,7 +604,7 @@ def test_a_fixture_whose_loop_was_closed_is_told_by_name(suite):
         "-Wdefault",
     )
     result.stdout.fnmatch_lines(
-        ["*The async fixture 'resource' cannot be torn down: its event loop is closed*"]
+        ["The async fixture 'resource' cannot be torn down: its event loop is closed."]
     )
 
 
