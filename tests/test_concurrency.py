@@ -156,7 +156,9 @@ async def test_b(shared): await meet()
             """
         )
         result.assert_outcomes(errors=1, passed=1)
-        result.stdout.fnmatch_lines(["test_it.py::test_it: *concurrent=True*loop_scope*"])
+        result.stdout.fnmatch_lines(
+            ["test_it.py::test_it: *concurrent=True*scope*: class, module, package, session; *"]
+        )
 
     def test_a_function_loop_in_the_mark_outweighs_the_option(self, suite):
         suite(
