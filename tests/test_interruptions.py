@@ -317,24 +317,40 @@ def test_ctrl_c_that_reaches_the_waiting_task_too_lets_the_loop_be_closed(suite)
     result.stdout.fnmatch_lines(["closed: True"])
 
 
-def test_ctrl_c_in_a_synchronous_teardown_leaves_no_loop_and_no_fixture_behind(suite):
+@pytest.mark.parametrize("scope", SCOPES)
+@pytest.mark.parametrize(
+    ("error", "exit_code"),
+    [
+        ("KeyboardInterrupt", INTERRUPTED),
+        ("SystemExit", FAILED),
+        ("GeneratorExit", FAILED),
+        ("asyncio.CancelledError", FAILED),
+    ],
+)
+def test_what_a_synchronous_teardown_raises_keeps_no_other_one_from_taking_place(
+    suite, error, exit_code, scope
+):
     result = suite(
-        """
-        @pytest_asyncio.fixture(scope="module", loop_scope="module")
-        async def resource():
+        f"""
+        @pytest_asyncio.fixture(scope="{scope}", loop_scope="{scope}")
+        async def first():
             pytest.loop = asyncio.get_running_loop()
-            try:
-                yield
-            finally:
-                print("resource is torn down")
-
-        @pytest.fixture(scope="module")
-        def interrupted(resource):
             yield
-            raise KeyboardInterrupt
+            await asyncio.sleep(0)
+            print("first is torn down")
 
-        @pytest.mark.asyncio(loop_scope="module")
-        async def test_it(interrupted):
+        @pytest.fixture(scope="{scope}")
+        def second():
+            yield
+            print("second is torn down")
+
+        @pytest.fixture(scope="{scope}")
+        def third():
+            yield
+            raise {error}
+
+        @pytest.mark.asyncio(loop_scope="{scope}")
+        async def test_it(first, second, third):
             pass
         """,
         "-s",
@@ -342,9 +358,66 @@ def test_ctrl_c_in_a_synchronous_teardown_leaves_no_loop_and_no_fixture_behind(s
         def pytest_unconfigure():
             print("closed:", pytest.loop.is_closed())
         """,
+        files={"test_other.py": "def test_other(): pass"},
     )
-    assert result.ret == pytest.ExitCode.INTERRUPTED
-    result.stdout.fnmatch_lines(["*resource is torn down", "closed: True"])
+    assert result.ret == exit_code
+    if exit_code == FAILED:
+        result.assert_outcomes(passed=2, errors=1)
+    result.stdout.fnmatch_lines(["*second is torn down", "first is torn down", "*closed: True"])
+
+
+@pytest.mark.parametrize("scope", SCOPES)
+def test_what_the_end_of_a_session_tears_down_is_so_too(suite, capsys, scope):
+    with pytest.raises(GeneratorExit):
+        suite(
+            f"""
+            @pytest_asyncio.fixture(scope="{scope}", loop_scope="{scope}")
+            async def first():
+                yield
+                await asyncio.sleep(0)
+                print("first is torn down")
+
+            @pytest.fixture(scope="{scope}")
+            def second():
+                yield
+                raise GeneratorExit
+
+            @pytest.mark.asyncio(loop_scope="{scope}")
+            async def test_it(first, second):
+                raise KeyboardInterrupt
+            """,
+            "-s",
+        )
+    assert "first is torn down" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("error", "exit_code", "shown"),
+    [
+        ("Exception", FAILED, "*ExceptionGroup: errors during test teardown*"),
+        ("KeyboardInterrupt", INTERRUPTED, "*KeyboardInterrupt*"),
+    ],
+)
+def test_a_synchronous_teardown_after_one_that_raises_may_raise_too(suite, error, exit_code, shown):
+    result = suite(
+        f"""
+        @pytest.fixture
+        def first():
+            yield
+            raise {error}
+
+        @pytest.fixture
+        def second():
+            yield
+            raise SystemExit
+
+        @pytest.mark.asyncio
+        async def test_it(first, second):
+            pass
+        """
+    )
+    assert result.ret == exit_code
+    result.stdout.fnmatch_lines([shown])
 
 
 def test_ctrl_c_while_a_loop_is_closed_ends_the_session(suite):

@@ -434,8 +434,40 @@ def put_finalizers(item: pytest.Item, finalizers: Iterable[Callable[[], object]]
     _setup_state(item).stack[item] = (list(finalizers), None)
 
 
-def _setup_state(item: Any) -> Any:
-    return item.session._setupstate
+def _setup_state(node: Any) -> Any:
+    return node.session._setupstate
+
+
+def set_up_nodes(session: pytest.Session) -> dict[Any, Any]:
+    """The nodes that are set up and not torn down, each with its finalizers."""
+    nodes: dict[Any, Any] = _setup_state(session).stack.copy()
+    return nodes
+
+
+def finish_teardown(
+    session: pytest.Session,
+    nextitem: pytest.Item | None,
+    nodes: Mapping[Any, Any],
+    error: BaseException,
+) -> None:
+    """Call the finalizers of `nodes` that pytest has forgotten in a teardown that raised `error`.
+
+    It forgets those of a node that come after one which raises what is no outcome, as Ctrl-C does.
+    """
+    __tracebackhide__ = True
+    state = _setup_state(session)
+    errors = [error]
+    while forgotten := [node for node in nodes if nodes[node][0] and node not in state.stack]:
+        state.stack.update((node, nodes[node]) for node in forgotten)
+        try:
+            state.teardown_exact(nextitem)
+        except BaseException as another:
+            errors.append(another)
+    interruptions = [error for error in errors if isinstance(error, KeyboardInterrupt)]
+    if interruptions:
+        raise interruptions[0]
+    if len(errors) > 1:
+        raise BaseExceptionGroup("errors during test teardown", errors)
 
 
 def fixture_of(finalizer: Any) -> pytest.FixtureDef[Any] | None:

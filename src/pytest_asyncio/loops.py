@@ -103,12 +103,6 @@ def end_at_once(session: pytest.Session) -> None:
     session.stash[_LIVING].is_urgent = True
 
 
-def close_forgotten(session: pytest.Session) -> None:
-    """Close the loops whose finalizers pytest has forgotten, for Ctrl-C in one before them."""
-    for owner in reversed(tuple(session.stash[_LIVING].loops)):
-        owner.close()
-
-
 def raise_postponed(session: pytest.Session) -> None:
     """Raise what has been postponed, now that pytest has torn down what it was to tear down."""
     __tracebackhide__ = True

@@ -270,22 +270,30 @@ class _Async:
                 self.notes.hide_frames(call.excinfo.value)
 
     @pytest.hookimpl(wrapper=True, trylast=True)
-    def pytest_runtest_teardown(self, item: pytest.Item) -> Generator[None, object, object]:
+    def pytest_runtest_teardown(
+        self, item: pytest.Item, nextitem: pytest.Item | None
+    ) -> Generator[None, object, object]:
         __tracebackhide__ = True
+        nodes = internals.set_up_nodes(item.session)
         try:
             result = yield
+        except BaseException as error:
+            internals.finish_teardown(item.session, nextitem, nodes, error)
+            raise
         finally:
             self.loops.tell_of_closed_loops(item)
         self.loops.raise_postponed(item.session)
         return result
 
-    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    @pytest.hookimpl(wrapper=True, trylast=True)
     def pytest_sessionfinish(self, session: pytest.Session) -> Generator[None, object, object]:
         self.loops.end_at_once(session)
+        nodes = internals.set_up_nodes(session)
         try:
             return (yield)
-        finally:
-            self.loops.close_forgotten(session)
+        except BaseException as error:
+            internals.finish_teardown(session, None, nodes, error)
+            raise
 
     def pytest_enter_pdb(self, config: pytest.Config) -> None:
         self.debuggers.enter(config)
