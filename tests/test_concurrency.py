@@ -1260,6 +1260,63 @@ class TestBreakingOff:
             failed=1,
         )
 
+    @pytest.mark.usefixtures("_ctrl_c_is_of_the_inner_run")
+    @pytest.mark.parametrize("kind", ["async ", ""])
+    def test_ctrl_c_in_a_teardown_ends_all(self, concurrent, kind):
+        result = concurrent(
+            f"""
+        pytest.torn_down = []
+        @pytest_asyncio.fixture
+        async def first(request):
+            yield
+            pytest.torn_down.append(request.node.name)
+        @pytest_asyncio.fixture
+        {kind}def interrupted(first):
+            yield
+            raise KeyboardInterrupt
+        async def test_a(first): await asyncio.Event().wait()
+        async def test_b(interrupted): await asyncio.sleep(0)
+        async def test_c(first): await asyncio.Event().wait()
+        """,
+            conftest="""
+        def pytest_unconfigure(): print("torn down:", *sorted(pytest.torn_down))
+        """,
+        )
+        assert result.ret is pytest.ExitCode.INTERRUPTED
+        result.stdout.fnmatch_lines(["*torn down: test_a test_b test_c"])
+
+    @pytest.mark.parametrize("error", ["SystemExit", "GeneratorExit", "asyncio.CancelledError"])
+    def test_what_a_synchronous_teardown_raises_is_an_error_of_its_test(self, concurrent, error):
+        result = concurrent(
+            f"""
+        @pytest_asyncio.fixture
+        async def first():
+            yield
+            print("first is torn down")
+        @pytest.fixture
+        def odd(first):
+            yield
+            raise {error}
+        async def test_a(): await meet()
+        async def test_b(odd): await meet()
+        """
+        )
+        result.assert_outcomes(passed=2, errors=1)
+        result.stdout.fnmatch_lines(["*ERROR at teardown of test_b*", "first is torn down"])
+
+    def test_system_exit_in_a_callback_is_a_failure_of_its_test(self, concurrent):
+        result = concurrent(
+            """
+        async def test_a(): await meet()
+        async def test_b():
+            await meet()
+            asyncio.get_running_loop().call_soon(exit, 3)
+            await asyncio.Event().wait()
+        """
+        )
+        result.assert_outcomes(passed=1, failed=1)
+        result.stdout.fnmatch_lines(["*___ test_b ___*", "*SystemExit: 3*"])
+
     @pytest.mark.usefixtures("_impatient", "_ctrl_c_is_of_the_inner_run")
     def test_what_refuses_to_end_is_told(self, concurrent):
         result = concurrent(

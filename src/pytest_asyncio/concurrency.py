@@ -316,9 +316,12 @@ class _Concurrency:
             running = loops.all_running(self._session)
             if any(loops.is_outcome_of(run.task, error) for run in running):
                 return
-            if at_hand is self._at_hand or not isinstance(error, internals.OUTCOMES):
+            run = loops.run_behind(error)
+            is_to_raise = run is None and at_hand is self._at_hand
+            if is_to_raise or isinstance(error, KeyboardInterrupt):
                 raise
-            at_hand.run.cancel(error)  # By the handler of a signal, such as that of a time-out.
+            # By a callback, or by the handler of a signal, such as that of a time-out.
+            (run or at_hand.run).cancel(error)
 
     def _has_given_up(self, owner: LoopOwner) -> bool:
         """Let the flights go on whose runs do not end. They are the last ones on their loop."""

@@ -16,7 +16,7 @@ from typing import Any, Final, NoReturn, TypeAlias, final
 
 import pytest
 
-from . import calls, internals, lifetimes
+from . import calls, internals, lifetimes, loops
 from .lifetimes import Deferred
 from .loops import LANE, LoopOwner, Phase, Run
 from .records import Record, RecordedLane, Recorder
@@ -282,10 +282,13 @@ class Flight(RecordedLane):
                     yield run
                 try:
                     finalizer()
-                except internals.OUTCOMES as error:
+                except KeyboardInterrupt as interruption:
+                    loops.postpone(interruption, self.item.session)
+                except BaseException as error:
                     self._errors.append(error)
         self.record = None
         self.is_down = True
+        loops.raise_postponed(self.item.session)
 
     def _conclude(self, phase: _Phase, look: Callable[[], object]) -> Generator[Wait]:
         """Have pytest look at a phase, and report it, in its turn if that matters."""

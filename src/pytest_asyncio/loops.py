@@ -74,6 +74,21 @@ def all_running(session: pytest.Session) -> tuple[Run, ...]:
     return tuple(lane.run for lane in lanes if lane.run is not None)
 
 
+def run_behind(error: BaseException) -> Run | None:
+    """Return the run, of those that go on at the same time, whose callback raised an error."""
+    handles = [
+        frame.f_locals["self"]
+        for frame, _ in traceback.walk_tb(error.__traceback__)
+        if frame.f_code is asyncio.Handle._run.__code__
+    ]
+    return _run_of(handles[-1]) if handles else None
+
+
+def _run_of(handle: Any) -> Run | None:
+    lane = handle._context.get(LANE)  # No public way leads from a callback to its context.
+    return None if lane is None else lane.run
+
+
 def owner_of_open(loop: AbstractEventLoop, session: pytest.Session) -> LoopOwner:
     """Return the owner of an open loop."""
     living = session.stash[_LIVING].loops.items()
@@ -433,10 +448,9 @@ class LoopOwner:
             return
         error = context.get("exception")
         if isinstance(error, _OUTCOMES) and "handle" in context and loop.is_running():
-            # No public way leads from a callback to its context.
-            lane = context["handle"]._context.get(LANE)
-            if lane is not None and lane.run is not None:
-                lane.run.cancel(error)
+            run = _run_of(context["handle"])
+            if run is not None:
+                run.cancel(error)
             else:
                 self._failure = error
                 loop.stop()
