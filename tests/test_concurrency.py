@@ -1278,12 +1278,62 @@ class TestBreakingOff:
         async def test_b(interrupted): await asyncio.sleep(0)
         async def test_c(first): await asyncio.Event().wait()
         """,
-            conftest="""
-        def pytest_unconfigure(): print("torn down:", *sorted(pytest.torn_down))
-        """,
+            conftest=self.TELLING,
         )
         assert result.ret is pytest.ExitCode.INTERRUPTED
         result.stdout.fnmatch_lines(["*torn down: test_a test_b test_c"])
+
+    BREAKING_OFF_AN_END = """
+        pytest.torn_down = []
+        def interrupt(): raise KeyboardInterrupt
+        @pytest_asyncio.fixture(loop_scope="module")
+        async def first(request):
+            yield
+            pytest.torn_down.append(request.node.name)
+        @pytest_asyncio.fixture(loop_scope="module")
+        async def hanging(first):
+            yield
+            asyncio.get_running_loop().call_soon(interrupt)
+            await asyncio.Event().wait()
+        async def test_fails(first):
+            await meet()
+            {}
+        async def test_waits(hanging):
+            await meet()
+            await asyncio.Event().wait()
+        async def test_waits_too(first):
+            await asyncio.Event().wait()
+    """
+    TELLING = """
+        def pytest_unconfigure(): print("torn down:", *sorted(pytest.torn_down))
+    """
+
+    @pytest.mark.usefixtures("_ctrl_c_is_of_the_inner_run")
+    @pytest.mark.parametrize(
+        ("act", "argument"), [("raise KeyboardInterrupt", "-q"), ("assert 0", "-x")]
+    )
+    def test_ctrl_c_while_they_end_breaks_off_what_they_run(self, concurrent, act, argument):
+        result = concurrent(self.BREAKING_OFF_AN_END.format(act), argument, conftest=self.TELLING)
+        assert result.ret is pytest.ExitCode.INTERRUPTED
+        result.stdout.fnmatch_lines(["*torn down: test_fails test_waits test_waits_too"])
+
+    @pytest.mark.usefixtures("_ctrl_c_is_of_the_inner_run")
+    def test_ctrl_c_in_what_is_cancelled_ends_the_session_too(self, concurrent):
+        result = concurrent(
+            """
+        async def test_fails():
+            await meet()
+            assert 0
+        async def test_waits():
+            try:
+                await meet()
+                await asyncio.Event().wait()
+            finally:
+                raise KeyboardInterrupt
+        """,
+            "-x",
+        )
+        assert result.ret is pytest.ExitCode.INTERRUPTED
 
     @pytest.mark.parametrize("error", ["SystemExit", "GeneratorExit", "asyncio.CancelledError"])
     def test_what_a_synchronous_teardown_raises_is_an_error_of_its_test(self, concurrent, error):

@@ -288,6 +288,28 @@ def test_what_comes_after_a_stubborn_test_gets_a_new_loop(suite, monkeypatch):
     )
 
 
+def test_ctrl_c_while_a_test_that_has_failed_goes_on_ends_the_session(suite):
+    result = suite(
+        SWALLOWING
+        + """
+    @pytest.mark.asyncio
+    async def test_stubborn():
+        asyncio.get_running_loop().call_soon(pytest.fail, "no")
+        try:
+            await asyncio.Event().wait()
+        finally:
+            await swallow(again=True)
+
+    def test_never():
+        print("never")
+    """,
+        "-s",
+        "-Wdefault",
+    )
+    assert result.ret == pytest.ExitCode.INTERRUPTED
+    result.stdout.no_fnmatch_line("never")
+
+
 def test_ctrl_c_that_reaches_the_waiting_task_too_lets_the_loop_be_closed(suite):
     result = suite(
         """

@@ -117,9 +117,9 @@ class _Concurrency:
         try:
             with hearing:
                 return (yield)
-        except BaseException:
+        except BaseException as error:
             self._at_hand = None
-            self._cancel(self._flights.values())
+            self._cancel(self._flights.values(), error)
             self._end_all()
             raise
         finally:
@@ -359,7 +359,7 @@ class _Concurrency:
         finally:
             del loop.stop
 
-    def _cancel(self, flights: Iterable[Flight]) -> None:
+    def _cancel(self, flights: Iterable[Flight], interruption: BaseException | None = None) -> None:
         """Cancel what flights run, and wait until it has ended; what does not loses its loop."""
         left = [
             flight
@@ -373,11 +373,10 @@ class _Concurrency:
             assert flight.run is not None
             flight.run.break_off()
             tasks.add(flight.run.task)
-        loop = next(iter(tasks)).get_loop()
-        if loop.is_closed():
+        if next(iter(tasks)).get_loop().is_closed():
             self._fail_all(_closed(owner))
             return
-        owner.see_through(loop.create_task(loops.cancel(tasks)))
+        owner.cancel(tasks, interruption)
         if not all(task.done() for task in tasks):
             self._fail_all(f"It did not end when it was cancelled, so {owner} was given up.")
             owner.give_up()
@@ -402,11 +401,19 @@ class _Concurrency:
                     self._make_ready(flight)
             for flight in begun:
                 while not flight.is_down:
-                    self._go_on(flight)
+                    self._go_on_ending(flight, begun)
         for flight in doomed:
             self._forget(flight)
         for flight in begun:
             flight.vanish()
+
+    def _go_on_ending(self, flight: Flight, doomed: Sequence[Flight]) -> None:
+        """Let flights end, of which Ctrl-C breaks off no more than what they run at the moment."""
+        try:
+            self._go_on(flight)
+        except KeyboardInterrupt as interruption:
+            self._cancel(doomed, interruption)
+            loops.postpone(interruption, self._session)
 
     def _group_of(self, item: pytest.Item) -> object | None:
         """Return what items have in common that run at the same time; None for one that runs alone.

@@ -245,10 +245,8 @@ class Flight(RecordedLane):
             if self._first is not None:
                 yield self._first
                 yield from self._filling
-        except KeyboardInterrupt:
-            raise
         except BaseException as failure:
-            self._phase.failure = failure
+            self._fail(failure)
 
     def _call(self) -> Generator[Wait]:
         phase = self._phase = _Phase("call")
@@ -258,10 +256,15 @@ class Flight(RecordedLane):
             if call.run is not None:
                 yield call.run
             phase.result = call.outcome()
-        except KeyboardInterrupt:
-            raise
         except BaseException as failure:
-            phase.failure = failure
+            self._fail(failure)
+
+    def _fail(self, failure: BaseException) -> None:
+        """Keep what a phase has raised for its report. Ctrl-C has none, and ends the session."""
+        self._phase.failure = failure
+        if isinstance(failure, KeyboardInterrupt):
+            loops.postpone(failure, self.item.session)
+            self._raise_postponed()
 
     def _told_outcome(self) -> Any:
         __tracebackhide__ = True
@@ -288,7 +291,12 @@ class Flight(RecordedLane):
                     self._errors.append(error)
         self.record = None
         self.is_down = True
-        loops.raise_postponed(self.item.session)
+        self._raise_postponed()
+
+    def _raise_postponed(self) -> None:
+        """Let Ctrl-C end the session, unless this is a part of that."""
+        if not self.is_abandoned:
+            loops.raise_postponed(self.item.session)
 
     def _conclude(self, phase: _Phase, look: Callable[[], object]) -> Generator[Wait]:
         """Have pytest look at a phase, and report it, in its turn if that matters."""

@@ -454,7 +454,9 @@ def finish_teardown(
 
     It forgets those of a node that come after one which raises what is no outcome, as Ctrl-C does.
     """
-    __tracebackhide__ = True
+    __tracebackhide__ = GROUPS_MAY_BE_HIDDEN
+    if isinstance(error, OUTCOMES):
+        return
     state = _setup_state(session)
     errors = [error]
     while forgotten := [node for node in nodes if nodes[node][0] and node not in state.stack]:

@@ -102,20 +102,12 @@ def tell_of_closed_loops(item: pytest.Item) -> None:
 
 
 def postpone(interruption: KeyboardInterrupt, session: pytest.Session) -> None:
-    """Let the first Ctrl-C in a teardown wait until the other finalizers have been called.
+    """Let Ctrl-C in a teardown wait until the other finalizers have been called.
 
-    pytest forgets those of the same node that come after one that raises it.
+    In a group with what else these raise, pytest would take it for a failure, and go on. At the
+    end of a session there is nothing more that it could end.
     """
-    living = session.stash[_LIVING]
-    if living.is_urgent:
-        raise interruption
-    living.interruption = interruption
-    living.is_urgent = True
-
-
-def end_at_once(session: pytest.Session) -> None:
-    """Let Ctrl-C not wait for other finalizers from now on."""
-    session.stash[_LIVING].is_urgent = True
+    session.stash[_LIVING].interruption = interruption
 
 
 def raise_postponed(session: pytest.Session) -> None:
@@ -124,7 +116,6 @@ def raise_postponed(session: pytest.Session) -> None:
     living = session.stash[_LIVING]
     if living.interruption is not None:
         interruption, living.interruption = living.interruption, None
-        living.is_urgent = False
         raise interruption
 
 
@@ -491,16 +482,20 @@ class LoopOwner:
                 interruptions.append(error)
         return interruptions
 
+    def cancel(self, tasks: set[Task[Any]], interruption: BaseException | None = None) -> None:
+        """Cancel tasks and wait until they have ended, or until another Ctrl-C comes."""
+        ending = next(iter(tasks)).get_loop().create_task(cancel(tasks))
+        try:
+            self.see_through(ending, interruption)
+        except KeyboardInterrupt as another:
+            postpone(another, self.node.session)
+
     def _break_off(self, run: Run, interruption: BaseException) -> NoReturn:
         __tracebackhide__ = True
         task = run.task
-        loop = task.get_loop()
         run.break_off()
         if not task.done() and not run.is_given_up:
-            try:
-                self.see_through(loop.create_task(cancel({task})), interruption)
-            except KeyboardInterrupt:
-                self._living.is_urgent = isinstance(interruption, KeyboardInterrupt)
+            self.cancel({task}, interruption)
         if not task.done():
             interruption.add_note(
                 f"{task.get_name()} did not end when it was cancelled, so {self} was given up."
@@ -538,7 +533,6 @@ class _Living:
         self.lanes: list[Lane] = []
         self.traffic: Traffic | None = None
         self.interruption: KeyboardInterrupt | None = None
-        self.is_urgent = False
         self.watchers: list[Watcher] = []
         self.loops: dict[LoopOwner, AbstractEventLoop] = {}
         self._before: AbstractEventLoop | None = None

@@ -287,7 +287,6 @@ class _Async:
 
     @pytest.hookimpl(wrapper=True, trylast=True)
     def pytest_sessionfinish(self, session: pytest.Session) -> Generator[None, object, object]:
-        self.loops.end_at_once(session)
         nodes = internals.set_up_nodes(session)
         try:
             return (yield)
