@@ -288,6 +288,22 @@ def test_what_comes_after_a_stubborn_test_gets_a_new_loop(suite, monkeypatch):
     )
 
 
+def test_what_is_broken_off_may_raise_in_its_clean_up(suite):
+    result = suite(
+        """
+        @pytest.mark.asyncio
+        async def test_it():
+            try:
+                asyncio.get_running_loop().call_soon(pytest.fail, "broken off")
+                await asyncio.Event().wait()
+            finally:
+                raise ValueError("clean-up")
+        """
+    )
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(["*Failed: broken off", "*ValueError: clean-up"])
+
+
 def test_ctrl_c_while_a_test_that_has_failed_goes_on_ends_the_session(suite):
     result = suite(
         SWALLOWING

@@ -496,6 +496,8 @@ class LoopOwner:
         run.break_off()
         if not task.done() and not run.is_given_up:
             self.cancel({task}, interruption)
+            if task.done() and not is_outcome_of(task, interruption):
+                _tell_of_error(task, "unhandled exception after a run was broken off")
         if not task.done():
             interruption.add_note(
                 f"{task.get_name()} did not end when it was cancelled, so {self} was given up."
@@ -710,17 +712,17 @@ async def _end_tasks() -> None:
         return
     refusing = await cancel(tasks)
     for task in tasks - refusing:
-        if not task.cancelled() and (error := task.exception()) is not None:
-            loop.call_exception_handler(
-                {
-                    "message": "unhandled exception while the event loop was closed",
-                    "exception": error,
-                    "task": task,
-                }
-            )
+        _tell_of_error(task, "unhandled exception while the event loop was closed")
     if refusing:
         names = ", ".join(sorted(task.get_name() for task in refusing))
         raise RuntimeError(f"These tasks did not end when they were cancelled: {names}.")
+
+
+def _tell_of_error(task: Task[Any], message: str) -> None:
+    """Let the loop tell what a task that was cancelled has raised instead."""
+    if not task.cancelled() and (error := task.exception()) is not None:
+        context = {"message": message, "exception": error, "task": task}
+        task.get_loop().call_exception_handler(context)
 
 
 def _warn_of_teardown(reason: str) -> None:
