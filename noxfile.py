@@ -95,7 +95,7 @@ def ways(session: nox.Session, way: str) -> None:
 def trust(session: nox.Session) -> None:
     """What would find us out: faults, long sessions, random suites, bad input."""
     session.install(".", "--group", "tests")
-    session.run("pytest", "-n2", "--dist=loadgroup", "tests/trust", *session.posargs)
+    session.run("pytest", "-n2", "--dist=worksteal", "tests/trust", *session.posargs)
 
 
 @nox.session

@@ -1,6 +1,6 @@
-"""Runs a suite once for each cell that standard input names, all in one process.
+"""Runs a suite for each cell that comes as a line of JSON, and answers with what has been seen.
 
-For each it writes, as a line of JSON, what has been seen. It is also the plugin that sees it.
+It is also the plugin that sees it.
 """
 
 from __future__ import annotations
@@ -16,7 +16,6 @@ import os
 import sys
 import textwrap
 import threading
-import time
 import weakref
 from asyncio.base_events import BaseEventLoop
 from pathlib import Path
@@ -38,8 +37,8 @@ SUITE: Final = {
         from faults import lived
 
         @pytest_asyncio.fixture(scope="session", loop_scope="session")
-        async def wide():
-            with lived("wide"):
+        async def wide(request):
+            with lived("wide", request):
                 yield
     """,
     "inner/__init__.py": "",
@@ -48,55 +47,62 @@ SUITE: Final = {
         from faults import FAULTS, at, at_once, lived, published
 
         cell = published()
-        scope = cell.scope
-        timeout = FAULTS[cell.fault].timeout
+        scope, loop_scope = cell.scope, cell.loop_scope
+        fault = FAULTS[cell.fault]
+        yields_again = fault.yields_again and cell.place == "teardown"
 
-        @pytest_asyncio.fixture(scope=scope, loop_scope=scope)
-        async def below(wide):
-            with lived("below"):
+        @pytest_asyncio.fixture(scope=scope, loop_scope=loop_scope)
+        async def below(wide, request):
+            with lived("below", request):
                 yield
 
         @pytest.fixture(scope=scope)
-        def below_in_sync(below):
-            with lived("below_in_sync"):
+        def below_in_sync(below, request):
+            with lived("below_in_sync", request):
                 yield
 
-        @pytest_asyncio.fixture(scope=scope, loop_scope=scope, timeout=timeout)
+        @pytest_asyncio.fixture(scope=scope, loop_scope=loop_scope, timeout=fault.timeout)
         async def returning(below_in_sync):
             await at("setup of a coroutine fixture")
 
-        @pytest_asyncio.fixture(scope=scope, loop_scope=scope, timeout=timeout)
-        async def faulty_in_async(returning):
+        @pytest_asyncio.fixture(scope=scope, loop_scope=loop_scope, timeout=fault.timeout)
+        async def faulty_in_async(returning, request):
             await at("setup")
-            with lived("faulty"):
+            with lived("faulty", request):
                 yield
             await at("teardown")
+            if yields_again:
+                yield
 
         @pytest.fixture(scope=scope)
-        def faulty_in_sync(returning):
+        def faulty_in_sync(returning, request):
             at_once("setup")
-            with lived("faulty"):
+            with lived("faulty", request):
                 yield
             at_once("teardown")
+            if yields_again:
+                yield
 
         faulty = faulty_in_sync if cell.code == "sync" else faulty_in_async
 
-        @pytest_asyncio.fixture(loop_scope=scope)
-        async def above(faulty):
-            with lived("above"):
+        @pytest_asyncio.fixture(loop_scope=loop_scope)
+        async def above(faulty, request):
+            with lived("above", request):
                 yield
 
         @pytest.fixture
-        def above_in_sync(above):
-            with lived("above_in_sync"):
+        def above_in_sync(above, request):
+            with lived("above_in_sync", request):
                 yield
     """,
     "inner/test_fault.py": """
         import asyncio, pytest
-        from faults import FAULTS, at, at_once, published, record
+        from faults import FAULTS, at, at_once, beside, published, record
 
         cell = published()
-        pytestmark = pytest.mark.asyncio(loop_scope=cell.scope)
+        pytestmark = pytest.mark.asyncio(
+            loop_scope=cell.loop_scope, concurrent=cell.code == "concurrent"
+        )
         if cell.code == "sync":
             at_once("collection")
         else:
@@ -105,6 +111,7 @@ SUITE: Final = {
         class TestIt:
             async def test_before(self, below):
                 record("test_before")
+                await beside()
 
             if cell.code == "sync":
                 def test_fault(self, above_in_sync):
@@ -118,6 +125,7 @@ SUITE: Final = {
 
             async def test_after(self, below_in_sync):
                 record("test_after")
+                await beside()
 
         async def test_behind(below):
             record("test_behind")
@@ -126,7 +134,7 @@ SUITE: Final = {
         import pytest
         from faults import published, record
 
-        @pytest.mark.asyncio(loop_scope=published().scope)
+        @pytest.mark.asyncio(loop_scope=published().loop_scope)
         async def test_next(below):
             record("test_next")
     """,
@@ -156,14 +164,12 @@ def _make_and_see(self: BaseEventLoop) -> None:
 BaseEventLoop.__init__ = _make_and_see  # type: ignore[method-assign]
 
 
-class Seen(logging.Handler):
+class Seen:
     """What is seen of a session, in the process that reports it."""
 
     def __init__(self) -> None:
-        super().__init__()
         self.reports: list[tuple[str, str, str, str]] = []
         self.warnings: list[str] = []
-        self.logs: list[str] = []
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         name = report.nodeid.rpartition("::")[2]
@@ -176,8 +182,12 @@ class Seen(logging.Handler):
     def pytest_warning_recorded(self, warning_message: Any) -> None:
         self.warnings.append(str(warning_message.message))
 
+
+class Logged(logging.Handler):
+    """What asyncio logs, in the process that runs the tests."""
+
     def emit(self, record: logging.LogRecord) -> None:
-        self.logs.append(record.getMessage())
+        faults.record(f"logged {record.getMessage().splitlines()[0]}")
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -187,6 +197,9 @@ def pytest_configure(config: pytest.Config) -> None:
     loops.GRACE = loops.LAST_GRACE = GRACE
     timeouts.REACTION = GRACE
     before = _things()
+    logged = Logged()
+    logging.getLogger("asyncio").addHandler(logged)
+    config.add_cleanup(lambda: logging.getLogger("asyncio").removeHandler(logged))
     config.add_cleanup(lambda: _record_leftovers(before))
 
 
@@ -212,7 +225,6 @@ def _record_leftovers(before: dict[str, set[Any]]) -> None:
     for kind, things in _things().items():
         for thing in things - before[kind]:
             faults.record(f"left {kind}: {thing}")
-    faults.KEPT.clear()
 
 
 def _current_loop() -> object:
@@ -227,24 +239,23 @@ def run(cell: Cell) -> dict[str, Any]:
     seen = Seen()
     output = io.StringIO()
     modules = set(sys.modules)
-    logging.getLogger("asyncio").addHandler(seen)
-    started = time.monotonic()
     args = ["-p", "no:terminal", "-p", "pytest_asyncio.plugin", "-p", "cells"]
     if cell.code == "xdist":
-        args += ["-p", "xdist", "-n1", "-p", "no:randomly"]
+        args += ["-p", "xdist", "-n1"]
     with contextlib.redirect_stdout(output), contextlib.redirect_stderr(output):
         code = pytest.main(args, plugins=[seen])
-    logging.getLogger("asyncio").removeHandler(seen)
+    faults.KEPT.clear()
+    gc.collect()
     for name in set(sys.modules) - modules:
         if name.partition(".")[0] in ("conftest", "inner", "other"):
             del sys.modules[name]
+    events = trace.read_text().splitlines()
     return {
         "code": code,
-        "seconds": time.monotonic() - started,
         "reports": seen.reports,
         "warnings": seen.warnings,
-        "logs": seen.logs,
-        "trace": trace.read_text().splitlines(),
+        "logs": [event for event in events if event.startswith("logged")],
+        "trace": [event for event in events if not event.startswith("logged")],
         "output": output.getvalue(),
     }
 
@@ -262,6 +273,7 @@ def main() -> None:
         faulthandler.dump_traceback_later(PATIENCE, exit=True)
         sys.stdout.write(json.dumps(run(Cell(**json.loads(line)))) + "\n")
         sys.stdout.flush()
+        faulthandler.cancel_dump_traceback_later()
 
 
 if __name__ == "__main__":

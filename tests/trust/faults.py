@@ -13,6 +13,7 @@ import signal
 import sys
 import threading
 import time
+import warnings
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
@@ -42,6 +43,8 @@ class Fault:
     """Whether a task goes on although it is cancelled."""
     ends_loop: bool = False
     """Whether the loop is closed, so that fixtures on it cannot be torn down."""
+    yields_again: bool = False
+    """Whether a fixture yields once more in the place of its teardown."""
 
 
 @dataclass(frozen=True)
@@ -56,9 +59,33 @@ class Cell:
     def __str__(self) -> str:
         return ", ".join((self.fault, self.place, self.scope, self.code))
 
+    @property
+    def loop_scope(self) -> str:
+        """What runs at the same time shares a loop."""
+        return "class" if (self.code, self.scope) == ("concurrent", "function") else self.scope
+
+    @property
+    def is_among_others(self) -> bool:
+        """Whether other tests run at the same time."""
+        return self.code == "concurrent" and (self.place != "teardown" or self.scope == "function")
+
+    @property
+    def waits_for_others(self) -> bool:
+        """Whether they can be waited for: a wide fixture is set up before more tests begin."""
+        is_wide = self.scope != "function" and self.place != "call"
+        return self.is_among_others and not (is_wide or FAULTS[self.fault].timeout)
+
     def publish(self) -> None:
         """Let the suite find it, in whichever process that runs."""
+        global meeting, over
         os.environ["CELL"] = json.dumps(asdict(self))
+        meeting, over = asyncio.Barrier(3), asyncio.Event()
+
+
+meeting = asyncio.Barrier(3)
+"""Where a test waits for those that run at the same time."""
+over = asyncio.Event()
+"""Set when the fault has taken place."""
 
 
 def published() -> Cell:
@@ -71,27 +98,40 @@ def record(event: str) -> None:
 
 
 @contextmanager
-def lived(name: str) -> Generator[None]:
-    """Record that a fixture is up, and that it is down again."""
-    record(f"up {name}")
+def lived(name: str, request: pytest.FixtureRequest) -> Generator[None]:
+    """Record that a fixture is up, and that it is down again, and which test has it for itself."""
+    fixture = f"{name} {request.node.name}" if request.scope == "function" else name
+    record(f"up {fixture}")
     yield
-    record(f"down {name}")
+    record(f"down {fixture}")
+
+
+async def beside() -> None:
+    """Run at the same time as the faulty test, if that is to be among others."""
+    if published().waits_for_others:
+        await meeting.wait()
+    if published().is_among_others:
+        await over.wait()
 
 
 async def at(place: str) -> None:
     """Let the fault of the cell take place here, if here is its place."""
-    if place != published().place:
+    cell = published()
+    if place != cell.place:
         return
-    fault = FAULTS[published().fault]
+    fault = FAULTS[cell.fault]
+    if cell.waits_for_others:
+        await meeting.wait()
     record("fault")
     try:
         if inspect.isawaitable(result := fault.act()):
             await result
-        if fault.result != PASSES:
+        if not (fault.result == PASSES or fault.yields_again):
             await asyncio.Event().wait()
     finally:
         await asyncio.sleep(0)
         record("ended")
+        over.set()
 
 
 def at_once(place: str) -> None:
@@ -163,12 +203,14 @@ async def ctrl_c_while_the_loop_waits() -> None:
 
 
 async def ctrl_c_again_while_the_code_swallows_it() -> None:
+    KEPT.append(asyncio.current_task())
     while True:
         call_soon(ctrl_c)
         try:
             await asyncio.Event().wait()
         except asyncio.CancelledError:
             record("swallowed")
+            over.set()
 
 
 async def keyboard_interrupt_in_a_callback() -> None:
@@ -221,11 +263,13 @@ async def block() -> None:
 
 
 async def swallow() -> None:
+    KEPT.append(asyncio.current_task())
     while True:
         try:
             await asyncio.Event().wait()
         except asyncio.CancelledError:
             record("swallowed")
+            over.set()
 
 
 async def crash() -> None:
@@ -316,7 +360,10 @@ def fill_the_memory() -> None:
 
 
 def fork() -> None:
-    child = os.fork()
+    with warnings.catch_warnings():
+        # Python 3.12 warns of other threads, such as those of pytest-xdist.
+        warnings.simplefilter("ignore", DeprecationWarning)
+        child = os.fork()
     if child == 0:
         status = 1
         try:
@@ -357,6 +404,9 @@ FAULTS: Final = {
         swallow, FAILS, "longer than the 0.05 s", timeout=0.05, is_stubborn=True, ends_loop=True
     ),
     "task group crash": Fault(crash_in_a_task_group, FAILS, "ZeroDivisionError: crash"),
+    "generator that yields twice": Fault(
+        lambda: None, FAILS, "has more than one 'yield'", yields_again=True
+    ),
     "loop closed": Fault(close_the_loop, FAILS, "Cannot close a running event loop"),
     "loop closed while it stands": Fault(
         close_the_standing_loop,

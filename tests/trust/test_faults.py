@@ -1,6 +1,6 @@
 """Every fault at every place: what is right after each is in `faults.py`.
 
-One cell in sixteen is run, always the same; all of them with `FAULTS=all`, for half an hour.
+Of each fault at each place one cell is run, always the same; all of them with `FAULTS=all`.
 """
 
 from __future__ import annotations
@@ -13,8 +13,7 @@ import re
 import subprocess
 import sys
 import zlib
-from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -23,7 +22,7 @@ import pytest
 from faults import EXITS, FAILS, FAULTS, INTERRUPTS, PASSES, Cell
 
 PLACES = ("collection", "setup of a coroutine fixture", "setup", "call", "teardown")
-CODES = ("async", "sync", "xdist")
+CODES = ("async", "sync", "concurrent", "xdist")
 
 TESTS = (
     "test_before",
@@ -34,6 +33,8 @@ TESTS = (
     "test_other",
     "test_last",
 )
+OTHERS = frozenset(TESTS) - {"test_fault"}
+FIXTURES = ("wide", "below", "below_in_sync", "faulty", "above", "above_in_sync")
 LAST_OF = {
     "function": "test_fault",
     "class": "test_after",
@@ -45,7 +46,6 @@ LAST_OF = {
 INTERNAL_ERROR = 3
 CLOSED = re.compile("cannot be torn down: its event loop is closed")
 HERE = Path(__file__).parent
-SHARE = 1 if os.environ.get("FAULTS") == "all" else 16
 
 
 ONLY_LOGGED = ("pytest.exit in a callback", "pytest.fail in a callback")
@@ -72,6 +72,15 @@ def reason_to_skip(cell: Cell) -> str | None:
             return "no loop stands"
         if cell.fault == "loop replaced":
             return "what is current before the tests is current after them"
+    if fault.yields_again and cell.place != "teardown":
+        return "the first yield is no fault"
+    if cell.code == "concurrent":
+        if cell.place == "collection":
+            return "nothing runs at the same time"
+        if cell.fault == "task factory that raises":
+            return "the other tests have that task factory too"
+        if cell.fault == "signal that raises while the loop waits" and cell.is_among_others:
+            return "it comes from no test, and fails the one that is to be reported next"
     if cell.code == "sync" and cell.place == "setup of a coroutine fixture":
         return "a coroutine is not synchronous"
     if cell.code == "sync" and needs_loop:
@@ -86,93 +95,75 @@ def reason_to_skip(cell: Cell) -> str | None:
 CELLS = [
     cell
     for cell in itertools.starmap(Cell, itertools.product(FAULTS, PLACES, LAST_OF, CODES))
-    if reason_to_skip(cell) is None and zlib.crc32(str(cell).encode()) % SHARE == 0
+    if reason_to_skip(cell) is None
 ]
-
-
-def group_of(cell: Cell) -> str:
-    """What cells that share a process have in common; it keeps them in one worker of xdist too."""
-    return f"{cell.fault}, {cell.code}"
+if os.environ.get("FAULTS") != "all":
+    CELLS = [
+        min(cells, key=lambda cell: zlib.crc32(str(cell).encode()))
+        for _, cells in itertools.groupby(CELLS, key=lambda cell: (cell.fault, cell.place))
+    ]
 
 
 @pytest.fixture(scope="session")
-def run(
-    tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest
-) -> Callable[[Cell], dict[str, Any]]:
-    """Run a cell, and along with it those of its group that are to run too."""
-    seen: dict[Cell, dict[str, Any]] = {}
-    groups: dict[str, list[Cell]] = defaultdict(list)
-    for item in request.session.items:
-        if "cell" in getattr(item, "fixturenames", ()):
-            cell = item.callspec.params["cell"]
-            groups[group_of(cell)].append(cell)
+def run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[Cell], dict[str, Any]]]:
+    """Run a cell, in a process that lives until one is the death of it."""
+    processes: list[tuple[subprocess.Popen[str], Path]] = []
 
-    def run_group(cell: Cell) -> dict[str, Any]:
-        group = groups.pop(group_of(cell), ())
-        if group:
-            died = {"died": "with the cell before it"}
-            results = run_in_one_process(group, tmp_path_factory.mktemp("cells"))
-            seen.update(itertools.zip_longest(group, results, fillvalue=died))
-        return seen[cell]
+    def run(cell: Cell) -> dict[str, Any]:
+        if not processes:
+            folder = tmp_path_factory.mktemp("cells")
+            processes.append((start(folder), folder))
+        process, folder = processes[-1]
+        print(json.dumps(asdict(cell)), file=process.stdin)
+        answer = process.stdout.readline()
+        if not answer:
+            process.communicate()
+            processes.clear()
+            pytest.fail(f"The process died: {(folder / 'errors').read_text()}", pytrace=False)
+        return json.loads(answer)
 
-    return run_group
+    yield run
+    for process, _ in processes:
+        process.communicate()
 
 
-def run_in_one_process(cells: Sequence[Cell], folder: Path) -> Iterator[dict[str, Any]]:
+def start(folder: Path) -> subprocess.Popen[str]:
     env = {
+        "PYTEST_DEBUG_TEMPROOT": str(folder),
         "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1",
         "PYTHONPATH": str(HERE),
         "TRACE": str(folder / "trace"),
     }
-    process = subprocess.run(
-        [sys.executable, HERE / "cells.py"],
-        cwd=folder,
-        env=os.environ | env,
-        input="".join(f"{json.dumps(asdict(cell))}\n" for cell in cells),
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    for line in process.stdout.splitlines():
-        yield json.loads(line)
-    if process.returncode:
-        yield {"died": process.stderr}
+    with (folder / "errors").open("w") as errors:
+        return subprocess.Popen(
+            [sys.executable, HERE / "cells.py"],
+            cwd=folder,
+            env=os.environ | env,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=errors,
+            text=True,
+            bufsize=1,
+        )
 
 
-@pytest.mark.parametrize(
-    "cell",
-    [pytest.param(cell, marks=pytest.mark.xdist_group(group_of(cell))) for cell in CELLS],
-    ids=str,
-)
+@pytest.mark.parametrize("cell", CELLS, ids=str)
 def test_after_a_fault_all_is_well(run, cell):
     seen = run(cell)
-    assert "died" not in seen, seen["died"]
     fault = FAULTS[cell.fault]
     sys.stdout.write("\n".join((seen["output"], *seen["trace"])))
     assert_ended(cell, fault, seen["code"])
     assert_reported(cell, fault, seen["reports"])
+    assert_tests_ran(cell, fault, seen["reports"], seen["trace"])
     assert_torn_down(cell, fault, seen["trace"])
-    assert_nothing_is_left(cell, fault, seen["trace"])
-    assert_told(fault.logged, seen["logs"])
+    assert_nothing_is_left(fault, seen["trace"])
+    assert_told(fault.logged, [text for text in seen["logs"] if not is_of_lost(fault, text)])
     assert_told(fault.warned, [text for text in seen["warnings"] if not CLOSED.search(text)])
 
 
 def fails_late(cell, fault):
     """Whether what fails is the teardown of what has been set up on a loop."""
     return cell.code == "sync" and fault.ends_loop
-
-
-def are_forgotten(cell, fault):
-    """Whether pytest forgets the finalizers of the session that come after the one that raises.
-
-    It does for what is neither an `Exception` nor an outcome of its own, and for Ctrl-C that comes
-    again while the first one waits for those finalizers.
-    """
-    if (cell.place, cell.scope) != ("teardown", "session"):
-        return False
-    if cell.code == "sync":
-        return cell.fault in ("Ctrl-C", "SystemExit", "GeneratorExit", "CancelledError")
-    return cell.fault == "Ctrl-C, swallowed, and again"
 
 
 def places_of_failures(cell, fault):
@@ -194,9 +185,14 @@ def assert_ended(cell, fault, code):
         assert code == fault.result
 
 
-def assert_nothing_is_left(cell, fault, trace):
+def is_of_lost(fault, text):
+    """Whether asyncio tells of the task of a fixture that cannot be torn down, when it is freed."""
+    return fault.ends_loop and text == "logged Task was destroyed but it is pending!"
+
+
+def assert_nothing_is_left(fault, trace):
     left = [event for event in trace if event.startswith("left")]
-    if fault.is_stubborn or are_forgotten(cell, fault):
+    if fault.is_stubborn:
         left = [event for event in left if not event.startswith("left task")]
     assert left == []
 
@@ -223,33 +219,20 @@ def assert_reported(cell, fault, reports):
         assert failures == []
 
 
-def assert_torn_down(cell, fault, trace):
-    """Each fixture that was set up is torn down once, and before what it needs.
-
-    One whose loop has been closed cannot be.
-    """
-    lost = {"below", "faulty", "above"} if fault.ends_loop else set()
-    if cell.scope == "session":
-        lost |= {"wide"} if fault.ends_loop else set()
-    if are_forgotten(cell, fault):
-        lost |= {"below", "below_in_sync", "wide"}
-    standing = []
-    for event in trace:
-        what, _, name = event.partition(" ")
-        if what == "up":
-            standing.append(name)
-        elif what == "down":
-            while standing[-1] != name:
-                assert standing.pop() in lost
-            standing.pop()
-    assert set(standing) <= lost
-    assert [event for event in trace if event.startswith("test_")] == names_of(cell, fault)
-    ended = "swallowed" if fault.is_stubborn and fault.ends_loop else "ended"
-    assert trace[trace.index("fault") + 1] == ended
+def assert_tests_ran(cell, fault, reports, trace):
+    """The tests that are reported have run once, and in their order."""
+    ran = [event for event in trace if event.startswith("test_")]
+    reported = [name for name, when, *_ in reports if when == "call"]
+    expected = names_of(cell, fault)
+    if cell.is_among_others and fault.result == INTERRUPTS:  # At once, whatever else runs.
+        expected = expected[: len(reported)]
+    assert reported == expected
+    assert set(reported) <= set(ran)
+    assert len(ran) == len(set(ran))
 
 
 def names_of(cell, fault):
-    """The tests that run."""
+    """The tests whose call is reported."""
     if cell.place == "collection" and fault.result != PASSES:
         runs_others = cell.code == "xdist" and fault.result == FAILS
         return list(TESTS[TESTS.index("test_next") :]) if runs_others else []
@@ -259,4 +242,41 @@ def names_of(cell, fault):
         return list(TESTS)
     if cell.place == "teardown":
         return list(TESTS[: TESTS.index(LAST_OF[cell.scope]) + 1])
-    return list(TESTS[: 2 if cell.place == "call" else 1])
+    return ["test_before"]
+
+
+def assert_torn_down(cell, fault, trace):
+    """Each fixture that was set up is torn down once, and before what it needs.
+
+    One whose loop has been closed cannot be. What goes wrong has ended before that.
+    """
+    lost = {"below", "faulty", "above"} if fault.ends_loop else set()
+    if cell.scope == "session" and fault.ends_loop:
+        lost.add("wide")
+    standing = set()
+    for event in trace:
+        what, _, fixture = event.partition(" ")
+        if what == "up":
+            assert fixture not in standing or names({fixture}) <= lost
+            standing.add(fixture)
+        elif what == "down":
+            standing.remove(fixture)
+            left = {other for other in standing if needs(other, fixture)}
+            assert names(left) <= lost
+            standing -= left
+    assert names(standing) <= lost
+    own = [event for event in trace if event.rpartition(" ")[2] not in OTHERS]
+    assert own[own.index("fault") + 1] == (
+        "swallowed" if fault.is_stubborn and fault.ends_loop else "ended"
+    )
+
+
+def needs(fixture, other):
+    """Whether a fixture depends on another one, which is wider or of the same test."""
+    name, _, test = fixture.partition(" ")
+    other_name, _, other_test = other.partition(" ")
+    return FIXTURES.index(name) > FIXTURES.index(other_name) and other_test in ("", test)
+
+
+def names(fixtures):
+    return {fixture.partition(" ")[0] for fixture in fixtures}
