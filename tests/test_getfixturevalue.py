@@ -346,3 +346,24 @@ def test_code_that_cannot_wait_for_that_is_told_so(suite):
     result = suite(source, "-s", ini=SESSION_LOOP)
     result.assert_outcomes(passed=1, errors=1)
     result.stdout.fnmatch_lines(["*The async fixture 'late' *another parameter*as an argument*"])
+
+
+def test_a_wide_fixture_cannot_request_a_narrow_one(suite):
+    result = suite(
+        """
+        @pytest_asyncio.fixture
+        async def late():
+            pass
+
+        @pytest_asyncio.fixture(scope="session")
+        async def wide(request):
+            await pytest_asyncio.getfixturevalue(request, "late")
+
+        @pytest.mark.asyncio
+        async def test_it(wide):
+            pass
+        """,
+        ini=SESSION_LOOP,
+    )
+    result.assert_outcomes(errors=1)
+    result.stdout.fnmatch_lines(["*ScopeMismatch*"])

@@ -161,6 +161,8 @@ def outdated_fixtures(
     if overriding >= len(definitions):
         return
     fixturedef: Any = definitions[-1 - overriding]
+    if any_request._scope > fixturedef._scope:  # pytest refuses the request.
+        return
     for argument in fixturedef.argnames:
         yield from outdated_fixtures(request, argument, (*path, name))
     callspec = getattr(item, "callspec", None)
