@@ -367,3 +367,17 @@ def test_a_wide_fixture_cannot_request_a_narrow_one(suite):
     )
     result.assert_outcomes(errors=1)
     result.stdout.fnmatch_lines(["*ScopeMismatch*"])
+
+
+def test_a_fixture_whose_parameter_is_not_given_cannot_be_requested(suite):
+    result = suite("""
+        @pytest_asyncio.fixture(params=[1])
+        async def late():
+            pass
+
+        @pytest.mark.asyncio
+        async def test_it(request):
+            await pytest_asyncio.getfixturevalue(request, "late")
+    """)
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(["*no parameter defined*"])

@@ -161,12 +161,13 @@ def outdated_fixtures(
     if overriding >= len(definitions):
         return
     fixturedef: Any = definitions[-1 - overriding]
-    if any_request._scope > fixturedef._scope:  # pytest refuses the request.
+    callspec = getattr(item, "callspec", None)
+    parameter = None if callspec is None else callspec.params.get(name)
+    has_none = fixturedef.params is not None and (callspec is None or name not in callspec.params)
+    if has_none or any_request._scope > fixturedef._scope:  # pytest refuses the request.
         return
     for argument in fixturedef.argnames:
         yield from outdated_fixtures(request, argument, (*path, name))
-    callspec = getattr(item, "callspec", None)
-    parameter = None if callspec is None else callspec.params.get(name)
     if fixturedef.cached_result is not None and not _is_same(
         parameter, fixturedef.cached_result[1]
     ):
