@@ -580,7 +580,7 @@ def spin(loop: AbstractEventLoop, future: Future[Any], patience: int | None = No
         if not is_over:  # It may have been broken off before it got here.
             loop.stop()
 
-    def stop_early() -> None:
+    def stop_early(again: Any) -> None:  # Its own name in it would make a reference cycle.
         """Spare what never waits another turn of the loop, if there is nothing else to run."""
         nonlocal patience
         if is_over:
@@ -592,9 +592,9 @@ def spin(loop: AbstractEventLoop, future: Future[Any], patience: int | None = No
             future.add_done_callback(stop)
         else:
             patience -= 1
-            loop.call_soon(stop_early)
+            loop.call_soon(again, again)
 
-    loop.call_soon(stop_early)
+    loop.call_soon(stop_early, stop_early)
     outer = asyncio._get_running_loop()
     try:
         if outer is None:
