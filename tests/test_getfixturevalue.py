@@ -381,3 +381,32 @@ def test_a_fixture_whose_parameter_is_not_given_cannot_be_requested(suite):
     """)
     result.assert_outcomes(failed=1)
     result.stdout.fnmatch_lines(["*no parameter defined*"])
+
+
+@pytest.mark.parametrize("scope", ["function", "session"])
+@pytest.mark.parametrize("concurrent", [False, True])
+def test_what_a_fixture_requests_is_torn_down_after_it(suite, scope, concurrent):
+    result = suite(
+        f"""
+        def down(name, *others):
+            @pytest_asyncio.fixture(scope={scope!r}, loop_scope="session", name=name)
+            async def fixture(request):
+                for other in others:
+                    await pytest_asyncio.getfixturevalue(request, other)
+                yield
+                print("\\ndown:", name)
+            return fixture
+
+        a, b, c = down("a"), down("b", "a"), down("c", "b")
+
+        @pytest.mark.asyncio(loop_scope="session", concurrent={concurrent})
+        async def test_it(c): pass
+        """,
+        "-s",
+    )
+    result.assert_outcomes(passed=1)
+    assert [line for line in result.outlines if line.startswith("down")] == [
+        "down: c",
+        "down: b",
+        "down: a",
+    ]

@@ -9,6 +9,7 @@ the import of any other module.
 from __future__ import annotations
 
 import copy
+import functools
 import inspect
 import logging
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
@@ -190,6 +191,17 @@ def forget_overridden(inner: pytest.FixtureRequest, outer: pytest.FixtureRequest
     while request is not outer:
         request._fixture_defs.pop(request.fixturename, None)
         request = request._parent_request
+
+
+def finish_before_what_it_requested(
+    fixturedef: pytest.FixtureDef[Any], request: pytest.FixtureRequest
+) -> None:
+    """Have pytest tear a fixture down before what its function has requested while it ran.
+
+    That is what pytest sees to when a function has ended, which it took the fixture's to have.
+    """
+    finish = functools.partial(fixturedef.finish, request=cast("Any", request))
+    cast("Any", request).node.addfinalizer(finish)
 
 
 def settle(fixturedef: pytest.FixtureDef[Any], value: object) -> None:

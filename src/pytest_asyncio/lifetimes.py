@@ -376,6 +376,7 @@ class Setup(ABC):
 
     def settled(self) -> None:
         """Let pytest find what the setup, which is over, has come to."""
+        internals.finish_before_what_it_requested(self.fixturedef, self.request)
         if self.run.is_given_up:
             assert self.run.failure is not None
             internals.settle_with_error(self.fixturedef, self.run.failure)
