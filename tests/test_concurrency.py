@@ -1537,6 +1537,34 @@ class TestMisuse:
         )
         result.stdout.fnmatch_lines(["*___ test_a ___*", "*in a callback*"])
 
+    def test_pytest_fail_in_a_callback_leaves_the_test_at_hand_alone(self, concurrent):
+        result = concurrent(
+            """
+        failed = asyncio.Event()
+        def fail():
+            failed.set()
+            pytest.fail("in a callback")
+        async def test_a(): await failed.wait()
+        async def test_b():
+            asyncio.get_running_loop().call_soon(fail)
+            await asyncio.Event().wait()
+        """
+        )
+        result.assert_outcomes(passed=1, failed=1)
+        result.stdout.fnmatch_lines(["FAILED test_it.py::test_b - Failed: in a callback"])
+
+    def test_an_async_fixture_that_is_requested_synchronously_is_refused(self, concurrent):
+        result = concurrent(
+            """
+        @pytest_asyncio.fixture
+        async def late(): pass
+        async def test_a(request): request.getfixturevalue("late")
+        async def test_b(): await alone()
+        """
+        )
+        result.assert_outcomes(passed=1, failed=1)
+        result.stdout.fnmatch_lines(["The async fixture 'late' is requested by code that runs on*"])
+
     def test_a_test_that_is_synchronous_after_all_is_run(self, concurrent_in_both_ways):
         result = concurrent_in_both_ways(
             """

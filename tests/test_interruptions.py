@@ -355,6 +355,30 @@ def test_ctrl_c_that_reaches_the_waiting_task_too_lets_the_loop_be_closed(suite)
     result.stdout.fnmatch_lines(["closed: True"])
 
 
+def test_tasks_that_pass_ctrl_c_on_to_one_another_leave_their_test_time_to_end(suite):
+    result = suite(
+        """
+        async def interrupted():
+            raise KeyboardInterrupt
+
+        async def waiting(task):
+            await task
+
+        @pytest.mark.asyncio
+        async def test_it():
+            try:
+                await asyncio.create_task(waiting(asyncio.create_task(interrupted())))
+            finally:
+                await asyncio.sleep(0)
+                print("the test has ended")
+        """,
+        "-s",
+    )
+    assert result.ret == pytest.ExitCode.INTERRUPTED
+    result.stdout.fnmatch_lines(["*the test has ended"])
+    result.stdout.no_fnmatch_line("*was given up*")
+
+
 @pytest.mark.parametrize("scope", SCOPES)
 @pytest.mark.parametrize(
     ("error", "exit_code"),

@@ -442,6 +442,7 @@ def test_two_fixtures_that_end_are_both_told(suite):
     """)
     result.assert_outcomes(passed=1, failed=1, errors=1)
     result.stdout.fnmatch_lines_random(["*LookupError: from one*", "*LookupError: from two*"])
+    result.stdout.fnmatch_lines(["FAILED test_it.py::test_it - *fixture 'one' ended*"])
 
 
 @pytest.mark.parametrize("dynamic", ["request.getfixturevalue('resource')", "later()"])
