@@ -970,6 +970,27 @@ class TestTheTestAtHand:
             *("test_b", "b sets up", "b logs at setup", "b says one", "b logs one"),
         ]
 
+    def test_it_gets_no_output_of_what_goes_on_while_it_does(self, concurrent):
+        result = concurrent(
+            """
+        @pytest_asyncio.fixture
+        async def met(request):
+            await meet()
+            if request.node.name == "test_b":
+                for _ in range(4):
+                    await asyncio.sleep(0)
+                print("b goes on")
+        async def test_a(met):
+            for _ in range(20):
+                await asyncio.sleep(0)
+        async def test_b(met): pass
+        """,
+            "-rP",
+        )
+        result.assert_outcomes(passed=2)
+        result.stdout.fnmatch_lines(["*___ test_b ___*", "b goes on"])
+        assert "b goes on" not in result.stdout.str().partition(" test_b ")[0]
+
     def test_a_warning_comes_once_for_each_test_that_causes_it(self, concurrent):
         result = concurrent(
             """

@@ -200,6 +200,14 @@ class _Concurrency:
         else:
             owner.give_up()
 
+    def apart(self) -> AbstractContextManager[None]:
+        """Return what a loop is to run in: others may go on where the test at hand does not wait
+        for them.
+        """
+        if self._flights and not self._recorder.is_at_work:
+            return self._recorder.recording_others()
+        return nullcontext()
+
     def _run(self, flight: Flight, nextitem: pytest.Item | None) -> None:
         """Report a test, once it is over; until then, what follows it is run too."""
         item = flight.item

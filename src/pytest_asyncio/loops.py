@@ -229,6 +229,10 @@ class Traffic(Protocol):
         """Have a loop given up as soon as no other test needs it."""
         ...
 
+    def apart(self) -> AbstractContextManager[None]:
+        """Return what a loop is to run in, to keep the tests on it out of each other's reports."""
+        ...
+
 
 def direct_by(session: pytest.Session, traffic: Traffic) -> None:
     """Leave it to a feature what takes place while a run waits."""
@@ -456,8 +460,10 @@ class LoopOwner:
         """
         __tracebackhide__ = True
         self._failure = None
+        traffic = self._living.traffic
         try:
-            spin(future.get_loop(), future, patience)
+            with _NOTHING if traffic is None else traffic.apart():
+                spin(future.get_loop(), future, patience)
         except Stopped:
             if self._failure is None:
                 raise

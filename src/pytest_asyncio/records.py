@@ -91,6 +91,7 @@ class Recorder:
 
     def __init__(self, config: pytest.Config) -> None:
         self._at_hand: RecordedLane | None = None
+        self.is_at_work: bool = False
         self._is_heard = False
         """Whether pytest is listening to a test, in the middle of a phase."""
         self._capture: Final = internals.Capture(config)
@@ -116,12 +117,14 @@ class Recorder:
         self._is_heard = True
         try:
             with self._keeping_back():
+                self.listen()
                 yield
         finally:
             self._is_heard = False
 
     @contextmanager
     def _keeping_back(self) -> Generator[None]:
+        self.is_at_work = True
         handlers = internals.capturing_handlers()
         for handler in handlers:
             handler.addFilter(self._collector.is_to_be_shown)
@@ -132,6 +135,7 @@ class Recorder:
             ):
                 yield
         finally:
+            self.is_at_work = False
             for handler in handlers:
                 handler.removeFilter(self._collector.is_to_be_shown)
             for stream in self._streams:

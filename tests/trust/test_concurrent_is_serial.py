@@ -234,8 +234,11 @@ def _run(suite: Suite, *arguments: str) -> tuple[list[object], dict[object, int]
 _WITHOUT = ("-p", "no:cacheprovider", "-p", "no:hypothesispytest", "-p", "no:xdist", "--tb=short")
 
 
-@pytest.mark.parametrize("arguments", [(), ("-x",)], ids=["", "x"])
-@given(suite=suites, concurrency=st.sampled_from((2, 8, 100)))
+@given(
+    suite=suites,
+    concurrency=st.sampled_from((2, 8, 100)),
+    arguments=st.sampled_from(((), ("-x",))),
+)
 def test_reports_are_those_of_a_serial_run(
     suite: Suite, concurrency: int, arguments: tuple[str, ...]
 ) -> None:
