@@ -368,6 +368,49 @@ class TestFixtures:
         """
         ).assert_outcomes(passed=2)
 
+    def test_one_may_skip_its_test(self, concurrent):
+        concurrent(
+            """
+        @pytest_asyncio.fixture
+        async def skipping():
+            await meet()
+            pytest.skip("no")
+        async def test_a(skipping): pass
+        async def test_b(skipping): pass
+        """
+        ).assert_outcomes(skipped=2)
+
+    def test_one_that_is_not_there_is_told(self, concurrent_in_both_ways):
+        concurrent_in_both_ways(
+            """
+        async def test_a(request):
+            await asyncio.sleep(0)
+            with pytest.raises(pytest.FixtureLookupError, match="unknown"):
+                request.getfixturevalue("unknown")
+        """,
+            passed=1,
+        )
+
+    def test_a_test_that_is_run_twice_has_them_twice(self, concurrent):
+        concurrent(
+            """
+        @pytest_asyncio.fixture
+        async def one():
+            await asyncio.sleep(0)
+            yield
+        async def test_a(one): await asyncio.sleep(0.01)
+        async def test_b(one): await asyncio.sleep(0)
+        """,
+            conftest="""
+        @pytest.hookimpl(wrapper=True, tryfirst=True)
+        def pytest_runtestloop(session):
+            done = yield
+            for item, nextitem in zip(session.items, [*session.items[1:], None]):
+                item.ihook.pytest_runtest_protocol(item=item, nextitem=nextitem)
+            return done
+        """,
+        ).assert_outcomes(passed=4)
+
     def test_wider_ones_are_shared_and_outlive_the_tests(self, concurrent):
         result = concurrent(
             """
@@ -1421,17 +1464,51 @@ class TestTimeouts:
         result.assert_outcomes(passed=2, failed=1)
         result.stdout.fnmatch_lines(["*___ test_hangs ___*", "E*TimeoutError: *0.1 s*"])
 
-    def test_those_of_fixtures_are_told_with_their_tests(self, concurrent):
-        result = concurrent(
+    def test_those_of_fixtures_are_told_with_their_tests(self, concurrent_in_both_ways):
+        result = concurrent_in_both_ways(
             """
         @pytest_asyncio.fixture(timeout=0.1)
         async def hanging(): await asyncio.Event().wait()
         async def test_a(hanging): pass
         async def test_b(): await asyncio.sleep(0.2)
+        """,
+            passed=1,
+            errors=1,
+        )
+        result.stdout.fnmatch_lines(["*ERROR at setup of test_a*", "E*TimeoutError: *'hanging'*"])
+
+    @pytest.mark.usefixtures("_impatient")
+    def test_a_fixture_that_refuses_to_end_is_told_with_its_test(self, concurrent_in_both_ways):
+        result = concurrent_in_both_ways(
+            """
+        @pytest_asyncio.fixture(timeout=0.05)
+        async def refusing():
+            for _ in range(3):
+                try:
+                    await asyncio.Event().wait()
+                except asyncio.CancelledError:
+                    pass
+        async def test_a(refusing): pass
+        def test_next(): pass
+        """,
+            "-Wdefault",
+            passed=1,
+            errors=1,
+        )
+        result.stdout.fnmatch_lines(["*ERROR at setup of test_a*", "E*TimeoutError: *'refusing'*"])
+
+    @pytest.mark.usefixtures("_impatient")
+    def test_who_blocks_the_loop_is_not_broken_off_for_another(self, concurrent):
+        result = concurrent(
+            """
+        import time
+        @pytest.mark.asyncio(timeout=0.05)
+        async def test_a(): await asyncio.Event().wait()
+        async def test_b(): time.sleep(0.5)
         """
         )
-        result.assert_outcomes(passed=1, errors=1)
-        result.stdout.fnmatch_lines(["*ERROR at setup of test_a*", "E*TimeoutError: *'hanging'*"])
+        result.assert_outcomes(passed=1, failed=1)
+        result.stdout.fnmatch_lines(["FAILED test_it.py::test_a - TimeoutError: *"])
 
     @pytest.mark.usefixtures("_impatient")
     def test_what_refuses_to_end_loses_the_loop_and_the_next_tests_get_another(
