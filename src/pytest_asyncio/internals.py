@@ -543,7 +543,7 @@ def captured_logs_aside() -> Generator[None]:
     """Put aside which log records pytest has captured in a phase, while it looks at another one."""
     root = logging.getLogger()
     loggers = [root, *filter(_is_by_itself, root.manager.loggerDict.values())]
-    attached = [(logger.handlers, tuple(logger.handlers)) for logger in loggers]
+    attached = [(logger, list(logger.handlers)) for logger in loggers]
     captured = [
         (handler, handler.records, handler.stream)
         for handler in root.handlers
@@ -552,8 +552,8 @@ def captured_logs_aside() -> Generator[None]:
     try:
         yield
     finally:
-        for handlers, before in attached:
-            handlers[:] = before
+        for logger, handlers in attached:
+            logger.handlers = handlers
         for handler, records, stream in captured:
             handler.records, handler.stream = records, stream
 
