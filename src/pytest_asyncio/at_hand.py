@@ -6,7 +6,8 @@ import os
 from collections.abc import Callable, Generator
 from contextlib import AbstractContextManager, contextmanager
 from contextvars import Context, copy_context
-from typing import Any, Final, final
+from typing import Final, final
+from warnings import WarningMessage
 
 import pytest
 
@@ -57,7 +58,7 @@ class TestAtHand:
         """Return what pytest is to run the test in, so that none of its warnings comes twice."""
         return records.showing_warnings(self._show)
 
-    def _show(self, warning: Any, show: Show) -> None:
+    def _show(self, show: Show, warning: WarningMessage) -> None:
         if self._warnings.add(warning) or not self._has_waited:
             show(warning)
 

@@ -490,7 +490,7 @@ def finish_teardown(
 def fixture_of(finalizer: Any) -> pytest.FixtureDef[Any] | None:
     """Return the fixture that a finalizer of an item, or of another fixture, tears down."""
     function = getattr(finalizer, "func", None)
-    owner = getattr(function, "__self__", None)
+    owner: pytest.FixtureDef[Any] | None = getattr(function, "__self__", None)
     return owner if isinstance(owner, pytest.FixtureDef) else None
 
 

@@ -143,7 +143,7 @@ async def getfixturevalue(request: pytest.FixtureRequest, name: str) -> Any:
     `pytest.FixtureLookupError` where there is none of that name.
     """
     __tracebackhide__ = True
-    if not isinstance(request, pytest.FixtureRequest):
+    if not isinstance(request, pytest.FixtureRequest):  # pyright: ignore[reportUnnecessaryIsInstance]
         raise TypeError(
             "pytest_asyncio.getfixturevalue() needs the fixture 'request' of pytest, not "
             f"{settings.shown(request)}."

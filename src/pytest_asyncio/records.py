@@ -11,6 +11,7 @@ import sys
 import warnings
 from collections.abc import Callable, Generator, Iterable
 from contextlib import contextmanager
+from functools import partial
 from typing import Any, Final, TextIO, TypeAlias, final
 
 import pytest
@@ -241,19 +242,19 @@ Show: TypeAlias = Callable[[warnings.WarningMessage], None]
 
 
 @contextmanager
-def showing_warnings(by: Callable[[warnings.WarningMessage, Show], None]) -> Generator[None]:
-    """Have warnings shown by a function, which is also given what would have shown them."""
+def showing_warnings(by: Callable[[Show, warnings.WarningMessage], None]) -> Generator[None]:
+    """Have warnings shown by a function, which is first given what would have shown them."""
     # Not warnings.showwarning, which is not told where an object comes from that was not closed.
     module: Any = warnings
     show: Show = module._showwarnmsg_impl
-    module._showwarnmsg_impl = lambda warning: by(warning, show)
+    module._showwarnmsg_impl = partial(by, show)
     try:
         yield
     finally:
         module._showwarnmsg_impl = show
 
 
-def _keep_or_show(warning: warnings.WarningMessage, show: Show) -> None:
+def _keep_or_show(show: Show, warning: warnings.WarningMessage) -> None:
     lane = _lane_of_caller()
     if lane is None:
         show(warning)

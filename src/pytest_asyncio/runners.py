@@ -49,7 +49,7 @@ class LoopRunner(asyncio.Runner):  # type: ignore[misc]  # Other plugins look fo
         __tracebackhide__ = True
         if not inspect.isawaitable(coro):
             raise TypeError(f"asyncio_runner.run() needs a coroutine, not {shown(coro)}.")
-        if context is not None and not isinstance(context, Context):
+        if not isinstance(context, Context | None):  # pyright: ignore[reportUnnecessaryIsInstance]
             raise TypeError(f"asyncio_runner.run() needs a context, not {shown(context)}.")
         if loops.running(self._item.session) is not None:
             if inspect.iscoroutine(coro):
