@@ -168,7 +168,7 @@ class _Concurrency:
         __tracebackhide__ = True
         at_hand = self._at_hand
         if at_hand is None or not at_hand.owns(run, owner):
-            owner.spin(run.awaited)
+            self._spin_through(owner, run)
             return
         owner.spin(run.awaited, PATIENCE)
         if run.awaited.done():
@@ -177,6 +177,17 @@ class _Concurrency:
             owner.spin(run.awaited)
         else:
             self._run_beside(at_hand, run)
+
+    def _spin_through(self, owner: LoopOwner, run: Run) -> None:
+        """Run a loop for a run that others wait for; what the others raise is theirs."""
+        __tracebackhide__ = True
+        while not run.awaited.done():
+            try:
+                owner.spin(run.awaited)
+            except BaseException as error:
+                others = (flight.run for flight in self._flights.values())
+                if not any(other and loops.is_outcome_of(other.task, error) for other in others):
+                    raise
 
     def _run_beside(self, at_hand: TestAtHand, run: Run) -> None:
         """Run what follows the test at hand too, until a run of that one is over."""
