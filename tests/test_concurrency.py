@@ -1072,6 +1072,26 @@ class TestTheTestAtHand:
         """
         ).assert_outcomes(passed=2)
 
+    def test_what_it_raises_while_another_sets_a_wide_fixture_up_is_its_own(
+        self, concurrent_in_both_ways
+    ):
+        result = concurrent_in_both_ways(
+            """
+        @pytest_asyncio.fixture(scope="module")
+        async def wide():
+            for _ in range(40):
+                await asyncio.sleep(0)
+        async def test_a():
+            for _ in range(20):
+                await asyncio.sleep(0)
+            raise SystemExit(3)
+        async def test_b(wide): pass
+        """,
+            passed=1,
+            failed=1,
+        )
+        result.stdout.fnmatch_lines(["FAILED test_it.py::test_a - SystemExit: 3"])
+
     def test_its_failure_ends_the_others_before_its_teardown(self, concurrent):
         result = concurrent(
             """

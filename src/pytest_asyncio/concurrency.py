@@ -185,9 +185,13 @@ class _Concurrency:
             try:
                 owner.spin(run.awaited)
             except BaseException as error:
-                others = (flight.run for flight in self._flights.values())
-                if not any(other and loops.is_outcome_of(other.task, error) for other in others):
+                if not self._is_outcome(error):
                     raise
+
+    def _is_outcome(self, error: BaseException) -> bool:
+        """Tell whether a run has raised an error, which asyncio has let through, and is told it."""
+        running = loops.all_running(self._session)
+        return any(loops.is_outcome_of(run.task, error) for run in running)
 
     def _run_beside(self, at_hand: TestAtHand, run: Run) -> None:
         """Run what follows the test at hand too, until a run of that one is over."""
@@ -332,8 +336,7 @@ class _Concurrency:
             reason = f"{stopped} Something has called stop() on {owner}."
             (self._stopper or at_hand.run).cancel(pytest.fail.Exception(reason, pytrace=False))
         except BaseException as error:
-            running = loops.all_running(self._session)
-            if any(loops.is_outcome_of(run.task, error) for run in running):
+            if self._is_outcome(error):
                 return
             run = loops.run_behind(error)
             is_to_raise = run is None and at_hand is self._at_hand
