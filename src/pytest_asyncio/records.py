@@ -158,12 +158,14 @@ class Recorder:
             return
         streams = sys.stdout, sys.stderr
         texts = self._capture.take()
-        with internals.captured_logs_aside():
-            yield
-        self._capture.resume()
-        for name, text in zip(_STREAMS, texts, strict=True):
-            getattr(sys, name).write(text)
-        sys.stdout, sys.stderr = streams
+        try:
+            with internals.captured_logs_aside():
+                yield
+        finally:
+            self._capture.resume()
+            for name, text in zip(_STREAMS, texts, strict=True):
+                getattr(sys, name).write(text)
+            sys.stdout, sys.stderr = streams
 
     def of_caller(self) -> Record | None:
         """Return the record for what the calling code does, if it is to be kept back."""
