@@ -12,7 +12,7 @@ from collections.abc import Callable, Generator
 from collections.abc import Set as AbstractSet
 from contextvars import Context, copy_context
 from functools import partial
-from typing import Any, Final, NoReturn, TypeAlias, final
+from typing import Any, Final, TypeAlias, final
 
 import pytest
 
@@ -135,7 +135,7 @@ class Flight(RecordedLane):
     def finish(self, nextitem: pytest.Item | None) -> None:
         """Have pytest look at the teardown, and tear down what the test is the last of."""
         if self._was_set_up:
-            errors = [partial(_raise, error) for error in reversed(self._errors)]
+            errors = [partial(lifetimes.raise_again, error) for error in reversed(self._errors)]
             internals.put_finalizers(self.item, errors)
         rejoin = internals.isolate(self.item)
         self.watch.go()
@@ -328,11 +328,6 @@ class Flight(RecordedLane):
 
 def _nothing() -> None:
     """End nothing."""
-
-
-def _raise(error: BaseException) -> NoReturn:
-    __tracebackhide__ = True
-    raise error
 
 
 @final

@@ -177,13 +177,14 @@ async def _finish(fixturedef: pytest.FixtureDef[Any], request: pytest.FixtureReq
             else:
                 finalizer()
         except BaseException as error:
-            failing.insert(0, functools.partial(_raise, error))
+            failing.insert(0, functools.partial(raise_again, error))
     for finalizer in failing:  # pytest raises them together.
         fixturedef.addfinalizer(finalizer)
     internals.finish(fixturedef, request)
 
 
-def _raise(error: BaseException) -> NoReturn:
+def raise_again(error: BaseException) -> NoReturn:
+    """Stand, as a finalizer, for one that has raised an error before."""
     __tracebackhide__ = True
     raise error
 

@@ -156,7 +156,8 @@ def parse(config: pytest.Config) -> None:
         raise invalid("asyncio_mode", mode, f"Valid modes: {', '.join(MODES)}.")
     config.stash[_KEY] = Settings(
         auto_mode=mode == "auto",
-        debug=bool(config.getoption("asyncio_debug")) or _is_on(config, "asyncio_debug"),
+        debug=bool(config.getoption("asyncio_debug"))
+        or bool(_parsed(config, "asyncio_debug", "true or false")),
         fixture_loop_scope=_default_scope(
             config, "asyncio_default_fixture_loop_scope", "fixture-scope"
         ),
@@ -168,9 +169,11 @@ def parse(config: pytest.Config) -> None:
         checks=tuple(_given(config, "asyncio_checks").replace(",", " ").split()),
         blocked_loop_threshold=_seconds(config, "asyncio_blocked_loop_threshold"),
         clock=_clock(config.getini("asyncio_clock")),
-        concurrent=_is_on(config, "asyncio_concurrent"),
+        concurrent=bool(_parsed(config, "asyncio_concurrent", "true or false")),
         concurrency=_concurrency(config),
-        serial_fixtures=_names(config, "asyncio_serial_fixtures"),
+        serial_fixtures=tuple(
+            _parsed(config, "asyncio_serial_fixtures", "names with blanks between them")
+        ),
         trace=config.getoption("asyncio_trace"),
         durations=_count(config.getoption("asyncio_durations")),
     )
@@ -239,22 +242,12 @@ def _given(config: pytest.Config, name: str) -> Any:
     return config.getini(name) if value is None else value
 
 
-def _is_on(config: pytest.Config, option: str) -> bool:
+def _parsed(config: pytest.Config, option: str, what: str) -> Any:
+    """Return an option that pytest parses itself, which says what it must be where it is not."""
     try:
-        return bool(config.getini(option))
+        return config.getini(option)
     except (ValueError, pytest.UsageError) as error:  # Versions of pytest differ.
-        raise pytest.UsageError(
-            f"{option} must be true or false: {error}.\n{_see(option)}"
-        ) from error
-
-
-def _names(config: pytest.Config, option: str) -> tuple[str, ...]:
-    try:
-        return tuple(config.getini(option))
-    except (ValueError, pytest.UsageError) as error:  # Versions of pytest differ.
-        raise pytest.UsageError(
-            f"{option} must be names with blanks between them: {error}.\n{_see(option)}"
-        ) from error
+        raise pytest.UsageError(f"{option} must be {what}: {error}.\n{_see(option)}") from error
 
 
 def _default_scope(config: pytest.Config, option: str, other: str) -> Any:
