@@ -380,7 +380,7 @@ def test_a_fixture_whose_parameter_is_not_given_cannot_be_requested(suite):
             await pytest_asyncio.getfixturevalue(request, "late")
     """)
     result.assert_outcomes(failed=1)
-    result.stdout.fnmatch_lines(["*no parameter defined*"])
+    result.stdout.fnmatch_lines(["*no parameter defined*", "Requested here:", "test_it.py:9"])
 
 
 @pytest.mark.parametrize("scope", ["function", "session"])

@@ -7,15 +7,18 @@ import contextlib
 import functools
 import inspect
 import itertools
+import re
 from abc import ABC, abstractmethod
 from asyncio import CancelledError, Future, Task
 from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Generator, Iterator
 from collections.abc import Set as AbstractSet
+from pathlib import Path
+from types import FrameType
 from typing import Any, Final, NoReturn, Protocol, cast, final
 
 import pytest
 
-from . import context, fixtures, internals, loops, scopes, settings
+from . import context, fixtures, frames, internals, loops, scopes, settings
 from .advice import advise
 from .callables import kind_of, standing_in_for
 from .context import OwnContext
@@ -156,10 +159,21 @@ async def getfixturevalue(request: pytest.FixtureRequest, name: str) -> Any:
                 return request.getfixturevalue(name)
         except Deferred as deferred:
             setup = deferred.setup
+        except internals.Failed as refused:
+            _name_requester(refused, frames.users(inspect.currentframe()))
+            raise
         try:
             await setup.settle()
         finally:
             internals.forget_overridden(setup.request, request)
+
+
+def _name_requester(refused: internals.Failed, requester: FrameType | None) -> None:
+    """Where pytest tells which line requests a fixture, let that be the one that awaits it."""
+    if requester is not None and refused.msg:
+        line = f"{frames.short(requester.f_code.co_filename)}:{requester.f_lineno}"
+        own = rf"(?<=^Requested here:\n).*{Path(__file__).name}:\d+$"
+        refused.msg = re.sub(own, lambda _: line, refused.msg, flags=re.MULTILINE)
 
 
 async def _finish(fixturedef: pytest.FixtureDef[Any], request: pytest.FixtureRequest) -> None:

@@ -282,7 +282,8 @@ USES = [
 def test_a_fixture_that_is_used_wrong_fails_its_test(suite, test, fixture, body, sentence):
     later = "def later(): return asyncio.get_event_loop().create_future()\n"
     source = STRANGE + later + FIXTURES + test.format(fixture, body or "pass") + "\n" + NEIGHBOUR
-    result = suite(source, ini="asyncio_default_fixture_loop_scope = function")
+    # The summary repeats the sentence, where it is not too long for that.
+    result = suite(source, "-rN", ini="asyncio_default_fixture_loop_scope = function")
     text = said(result)
     assert result.ret is pytest.ExitCode.TESTS_FAILED
     outcomes = result.parseoutcomes()
