@@ -1153,6 +1153,31 @@ class TestBreakingOff:
         result.stdout.fnmatch_lines(["*torn down: test_fails test_waits test_waits_too"])
 
     @pytest.mark.usefixtures("_ctrl_c_is_of_the_inner_run")
+    @pytest.mark.parametrize("act", ["assert 0", "pytest.exit('no')", "raise KeyboardInterrupt"])
+    def test_nothing_is_shown_of_what_the_others_write_then(self, concurrent, act):
+        result = concurrent(
+            f"""
+        import sys
+        async def test_fails():
+            await meet()
+            {act}
+        async def test_waits():
+            try:
+                await meet()
+                await asyncio.Event().wait()
+            finally:
+                print("in vain")
+                print("in vain", file=sys.stderr)
+                await asyncio.sleep(0)
+                print("in vain")
+        """,
+            "-x",
+            "-rA",
+        )
+        assert result.ret is not pytest.ExitCode.OK
+        assert "in vain" not in result.stdout.str() + result.stderr.str()
+
+    @pytest.mark.usefixtures("_ctrl_c_is_of_the_inner_run")
     def test_ctrl_c_in_one_that_has_begun_early_ends_all(self, concurrent):
         result = concurrent(
             """
@@ -1343,6 +1368,40 @@ class TestBreakingOff:
             passed=1,
             failed=1,
         )
+
+    @pytest.mark.parametrize("quick", [True, False], ids=["quick", "waits"])
+    @pytest.mark.parametrize(
+        "act",
+        [
+            "raise SystemExit(3)",
+            "asyncio.get_running_loop().call_soon(exit); await asyncio.sleep(1)",
+            "asyncio.get_running_loop().stop(); await asyncio.sleep(1)",
+        ],
+    )
+    def test_what_ends_a_test_that_has_begun_early_ends_that_one(self, concurrent, act, quick):
+        result = concurrent(
+            f"""
+        def exit(): raise SystemExit(3)
+        go, over = asyncio.Event(), asyncio.Event()
+        @pytest_asyncio.fixture
+        async def met(): await meet()
+        async def test_first(met):
+            go.set()
+            if {quick}:
+                for _ in range(3): await asyncio.sleep(0)
+            else:
+                await over.wait()
+        async def test_ends():
+            await meet()
+            await go.wait()
+            try:
+                {act}
+            finally:
+                over.set()
+        """
+        )
+        result.assert_outcomes(passed=1, failed=1)
+        result.stdout.fnmatch_lines(["FAILED *test_ends*"])
 
     @pytest.mark.usefixtures("_ctrl_c_is_of_the_inner_run")
     @pytest.mark.parametrize("kind", ["async ", ""])

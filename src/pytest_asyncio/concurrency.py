@@ -167,31 +167,14 @@ class _Concurrency:
         """Run a loop until what a run awaits is done. While that takes time, others run too."""
         __tracebackhide__ = True
         at_hand = self._at_hand
-        if at_hand is None or not at_hand.owns(run, owner):
-            self._spin_through(owner, run)
-            return
-        owner.spin(run.awaited, PATIENCE)
-        if run.awaited.done():
-            return
-        if at_hand.is_alone or self._group_of(at_hand.item) is None:
-            owner.spin(run.awaited)
-        else:
-            self._run_beside(at_hand, run)
-
-    def _spin_through(self, owner: LoopOwner, run: Run) -> None:
-        """Run a loop for a run that others wait for; what the others raise is theirs."""
-        __tracebackhide__ = True
-        while not run.awaited.done():
-            try:
-                owner.spin(run.awaited)
-            except BaseException as error:
-                if not self._is_outcome(error):
-                    raise
-
-    def _is_outcome(self, error: BaseException) -> bool:
-        """Tell whether a run has raised an error, which asyncio has let through, and is told it."""
-        running = loops.all_running(self._session)
-        return any(loops.is_outcome_of(run.task, error) for run in running)
+        if at_hand is not None and at_hand.owns(run, owner):
+            self._spin(owner, run, run.awaited, PATIENCE)
+            if not (run.awaited.done() or at_hand.is_alone or self._group_of(at_hand.item) is None):
+                self._run_beside(at_hand, run)
+        while not (run.awaited.done() or run.failure):
+            self._spin(owner, run, run.awaited)
+        if run.is_given_up:
+            raise loops.Stopped
 
     def _run_beside(self, at_hand: TestAtHand, run: Run) -> None:
         """Run what follows the test at hand too, until a run of that one is over."""
@@ -205,8 +188,6 @@ class _Concurrency:
                 self._go_on(at_hand)
         if self._flights and run.phase == "teardown":
             at_hand.isolate()
-        if run.is_given_up:
-            raise loops.Stopped
 
     def give_up(self, owner: LoopOwner) -> None:
         """Have a loop given up, on which a task does not end, when no other test needs it."""
@@ -278,9 +259,10 @@ class _Concurrency:
 
     def _go_on(self, at_hand: Flight | TestAtHand) -> None:
         """Let a flight go on that can, or wait until one can."""
+        __tracebackhide__ = True
         self._recorder.listen()
         if not self._ready:
-            self._spin(at_hand)
+            self._wait_for_any(at_hand)
         elif isinstance(at_hand, Flight):
             self._step(self._ready.popleft())
         else:
@@ -317,33 +299,53 @@ class _Concurrency:
         if self._any_ready is not None and not self._any_ready.done():
             self._any_ready.set_result(None)
 
-    def _spin(self, at_hand: Flight | TestAtHand) -> None:
+    def _wait_for_any(self, at_hand: Flight | TestAtHand) -> None:
         """Run the loop until a flight can go on, or the test at hand."""
-        owner = at_hand.owner
-        assert at_hand.run is not None
+        __tracebackhide__ = True
+        owner, run = at_hand.owner, at_hand.run
         assert owner is not None
-        loop = at_hand.run.task.get_loop()
+        assert run is not None
+        loop = run.task.get_loop()
         if loop.is_closed():
             self._fail_all(_closed(owner))
             return
         self._any_ready = loop.create_future()
         try:
-            with self._told_of_stops(loop):
-                owner.spin(self._any_ready)
-        except loops.Stopped as stopped:
-            if self._has_given_up(owner) or at_hand.run.is_given_up:
-                return
-            reason = f"{stopped} Something has called stop() on {owner}."
-            (self._stopper or at_hand.run).cancel(pytest.fail.Exception(reason, pytrace=False))
+            self._spin(owner, run, self._any_ready)
         except BaseException as error:
-            if self._is_outcome(error):
-                return
-            run = loops.run_behind(error)
-            is_to_raise = run is None and at_hand is self._at_hand
-            if is_to_raise or isinstance(error, KeyboardInterrupt):
+            if at_hand is self._at_hand or isinstance(error, KeyboardInterrupt):
                 raise
             # By a callback, or by the handler of a signal, such as that of a time-out.
-            (run or at_hand.run).cancel(error)
+            run.cancel(error)
+
+    def _spin(
+        self, owner: LoopOwner, run: Run, future: Future[Any], patience: int | None = None
+    ) -> None:
+        """Run a loop as `LoopOwner.spin()` does, for a run. What ends another one is not raised."""
+        __tracebackhide__ = True
+        try:
+            with self._told_of_stops(future.get_loop()):
+                owner.spin(future, patience)
+        except loops.Stopped as stopped:
+            if self._has_given_up(owner) or run.is_given_up:
+                return
+            reason = f"{stopped} Something has called stop() on {owner}."
+            self._blame(self._stopper, run, pytest.fail.Exception(reason, pytrace=False))
+        except BaseException as error:
+            if not self._is_outcome(error):
+                self._blame(loops.run_behind(error), run, error)
+
+    def _blame(self, culprit: Run | None, run: Run, error: BaseException) -> None:
+        """End a run with an error, or raise that if it is the one at hand, or nobody's."""
+        __tracebackhide__ = True
+        if culprit is None or culprit is run or isinstance(error, KeyboardInterrupt):
+            raise error
+        culprit.cancel(error)
+
+    def _is_outcome(self, error: BaseException) -> bool:
+        """Tell whether a run has raised an error, which asyncio has let through, and is told it."""
+        running = loops.all_running(self._session)
+        return any(loops.is_outcome_of(run.task, error) for run in running)
 
     def _has_given_up(self, owner: LoopOwner) -> bool:
         """Let the flights go on whose runs do not end. They are the last ones on their loop."""

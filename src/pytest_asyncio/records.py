@@ -118,7 +118,6 @@ class Recorder:
         self._is_heard = True
         try:
             with self._keeping_back():
-                self.listen()
                 yield
         finally:
             self._is_heard = False
@@ -134,6 +133,7 @@ class Recorder:
                 internals.catching_logs(self._collector, self._level),
                 showing_warnings(_keep_or_show),
             ):
+                self.listen()
                 yield
         finally:
             self.is_at_work = False
