@@ -901,6 +901,20 @@ class TestOpenResources:
             names="open-resources",
         ).assert_outcomes(passed=1)
 
+    def test_a_loop_that_does_not_tell_of_generators_is_fine(self, checked):
+        checked(
+            f"""
+            {HELPERS}
+            kept = numbers()
+            @pytest.mark.asyncio
+            async def test_it():
+                assert await anext(kept) == 1
+            """,
+            names="open-resources",
+            ini="asyncio_loop_factory = conftest.Loop",
+            conftest="class Loop(asyncio.SelectorEventLoop): _asyncgen_firstiter_hook = None",
+        ).assert_outcomes(passed=1)
+
     def test_an_executor_for_all_tests_is_fine(self, checked):
         checked(
             f"""

@@ -435,21 +435,24 @@ class TestFixtures:
         assert len(shown) == 2
         result.stdout.fnmatch_lines(["*set up", "a b", "*torn down"])
 
-    def test_context_variables_are_those_of_each_test(self, concurrent):
+    @pytest.mark.parametrize("scope", ["function", "class"])
+    def test_context_variables_are_those_of_each_test(self, concurrent, scope):
         concurrent(
-            """
+            f"""
         from contextvars import ContextVar
         variable = ContextVar("variable", default="none")
         @pytest_asyncio.fixture
+        async def met(): await meet()
+        @pytest_asyncio.fixture(scope={scope!r}, loop_scope="module")
         async def named(request):
             variable.set(request.node.name)
-            await meet()
-        async def test_a(named, request):
+        async def test_a(named, met):
             await meet()
             assert variable.get() == "test_a"
-        async def test_b(named, request):
+        async def test_b():
+            assert variable.get() == "none"
             await meet()
-            assert variable.get() == "test_b"
+            await meet()
         def test_sync(): assert variable.get() == "none"
         """
         ).assert_outcomes(passed=3)

@@ -488,6 +488,28 @@ def test_an_async_context_manager_is_a_fixture(suite):
     result.stdout.fnmatch_lines(["*left*"])
 
 
+def test_a_task_group_that_fails_just_when_it_is_torn_down_is_told(suite):
+    result = suite("""
+        @pytest_asyncio.fixture(loop_scope="module")
+        async def over():
+            async with asyncio.TaskGroup() as group:
+                event = asyncio.Event()
+                group.create_task(fail_after(event))
+                await asyncio.sleep(0)
+                yield event
+
+        async def fail_after(event):
+            await event.wait()
+            raise LookupError("the true cause")
+
+        @pytest.mark.asyncio(loop_scope="module")
+        async def test_it(over):
+            over.set()
+    """)
+    result.assert_outcomes(passed=1, errors=1)
+    result.stdout.fnmatch_lines(["*ERROR at teardown of test_it*", "*LookupError: the true cause"])
+
+
 def test_an_async_context_manager_that_is_ended_sees_the_cancellation(suite):
     result = suite("""
         import contextlib

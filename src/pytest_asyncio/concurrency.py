@@ -145,7 +145,7 @@ class _Concurrency:
             _turn_away(fixturedef, request)
         if self._at_hand is not None:
             self._at_hand.is_alone |= is_serial
-            if fixturedef.scope == "function":
+            if internals.is_own(request):
                 self._at_hand.remember_context()
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)

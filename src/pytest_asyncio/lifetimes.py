@@ -274,10 +274,7 @@ def _publish(own: OwnContext, request: pytest.FixtureRequest) -> None:
 
 @contextlib.contextmanager
 def _no_deferral(session: pytest.Session) -> Generator[None]:
-    can_await = session.stash.get(fixtures.DEFERRAL, None)
-    if can_await is None:
-        yield
-        return
+    can_await = session.stash[fixtures.DEFERRAL]
     del session.stash[fixtures.DEFERRAL]
     try:
         yield

@@ -151,7 +151,7 @@ class _Bound:
     def interrupt(self, frame: FrameType | None) -> None:
         """Raise where something blocks the thread, and nowhere else."""
         __tracebackhide__ = True
-        if frame is None or _is_loops(frame):
+        if frame is None or _is_loops(frame):  # pragma: no cover  # It has gone on just now.
             return
         if loops.running(self.session) is not self._run:  # Another test blocks the loop.
             return

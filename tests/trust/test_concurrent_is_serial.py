@@ -17,6 +17,8 @@ import pytest
 from hypothesis import given, note
 from hypothesis import strategies as st
 
+from pytest_asyncio import plugin
+
 SCOPES = ("session", "module", "class", "function")
 
 
@@ -224,14 +226,21 @@ def _run(suite: Suite, *arguments: str) -> tuple[list[object], dict[object, int]
         with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
             code = pytest.main(
                 [folder, "-c", f"{folder}/pytest.ini", "--rootdir", folder, *_WITHOUT, *arguments],
-                plugins=[listener],
+                plugins=[listener, plugin],
             )
         traced = sys.modules.pop(f"test_{name}").TRACE
     told = [*listener.told, *sorted(listener.warned)]
     return [_plain(repr(entry)) for entry in told], sorted(map(repr, traced)), code
 
 
-_WITHOUT = ("-p", "no:cacheprovider", "-p", "no:hypothesispytest", "-p", "no:xdist", "--tb=short")
+_WITHOUT = (
+    *("--tb=short", "--disable-plugin-autoload"),
+    # What a session does without starts faster without.
+    *(f"-pno:{name}" for name in ("cacheprovider", "doctest", "faulthandler", "junitxml")),
+    *(f"-pno:{name}" for name in ("legacypath", "pastebin", "stepwise", "subtests")),
+    # It collects garbage time and again, and has nothing to tell here that the warnings do not.
+    "-pno:unraisableexception",
+)
 
 
 @given(
