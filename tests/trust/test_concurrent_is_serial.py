@@ -99,11 +99,13 @@ class Suite:
         return "\n".join(self._lines())
 
     def _lines(self) -> Iterator[str]:
-        yield "import asyncio, logging, sys, warnings, pytest, pytest_asyncio"
+        yield "import asyncio, logging, os, sys, warnings, pytest, pytest_asyncio"
         yield "pytestmark = pytest.mark.asyncio(concurrent=True)"
         yield "TRACE = []"
         yield "def trace(what, request):"
-        yield "    TRACE.append((what, request.scope == 'function' and request.node.name))"
+        yield "    is_own = isinstance(request.node, pytest.Function)"
+        yield "    by = request.node.name if is_own else os.environ['PYTEST_CURRENT_TEST'].partition('::')[2]"
+        yield "    TRACE.append((what, by))"
         for number, fixture in enumerate(self.fixtures):
             yield from fixture.lines(number, self.fixtures)
         for number, entry in enumerate(self.tests):
