@@ -79,6 +79,55 @@ def test_what_a_fixture_changes_lasts(suite, change):
     result.assert_outcomes(passed=2)
 
 
+@every_change
+def test_what_a_fixture_changes_between_two_tests_lasts(suite, change):
+    result = suite(
+        HELPERS
+        + f"""
+    pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+    @pytest_asyncio.fixture(scope="module", loop_scope="module")
+    async def changed():
+        loop = asyncio.get_running_loop()
+        loop.{change}
+        return settings(loop)
+
+    async def test_before():
+        assert settings(asyncio.get_running_loop()) == (None, False, None)
+
+    @pytest.mark.parametrize("_", [1, 2])
+    async def test_it(changed, _):
+        assert settings(asyncio.get_running_loop()) == changed
+"""
+    )
+    result.assert_outcomes(passed=3)
+
+
+@every_change
+def test_what_tests_at_the_same_time_change_is_put_back_to_what_it_was_before_all(suite, change):
+    result = suite(
+        HELPERS
+        + f"""
+    pytestmark = pytest.mark.asyncio(loop_scope="module")
+    begun = asyncio.Event()
+
+    @pytest.mark.asyncio(concurrent=True)
+    async def test_changes_it():
+        asyncio.get_running_loop().{change}
+        await begun.wait()
+
+    @pytest.mark.asyncio(concurrent=True)
+    async def test_is_begun_then():
+        assert settings(asyncio.get_running_loop()) != (None, False, None)
+        begun.set()
+
+    async def test_finds_it_as_it_was():
+        assert settings(asyncio.get_running_loop()) == (None, False, None)
+"""
+    )
+    result.assert_outcomes(passed=3)
+
+
 def test_each_hypothesis_example_finds_the_loop_as_it_was(suite):
     result = suite(
         HELPERS

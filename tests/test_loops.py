@@ -412,6 +412,51 @@ def test_what_is_due_when_a_test_ends_is_run_before_its_sync_fixtures_end(suite)
     result.assert_outcomes(passed=1)
 
 
+def test_what_is_left_on_a_shared_loop_goes_on_with_the_next_test(suite):
+    result = suite("""
+        steps = []
+
+        async def count():
+            while True:
+                steps.append(len(steps))
+                await asyncio.sleep(0)
+
+        @pytest.mark.asyncio(loop_scope="module")
+        async def test_starts_it():
+            global task
+            task = asyncio.create_task(count())
+
+        def test_stands_still():
+            assert steps in ([], [0])
+
+        @pytest.mark.asyncio(loop_scope="module")
+        async def test_goes_on():
+            await asyncio.sleep(0)
+            assert len(steps) > 1
+    """)
+    result.assert_outcomes(passed=3)
+
+
+@pytest.mark.parametrize("call", ["call_soon(", "call_later(0, "])
+def test_what_is_due_when_a_loop_is_closed_is_called(suite, call):
+    result = suite(f"""
+        called = []
+
+        @pytest.fixture
+        def calling():
+            yield
+            asyncio.get_event_loop().{call}called.append, True)
+
+        @pytest.mark.asyncio
+        async def test_async(calling):
+            pass
+
+        def test_sync():
+            assert called
+    """)
+    result.assert_outcomes(passed=2)
+
+
 @pytest.mark.parametrize("steps", [1, 2, 3])
 def test_a_loop_that_is_stopped_after_its_test_has_ended_does_no_harm(suite, steps):
     result = suite(f"""
@@ -618,6 +663,30 @@ def test_a_sync_fixture_may_close_a_loop_that_nothing_ran_on(suite):
     result.assert_outcomes(passed=1)
 
 
+def test_a_loop_that_nothing_ran_on_may_be_closed_after_one_that_was_run(suite):
+    result = suite(
+        """
+        @pytest_asyncio.fixture(loop_scope="module")
+        def first():
+            asyncio.get_event_loop().close()
+
+        @pytest_asyncio.fixture(loop_scope="module")
+        def second(first):
+            asyncio.get_event_loop().close()
+
+        pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+        async def test_before():
+            pass
+
+        async def test_it(second):
+            await asyncio.sleep(0)
+        """,
+        "-Walways",
+    )
+    result.assert_outcomes(passed=2, warnings=1)
+
+
 def test_a_fixture_that_closes_its_loop_at_its_teardown_is_told(suite):
     result = suite(
         """
@@ -690,6 +759,37 @@ def test_any_other_error_in_a_callback_is_logged_as_asyncio_does(suite):
             asyncio.get_running_loop().call_soon(lambda: 1 / 0)
             await asyncio.sleep(0)
             assert "ZeroDivisionError" in caplog.text
+    """)
+    result.assert_outcomes(passed=1)
+
+
+def test_a_failure_in_a_task_that_nobody_awaits_is_logged_as_asyncio_does(suite):
+    result = suite("""
+        import gc
+
+        @pytest.mark.asyncio
+        async def test_it(caplog):
+            async def fail():
+                pytest.fail("on its own")
+
+            asyncio.create_task(fail())
+            await asyncio.sleep(0)
+            gc.collect()
+            assert "Task exception was never retrieved" in caplog.text
+            assert "on its own" in caplog.text
+    """)
+    result.assert_outcomes(passed=1)
+
+
+def test_the_task_of_a_test_or_fixture_is_that_of_its_coroutine(suite):
+    result = suite("""
+        @pytest_asyncio.fixture
+        async def fixture():
+            assert asyncio.current_task().get_coro().__name__ == "fixture"
+
+        @pytest.mark.asyncio
+        async def test_it(fixture):
+            assert asyncio.current_task().get_coro().__name__ == "test_it"
     """)
     result.assert_outcomes(passed=1)
 

@@ -38,6 +38,10 @@ SESSION_LOOP = """
     @pytest.mark.asyncio(loop_scope="session")
     async def test_it(number): pass
 """
+TIMEOUT = """
+    @pytest.mark.asyncio(timeout=60)
+    async def test_it(number): pass
+"""
 TWO_FIXTURES = """
     @pytest_asyncio.fixture
     async def a():
@@ -69,6 +73,7 @@ def counted(suite, test: str) -> dict[str, int]:
         pytest.param(SYNCHRONOUS, 15, id="synchronous"),
         pytest.param(FUNCTION_LOOP, 115, id="function-loop"),
         pytest.param(SESSION_LOOP, 105, id="session-loop"),
+        pytest.param(TIMEOUT, 143, id="timeout"),
         pytest.param(TWO_FIXTURES, 270, id="two-fixtures"),
     ],
 )
