@@ -1745,6 +1745,33 @@ class TestMisuse:
         result.assert_outcomes(passed=1, failed=1)
         result.stdout.fnmatch_lines(["The async fixture 'late' is requested by code that runs on*"])
 
+    def test_such_a_request_by_what_a_test_has_left_behind_is_refused_too(self, concurrent):
+        concurrent(
+            """
+        @pytest_asyncio.fixture(scope="module", loop_scope="module")
+        async def another(): pass
+
+        @pytest_asyncio.fixture(scope="module", loop_scope="module")
+        async def requesting(request):
+            async def go_on():
+                await asking.wait()
+                request.getfixturevalue("another")
+
+            asking = asyncio.Event()
+            return asking, asyncio.create_task(go_on())
+
+        async def test_a(): await meet()
+        async def test_b(requesting): await meet()
+
+        @pytest.mark.asyncio(concurrent=False, loop_scope="module")
+        async def test_c(requesting):
+            asking, task = requesting
+            asking.set()
+            with pytest.raises(pytest.fail.Exception, match="cannot wait for it synchronously"):
+                await task
+        """
+        ).assert_outcomes(passed=3)
+
     def test_a_test_that_is_synchronous_after_all_is_run(self, concurrent_in_both_ways):
         result = concurrent_in_both_ways(
             """

@@ -731,6 +731,21 @@ def test_a_test_that_stops_its_loop_is_told_and_the_next_one_runs(suite):
     )
 
 
+def test_a_test_that_ends_together_with_the_process_leaves_its_loop_to_the_next_one(suite):
+    result = suite("""
+        pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+        async def test_exits():
+            await asyncio.sleep(0)
+            asyncio.get_running_loop().call_soon(exit, 3)
+
+        async def test_after():
+            await asyncio.sleep(0.01)
+    """)
+    result.assert_outcomes(passed=1, failed=1)
+    result.stdout.fnmatch_lines("*SystemExit: 3")
+
+
 def test_a_failure_in_a_callback_fails_the_test(suite):
     result = suite("""
         @pytest.mark.asyncio

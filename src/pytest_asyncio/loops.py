@@ -610,7 +610,6 @@ def spin(loop: AbstractEventLoop, future: Future[Any], patience: int | None = No
                 loop.run_forever()
     finally:
         is_over = True
-        future.remove_done_callback(stop)
     if not future.done() and patience != 0:
         raise Stopped("Event loop stopped before Future completed.")
 
@@ -714,8 +713,6 @@ async def _end_everything(loop: AbstractEventLoop) -> list[Exception]:
 async def _end_tasks() -> None:
     loop = asyncio.get_running_loop()
     tasks = asyncio.all_tasks(loop) - {asyncio.current_task(loop)}
-    if not tasks:
-        return
     refusing = await cancel(tasks)
     for task in tasks - refusing:
         _tell_of_error(task, "unhandled exception while the event loop was closed")
