@@ -385,6 +385,35 @@ def test_a_fixture_lives_once_for_each_factory(suite, scope):
     assert sorted(loops_of(result)) == ["A"] * servers_of_each + ["B"] * servers_of_each
 
 
+@pytest.mark.parametrize("clock", ["real", "virtual"])
+@pytest.mark.parametrize("paths", [["test_a.py", "pkg"], ["pkg", "test_a.py"]], ids=" ".join)
+def test_a_fixture_lives_once_more_where_only_some_tests_have_factories(suite, paths, clock):
+    test = """
+        @pytest.mark.asyncio(loop_scope="session")
+        async def test_it(loop):
+            assert asyncio.get_running_loop() is loop
+    """
+    result = suite(
+        "",
+        *paths,
+        ini=f"asyncio_clock = {clock}",
+        conftest="""
+        @pytest_asyncio.fixture(scope="session", loop_scope="session")
+        async def loop():
+            yield asyncio.get_running_loop()
+        """,
+        files={
+            "test_a.py": test,
+            "pkg/test_b.py": test,
+            "pkg/conftest.py": """
+            def pytest_asyncio_loop_factories(config, item):
+                return {"a": asyncio.SelectorEventLoop}
+            """,
+        },
+    )
+    result.assert_outcomes(passed=2)
+
+
 def test_a_sync_test_between_two_async_ones_disturbs_no_fixture(suite):
     result = suite(
         """

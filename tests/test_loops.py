@@ -484,6 +484,18 @@ def test_a_sync_test_finds_the_loop_that_is_open(suite):
     result.assert_outcomes(passed=2)
 
 
+def test_a_sync_test_without_a_mark_finds_the_loop_of_its_fixture(suite):
+    result = suite("""
+        @pytest_asyncio.fixture
+        async def loop():
+            return asyncio.get_running_loop()
+
+        def test_it(loop):
+            assert asyncio.get_event_loop() is loop
+    """)
+    result.assert_outcomes(passed=1)
+
+
 @pytest.mark.parametrize(
     "body", ["return loop", "yield loop; assert loop is asyncio.get_event_loop()"]
 )
