@@ -64,6 +64,8 @@ def plan(item: pytest.Function) -> items.Plan:
     planned = item.stash[items.PLANNED] = items.Plan(mark, selected, is_async)
     # Before the first of them is requested, for no hook is called where pytest has it already.
     lifetimes.finish_those_of_the_other_clock(item, factories.clock_of(item, mark))
+    if is_async:
+        lifetimes.finish_those_of_other_factories(item, selected)
     return planned
 
 
@@ -83,7 +85,6 @@ def prepare(item: pytest.Function) -> _Prepared:
         prepared = _Prepared(loops.owner_of(loops.node_of_scope(item, scope), factory))
         item.stash[_PREPARED] = prepared
         item.addfinalizer(functools.partial(_finish, item, prepared))
-        lifetimes.finish_those_of_other_factories(item, factory)
     prepared.owner.make_current()
     return prepared
 

@@ -23,7 +23,7 @@ from weakref import WeakSet
 import pytest
 
 from . import calls, frames, internals, loops, tasks, walltime
-from .factories import ChosenFactory
+from .factories import ChosenFactory, NamedFactory
 from .settings import ClockName, LoopFactory, is_timeout, shown
 
 if TYPE_CHECKING:
@@ -50,6 +50,10 @@ class VirtualLoops(ChosenFactory):
     clock: ClassVar[ClockName] = "virtual"
     inner: LoopFactory | None
     item: pytest.Function = field(compare=False)
+
+    @property
+    def named(self) -> NamedFactory | None:
+        return self.inner if isinstance(self.inner, NamedFactory) else None
 
     def __repr__(self) -> str:
         return repr(self.inner)

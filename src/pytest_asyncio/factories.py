@@ -28,6 +28,11 @@ class ChosenFactory(ABC):
 
     clock: ClassVar[ClockName] = "real"
 
+    @property
+    @abstractmethod
+    def named(self) -> NamedFactory | None:
+        """The suite's own loop factory that makes the loops, if one of these does."""
+
     @abstractmethod
     def __call__(self) -> AbstractEventLoop: ...
 
@@ -45,6 +50,10 @@ class NamedFactory(ChosenFactory):
         cells = getattr(make, "__closure__", None) or ()
         self.make: Final = make
         self._identity: Final = (name, code, *(id(cell.cell_contents) for cell in cells))
+
+    @property
+    def named(self) -> NamedFactory:
+        return self
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, NamedFactory) and self._identity == other._identity

@@ -22,7 +22,7 @@ from . import context, fixtures, frames, internals, loops, scopes, settings
 from .advice import advise
 from .callables import kind_of, standing_in_for
 from .context import OwnContext
-from .factories import ChosenFactory, factory_of
+from .factories import ChosenFactory, NamedFactory, factory_of
 from .loops import LANE, LoopOwner, Run
 from .settings import ClockName, LoopFactory
 
@@ -673,9 +673,14 @@ def refuse_ended(item: pytest.Item) -> None:
             raise Cancelled(setup)
 
 
-def finish_those_of_other_factories(item: pytest.Function, factory: LoopFactory | None) -> None:
-    """Tear down the wide fixtures that an item requests and that run with another loop factory."""
-    _finish_bound(item, lambda bound: isinstance(bound, ChosenFactory) and bound != factory)
+def finish_those_of_other_factories(item: pytest.Function, named: NamedFactory | None) -> None:
+    """Tear down the wide fixtures that an item is to request and that have another loop factory.
+
+    Only those of the suite count, not what a policy or an option names.
+    """
+    _finish_bound(
+        item, lambda bound: named != (bound.named if isinstance(bound, ChosenFactory) else None)
+    )
 
 
 def finish_those_of_the_other_clock(item: pytest.Function, clock: ClockName) -> None:
