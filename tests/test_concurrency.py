@@ -1560,9 +1560,12 @@ class TestTimeouts:
         result.stdout.fnmatch_lines(["*ERROR at setup of test_a*", "E*TimeoutError: *'hanging'*"])
 
     @pytest.mark.usefixtures("_impatient")
-    def test_a_fixture_that_refuses_to_end_is_told_with_its_test(self, concurrent_in_both_ways):
+    @pytest.mark.parametrize("end", ["return", "yield"])
+    def test_a_fixture_that_refuses_to_end_is_told_with_its_test(
+        self, concurrent_in_both_ways, end
+    ):
         result = concurrent_in_both_ways(
-            """
+            f"""
         @pytest_asyncio.fixture(timeout=0.05)
         async def refusing():
             for _ in range(3):
@@ -1570,6 +1573,7 @@ class TestTimeouts:
                     await asyncio.Event().wait()
                 except asyncio.CancelledError:
                     pass
+            {end}
         async def test_a(refusing): pass
         def test_next(): pass
         """,

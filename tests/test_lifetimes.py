@@ -278,6 +278,27 @@ def test_a_tests_own_failure_is_not_lost(dying):
     )
 
 
+def test_a_wide_fixture_whose_setup_it_has_ended_is_set_up_anew_for_the_next_test(dying):
+    tests = """
+        setups = []
+
+        @pytest_asyncio.fixture(scope="module")
+        async def other():
+            setups.append("other")
+            if len(setups) == 1:
+                die.set()
+                await asyncio.Event().wait()
+
+        async def test_it(resource, other):
+            pass
+
+        async def test_next(resource, other):
+            assert len(setups) == 2
+    """
+    result = dying(tests)
+    result.assert_outcomes(passed=1, errors=2)
+
+
 def test_a_test_that_does_not_use_the_fixture_goes_on(dying):
     tests = """
         async def test_user(after):
