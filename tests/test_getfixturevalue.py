@@ -410,3 +410,17 @@ def test_what_a_fixture_requests_is_torn_down_after_it(suite, scope, concurrent)
         "down: b",
         "down: a",
     ]
+
+
+def test_that_is_told_too_where_no_line_of_the_suite_awaits_it(suite):
+    result = suite("""
+        @pytest_asyncio.fixture(params=[1])
+        async def late():
+            pass
+
+        @pytest.mark.asyncio
+        async def test_it(request):
+            await asyncio.create_task(pytest_asyncio.getfixturevalue(request, "late"))
+    """)
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines("FAILED test_it.py::test_it - Failed: The requested fixture*")
