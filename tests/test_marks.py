@@ -146,6 +146,23 @@ def test_a_mark_on_one_parameter_says_nothing_about_the_others(suite):
     result.assert_outcomes(passed=3)
 
 
+def test_the_mark_of_a_parameter_is_closer_than_that_of_the_function(suite):
+    result = suite(
+        """
+        loops = set()
+
+        @pytest.mark.asyncio(loop_scope="function")
+        @pytest.mark.parametrize(
+            "_", [pytest.param(_, marks=pytest.mark.asyncio(loop_scope="module")) for _ in "ab"]
+        )
+        async def test_it(_):
+            loops.add(asyncio.get_running_loop())
+            assert len(loops) == 1
+        """
+    )
+    result.assert_outcomes(passed=2)
+
+
 def test_the_mark_is_listed(suite):
     suite("", "--markers").stdout.fnmatch_lines("@pytest.mark.asyncio(*, loop_scope=*): *")
 

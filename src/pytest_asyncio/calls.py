@@ -63,7 +63,7 @@ def plan(item: pytest.Function) -> items.Plan:
         item.session.stash[items.ON_TIMEOUT](item.session)
     planned = item.stash[items.PLANNED] = items.Plan(mark, selected, is_async)
     # Before the first of them is requested, for no hook is called where pytest has it already.
-    lifetimes.finish_those_of_the_other_clock(item, factories.clock_of(item, mark))
+    lifetimes.finish_those_of_the_other_clock(item, mark.clock)
     if is_async:
         lifetimes.finish_those_of_other_factories(item, selected)
     return planned

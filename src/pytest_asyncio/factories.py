@@ -73,7 +73,7 @@ def factory_of(item: pytest.Function) -> LoopFactory | None:
     """Return the loop factory that an item and its fixtures run with; None is asyncio's own."""
     plan = item.stash.get(items.PLANNED, None)
     if plan is None:
-        mark = AsyncioMark()
+        mark = marks.default(item.config)
         return _made_for(item, mark, selected_for(item, mark))
     if not plan.has_factory:
         plan.factory = _made_for(item, plan.mark, plan.selected)
@@ -85,14 +85,9 @@ def _made_for(
     item: pytest.Function, mark: AsyncioMark, selected: LoopFactory | None
 ) -> LoopFactory | None:
     factory = selected or policies.factory_of(item) or settings.of(item.config).loop_factory
-    if clock_of(item, mark) == "virtual":
+    if mark.clock == "virtual":
         return item.session.stash[VIRTUAL](factory, item)
     return factory
-
-
-def clock_of(item: pytest.Function, mark: AsyncioMark) -> ClockName:
-    """Return which clock a test's loop has: its mark's, or else the default."""
-    return mark.clock or settings.of(item.config).clock
 
 
 def selected_for(item: pytest.Function, mark: AsyncioMark) -> NamedFactory | None:

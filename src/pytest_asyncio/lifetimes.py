@@ -683,7 +683,7 @@ def finish_those_of_other_factories(item: pytest.Function, named: NamedFactory |
     )
 
 
-def finish_those_of_the_other_clock(item: pytest.Function, clock: ClockName) -> None:
+def finish_those_of_the_other_clock(item: pytest.Function, clock: ClockName | None) -> None:
     """Tear down the wide fixtures that an item is to request and that have another clock."""
     _finish_bound(
         item, lambda bound: clock != (bound.clock if isinstance(bound, ChosenFactory) else "real")
