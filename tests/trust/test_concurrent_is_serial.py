@@ -104,8 +104,8 @@ class Suite:
         yield "TRACE = []"
         yield "def trace(what, request):"
         yield "    is_own = isinstance(request.node, pytest.Function)"
-        yield "    by = request.node.name if is_own else os.environ['PYTEST_CURRENT_TEST'].partition('::')[2]"
-        yield "    TRACE.append((what, by))"
+        yield "    at_hand = os.environ['PYTEST_CURRENT_TEST'].partition('::')[2]"
+        yield "    TRACE.append((what, request.node.name if is_own else at_hand))"
         for number, fixture in enumerate(self.fixtures):
             yield from fixture.lines(number, self.fixtures)
         for number, entry in enumerate(self.tests):
