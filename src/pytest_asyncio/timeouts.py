@@ -92,7 +92,7 @@ class _Bound:
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         self._is_over = True
         self._alarms.cancel(self._alarm)
-        self._remaining.close()  # It holds the bound that holds it.
+        del self._remaining  # It holds the bound that holds it.
         if self._signal is not None:
             self.session.stash[_BOUND] = None
         if self._error is None or kind is not None:
