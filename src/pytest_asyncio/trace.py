@@ -122,7 +122,8 @@ class Recorder:
         def end(task: Task[Any]) -> None:
             # It may have got its name only after it was made.
             event["args"]["task"] = name = task.get_name()
-            if not name.startswith("Task-"):
+            # Python 3.13.0 calls those "None" that a task factory has made.
+            if name != "None" and not name.startswith("Task-"):
                 event["name"] = name
             self._end(event)
 
