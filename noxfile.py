@@ -17,7 +17,14 @@ nox.options.reuse_existing_virtualenvs = True
 
 PYPROJECT = nox.project.load_toml()
 PYTHONS = nox.project.python_versions(PYPROJECT)
-OLDEST = ["anyio==4.0.*", "hypothesis==6.75.3", "pytest-timeout==2.3.1", "pytest-xdist==3.5.*"]
+OLDEST = [
+    "anyio==4.0.*",
+    "hypothesis==6.75.3",
+    "pytest==8.4.0",
+    "pytest-timeout==2.3.1",
+    "pytest-xdist==3.5.*",
+    "uvloop==0.17.*",
+]
 """What we say we work with at least."""
 WAYS = {
     "errors": (["-W", "error"], {}),
@@ -78,12 +85,12 @@ def pytests(session: nox.Session, pytest: str) -> None:
 @nox.session(python="3.11")
 def oldest(session: nox.Session) -> None:
     """The tests with the oldest versions of what they have beside them."""
-    session.install(".", "--group", "tests", "pytest==8.4.0", *OLDEST)
+    session.install(".", "--group", "tests", *OLDEST)
     session.run("pytest", *session.posargs)
 
 
 @nox.session
-@nox.parametrize("way", WAYS)
+@nox.parametrize("way", [*WAYS])
 def ways(session: nox.Session, way: str) -> None:
     """The tests in each way to run Python."""
     options, env = WAYS[way]
