@@ -57,6 +57,23 @@ def test_the_header_shows_what_is_set(suite):
     )
 
 
+@pytest.mark.parametrize(
+    ("ini", "shown"),
+    [
+        ("asyncio_timeout = 2.50", "asyncio_timeout=2.5"),
+        (
+            "asyncio_checks = leaked-tasks never-awaited",
+            "asyncio_checks=leaked-tasks,never-awaited",
+        ),
+        ("asyncio_clock = virtual", "asyncio_clock=virtual"),
+        ("asyncio_concurrent = true\nasyncio_concurrency = 4", "asyncio_concurrency=4"),
+    ],
+)
+def test_the_header_shows_what_goes_beyond_the_defaults(suite, ini, shown):
+    result = suite(TEST, ini=ini)
+    result.stdout.fnmatch_lines(f"asyncio: *, asyncio_default_test_loop_scope=function, {shown}")
+
+
 def test_the_help_lists_the_options(suite):
     suite(TEST, "--help").stdout.fnmatch_lines(
         [
@@ -64,9 +81,22 @@ def test_the_help_lists_the_options(suite):
             "  --asyncio-mode=MODE *",
             "  --asyncio-debug *",
             "  --asyncio-loop-factory=NAME",
+            "  --asyncio-timeout=SECONDS",
+            "  --asyncio-tasks *",
+            "  --asyncio-checks=NAMES",
+            "  --asyncio-concurrency=N",
+            "  --asyncio-durations=N",
+            "  --asyncio-trace=FILE *",
             "*asyncio_mode (string):*",
             "*asyncio_debug (bool):*",
             "*asyncio_loop_factory (string):*",
+            "*asyncio_timeout (string):*",
+            "*asyncio_checks (string):*",
+            "*asyncio_blocked_loop_threshold (string):*",
+            "*asyncio_clock (string):*",
+            "*asyncio_concurrent (bool):*",
+            "*asyncio_concurrency (string):*",
+            "*asyncio_serial_fixtures (args):*",
             "*asyncio_default_fixture_loop_scope (string):*",
             "*asyncio_default_test_loop_scope (string):*",
         ]
@@ -186,7 +216,10 @@ def test_a_loop_factory_is_named_by_its_dotted_name(suite, args, ini):
 def test_a_loop_factory_that_cannot_be_found_is_one_usage_error(suite, name, reason):
     result = suite(TEST, f"--asyncio-loop-factory={name}", conftest=LOOP_CLASS_CONFTEST)
     assert result.ret is pytest.ExitCode.USAGE_ERROR
-    result.stderr.fnmatch_lines(f"ERROR: '{name}' is not a valid asyncio_loop_factory: {reason}.*")
+    result.stderr.fnmatch_lines(
+        f"ERROR: '{name}' is not a valid asyncio_loop_factory: {reason}. Give the dotted name of a "
+        "callable that returns an event loop, such as uvloop.new_event_loop."
+    )
 
 
 @pytest.mark.parametrize(

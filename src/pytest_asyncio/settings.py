@@ -107,10 +107,10 @@ def add_options(parser: pytest.Parser) -> None:
         help="write what ran when, in a format that https://ui.perfetto.dev opens",
     )
     parser.addini("asyncio_mode", "default of --asyncio-mode", default="strict")
-    parser.addini("asyncio_debug", "default of --asyncio-debug", type="bool", default=False)
+    parser.addini("asyncio_debug", "default of --asyncio-debug", type="bool")
     parser.addini("asyncio_loop_factory", "default of --asyncio-loop-factory", default=None)
     parser.addini("asyncio_timeout", "default of --asyncio-timeout", default="0")
-    parser.addini("asyncio_checks", "default of --asyncio-checks", default="")
+    parser.addini("asyncio_checks", "default of --asyncio-checks")
     parser.addini(
         "asyncio_blocked_loop_threshold",
         "seconds that a callback may hold the loop before the check blocked-loop tells of it",
@@ -125,14 +125,12 @@ def add_options(parser: pytest.Parser) -> None:
         "asyncio_concurrent",
         "whether async tests run beside others where no mark says it",
         type="bool",
-        default=False,
     )
     parser.addini("asyncio_concurrency", "default of --asyncio-concurrency", default="32")
     parser.addini(
         "asyncio_serial_fixtures",
         "names of fixtures whose tests run alone, besides monkeypatch, capsys and their like",
         type="args",
-        default=[],
     )
     parser.addini(
         "asyncio_default_fixture_loop_scope",
