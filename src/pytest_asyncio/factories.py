@@ -148,7 +148,6 @@ def _variants_of(item: pytest.Item) -> list[pytest.Item]:
     if FIXTURE in (parameters := _parameters_of(item)):
         own = parameters[FIXTURE]
         return [item] if own is None or own in selected.values() else []
-    internals.request_first(item, FIXTURE, internals.visible_fixtures(item, FIXTURE))
     scope = scopes.widest_loop_scope_of(item)
     variants: list[pytest.Item] = []
     for index, (name, factory) in enumerate(selected.items()):
