@@ -652,11 +652,12 @@ def test_pytest_timeout_works_beside_it(suite, how):
     result.stdout.fnmatch_lines(["E*Timeout (>0.3s) from pytest-timeout.", "E*the 0.05 s of*"])
 
 
-def test_a_time_out_needs_no_thread_where_nothing_is_bounded(suite):
+@pytest.mark.parametrize("arguments", ["", "timeout=None", "timeout=0"])
+def test_a_time_out_needs_no_thread_where_nothing_is_bounded(suite, arguments):
     suite(
-        """
+        f"""
         import threading
-        @pytest.mark.asyncio
+        @pytest.mark.asyncio({arguments})
         async def test_it():
             assert "pytest-asyncio alarms" not in [it.name for it in threading.enumerate()]
         """
