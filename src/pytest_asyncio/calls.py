@@ -26,20 +26,6 @@ from . import (
 )
 from .loops import LoopOwner, Run
 
-
-@final
-class _Prepared:
-    """What an async test has from its setup to its teardown."""
-
-    __slots__ = ("owner", "undo")
-
-    def __init__(self, owner: LoopOwner) -> None:
-        self.owner: Final = owner
-        self.undo: context.Undo | None = None
-
-
-_PREPARED: Final[pytest.StashKey[_Prepared]] = pytest.StashKey()
-
 OUTCOME: Final[pytest.StashKey[Callable[[], Any]]] = pytest.StashKey()
 """Returns or raises what an async test did, whose call has taken place beside others."""
 
@@ -69,41 +55,39 @@ def plan(item: pytest.Function) -> items.Plan:
     return planned
 
 
-def prepare(item: pytest.Function) -> _Prepared:
-    """Open the loop of an async test and let synchronous code find it.
+def prepare(item: pytest.Function) -> LoopOwner:
+    """Open the loop of an async test, let synchronous code find it, and return its owner.
 
     Called before each of the test's fixtures is set up, and before the test, so that the loop is
     closed after all of them are torn down.
     """
     __tracebackhide__ = True
-    prepared = item.stash.get(_PREPARED, None)
-    if prepared is None:
-        # The mark may have been applied while the test was set up.
-        planned = item.stash.get(items.PLANNED, None) or plan(item)
+    planned = items.plan_of(item) or plan(item)  # The mark may have been applied meanwhile.
+    owner = planned.owner
+    if owner is None:
         factory = factories.factory_of(item)
         scope = scopes.loop_scope_of(item, planned.mark)
-        prepared = _Prepared(loops.owner_of(loops.node_of_scope(item, scope), factory))
-        item.stash[_PREPARED] = prepared
-        item.addfinalizer(functools.partial(_finish, item, prepared))
-    prepared.owner.make_current()
-    return prepared
+        owner = planned.owner = loops.owner_of(loops.node_of_scope(item, scope), factory)
+        item.addfinalizer(functools.partial(_finish, item, planned))
+    owner.make_current()
+    return owner
 
 
 def owner_of(item: pytest.Item) -> LoopOwner | None:
     """Return the owner of the loop of an async test, if it is prepared."""
-    prepared = item.stash.get(_PREPARED, None)
-    return None if prepared is None else prepared.owner
+    planned = items.plan_of(item)
+    return None if planned is None else planned.owner
 
 
 def prepare_for(
-    fixturedef: pytest.FixtureDef[Any], item: pytest.Function
+    fixturedef: pytest.FixtureDef[Any], item: pytest.Function, planned: items.Plan
 ) -> Callable[..., Any] | None:
     """Prepare an async test before one of its fixtures is set up.
 
     If that fails, the fixture has to fail with it: pytest keeps no account of a fixture whose
     setup is broken off by a hook. Returns the function that does.
     """
-    if _PREPARED not in item.stash and policies.is_pending(item):
+    if planned.owner is None and policies.is_pending(item):
         return None
     try:
         prepare(item)
@@ -119,8 +103,7 @@ def _fail(error: BaseException, **kwargs: Any) -> NoReturn:
 
 def synchronize(item: pytest.Function) -> Callable[[], None]:
     """Let pytest, or Hypothesis, call a test as if it were synchronous; return what ends that."""
-    # The mark may have been applied while the test was set up.
-    planned = item.stash.get(items.PLANNED, None) or plan(item)
+    planned = items.plan_of(item) or plan(item)  # The mark may have been applied meanwhile.
     if planned.is_async:  # Before there is a coroutine that nobody would await.
         prepare(item)
     if getattr(item.obj, "is_hypothesis_test", False):
@@ -145,12 +128,12 @@ def synchronize(item: pytest.Function) -> Callable[[], None]:
 
 def _run_test(item: pytest.Function, awaitable: Awaitable[Any]) -> None:
     __tracebackhide__ = True
-    prepared = item.stash.get(_PREPARED, None) or prepare(item)
+    owner = owner_of(item) or prepare(item)
     own_context = copy_context()
     try:
-        result = prepared.owner.call(awaitable, own_context, item)
+        result = owner.call(awaitable, own_context, item)
     finally:
-        prepared.undo = context.publish(own_context)
+        item.stash[items.PLANNED].undo = context.publish(own_context)
     _refuse_unawaited(item, result)
 
 
@@ -161,13 +144,13 @@ class Call:
     def __init__(self, item: pytest.Function) -> None:
         __tracebackhide__ = True
         self._item: Final = item
-        self._prepared: Final = prepare(item)
+        self._owner: Final = prepare(item)
         self._context: Final = copy_context()
         self._result: Any = item.obj(**internals.arguments_of(item))
         self.run: Run | None = None
         """Where the test runs; None if its function was synchronous after all."""
         if inspect.isawaitable(self._result):
-            self.run = self._prepared.owner.start_call(self._result, self._context, item)
+            self.run = self._owner.start_call(self._result, self._context, item)
 
     def outcome(self) -> Any:
         """Return or raise what the test did."""
@@ -175,7 +158,7 @@ class Call:
         if self.run is None:
             _warn_of_sync_test(self._item, self._item.obj)
             return self._result
-        self._prepared.undo = context.publish(self._context)
+        self._item.stash[items.PLANNED].undo = context.publish(self._context)
         _refuse_unawaited(self._item, self.run.result())
         return None
 
@@ -183,7 +166,7 @@ class Call:
 def _run_example(item: pytest.Function, awaitable: Awaitable[Any]) -> None:
     """Run one example of Hypothesis, whose context and tasks are its own."""
     __tracebackhide__ = True
-    prepare(item).owner.call(_alone(awaitable), copy_context(), item)
+    prepare(item).call(_alone(awaitable), copy_context(), item)
 
 
 async def _alone(awaitable: Awaitable[Any]) -> None:
@@ -221,11 +204,11 @@ def _warn_of_sync_test(item: pytest.Function, function: Callable[..., Any]) -> N
         )
 
 
-def _finish(item: pytest.Function, prepared: _Prepared) -> None:
+def _finish(item: pytest.Function, planned: items.Plan) -> None:
     """End what is the test's own, after its fixtures are torn down."""
-    del item.stash[_PREPARED], item.stash[items.PLANNED]
+    del item.stash[items.PLANNED]
     try:
         lifetimes.finish_ended(item)
     finally:
-        if prepared.undo is not None:
-            prepared.undo()
+        if planned.undo is not None:
+            planned.undo()

@@ -79,7 +79,7 @@ class VirtualLoops(ChosenFactory):
 def of_test(request: pytest.FixtureRequest) -> Generator[Clock]:
     """Give out the clock of the requesting test's loop."""
     item = internals.item_of(request)
-    loop = calls.prepare(item).owner.loop
+    loop = calls.prepare(item).loop
     if not isinstance(loop, VirtualLoop):
         pytest.fail(
             f"{item.nodeid} requests the fixture 'asyncio_clock', but the clock of its event loop "

@@ -71,7 +71,7 @@ class NamedFactory(ChosenFactory):
 
 def factory_of(item: pytest.Function) -> LoopFactory | None:
     """Return the loop factory that an item and its fixtures run with; None is asyncio's own."""
-    plan = item.stash.get(items.PLANNED, None)
+    plan = items.plan_of(item)
     if plan is None:
         mark = marks.default(item.config)
         return _made_for(item, mark, selected_for(item, mark))

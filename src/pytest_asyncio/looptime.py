@@ -21,9 +21,10 @@ def show_loop(item: pytest.Function) -> None:
     It patches the loop of each runner that it sees set up, and takes the policy's current loop
     for that of the test.
     """
-    if not items.is_planned_async(item):
+    planned = items.plan_of(item)
+    if planned is None or not planned.is_async:
         return
-    scope = scopes.loop_scope_of(item, item.stash[items.PLANNED].mark)
+    scope = scopes.loop_scope_of(item, planned.mark)
     for name in (policies.FIXTURE, f"_{scope}_scoped_runner"):
         if name not in item.fixturenames:
             item.fixturenames.append(name)

@@ -118,6 +118,6 @@ def _user(error: BaseException, item: pytest.Function) -> tuple[str, ScopeName]:
         if internals.setup_error(fixturedef) is error:
             scope = scopes.loop_scope_of_fixture(fixturedef, fixturedef.scope, item)
             return f"the fixture {fixturedef.argname!r}", scope
-    planned = item.stash.get(items.PLANNED, None)
+    planned = items.plan_of(item)
     mark = marks.merged(item) if planned is None else planned.mark
     return item.name, scopes.loop_scope_of(item, mark)

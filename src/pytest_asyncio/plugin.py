@@ -146,14 +146,15 @@ def _function_for(
     if getattr(request.config.option, "setupplan", False):  # It calls nothing.
         return None
     item = internals.item_of(request)
-    rooms = _Async.of(item.session) if items.is_planned_async(item) else None
+    planned = items.plan_of(item)
+    rooms = _Async.of(item.session) if planned is not None and planned.is_async else None
     if fixturedef.argname == "event_loop_policy":
         from . import policies
 
         policies.warn_of_override(fixturedef)
         return policies.refused(fixturedef)  # It has no loop, for it says what makes them.
     if rooms is not None:
-        failing: Callable[..., Any] | None = rooms.calls.prepare_for(fixturedef, item)
+        failing: Callable[..., Any] | None = rooms.calls.prepare_for(fixturedef, item, planned)
         if failing is not None:
             return failing
     call: Callable[..., Any]
@@ -252,7 +253,7 @@ class _Async:
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_pyfunc_call(self, pyfuncitem: pytest.Function) -> Generator[None, object, object]:
         __tracebackhide__ = True
-        if not items.is_planned(pyfuncitem) and not items.is_marked_late(pyfuncitem):
+        if items.plan_of(pyfuncitem) is None and not items.is_marked_late(pyfuncitem):
             return (yield)
         restore = self.calls.synchronize(pyfuncitem)
         try:

@@ -70,7 +70,7 @@ class LoopRunner(asyncio.Runner):  # type: ignore[misc]  # Other plugins look fo
 def of_test(request: pytest.FixtureRequest) -> LoopRunner:
     """Return the runner of the loop of the requesting test."""
     item = internals.item_of(request)
-    return LoopRunner(calls.prepare(item).owner, item)
+    return LoopRunner(calls.prepare(item), item)
 
 
 def of_scope(request: pytest.FixtureRequest, scope: ScopeName) -> LoopRunner:

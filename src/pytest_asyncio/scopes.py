@@ -30,7 +30,7 @@ def loop_scope_of_fixture(
     is set up on the loop that it shares.
     """
     own = fixtures.loop_scope_of(fixturedef, scope, item.config)
-    plan = item.stash.get(items.PLANNED, None)
+    plan = items.plan_of(item)
     if plan is None or not plan.mark.concurrent or fixtures.names_loop_scope(fixturedef):
         return own
     return settings.widest(own, loop_scope_of(item, plan.mark))

@@ -57,7 +57,7 @@ def _seconds(run: Run) -> float | None:
     if run.fixturedef is not None:
         own = fixtures.timeout_of(run.fixturedef)
     if own is None and (run.fixturedef is None or run.fixturedef.scope == "function"):
-        plan = run.item.stash.get(items.PLANNED, None)
+        plan = items.plan_of(run.item)
         if plan is not None:
             return plan.mark.timeout
     return settings.of(run.item.config).timeout if own is None else own

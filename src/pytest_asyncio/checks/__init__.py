@@ -117,7 +117,7 @@ class Checks:
         def finish() -> None:
             CULPRIT.reset(token)
             item = internals.item_of(request)
-            if request.scope == "function" and items.is_planned(item) and _TEST not in item.stash:
+            if request.scope == "function" and items.plan_of(item) and _TEST not in item.stash:
                 # Called after the fixture's teardown, and before the loop of the test is closed.
                 test = item.stash[_TEST] = Culprit(item.name)
                 item.addfinalizer(partial(self._end, test))
