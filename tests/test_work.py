@@ -89,7 +89,7 @@ def test_the_plugin_calls_few_functions(suite, test, calls):
         pytest.param(FUNCTION_LOOP, 1, id="function-loop"),
         pytest.param(SESSION_LOOP, 1, id="session-loop"),
         # A setup each, the test, and the teardown, which follows a `yield`.
-        pytest.param(TWO_FIXTURES, 5, id="two-fixtures"),
+        pytest.param(TWO_FIXTURES, 4, id="two-fixtures"),
     ],
 )
 def test_the_loop_turns_no_more_than_it_must(suite, test, turns):

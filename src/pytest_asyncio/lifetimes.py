@@ -518,6 +518,7 @@ class _Lifetime(Setup):
     def value(self) -> Any:
         __tracebackhide__ = True
         self.run.on_break_off = None  # A cycle would keep the generator from being freed at once.
+        self.run.task.remove_done_callback(self._end_setup)  # It would take the loop another turn.
         if self.run.task.done():
             self._result(self.run)
         _publish(self.own, self.request)
