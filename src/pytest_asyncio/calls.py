@@ -65,7 +65,7 @@ def prepare(item: pytest.Function) -> LoopOwner:
     planned = items.plan_of(item) or plan(item)  # The mark may have been applied meanwhile.
     owner = planned.owner
     if owner is None:
-        factory = factories.factory_of(item)
+        factory = factories.factory_of(item, planned)
         scope = scopes.loop_scope_of(item, planned.mark)
         owner = planned.owner = loops.owner_of(loops.node_of_scope(item, scope), factory)
         item.addfinalizer(functools.partial(_finish, item, planned))
@@ -90,7 +90,10 @@ def prepare_for(
     if planned.owner is None and policies.is_pending(item):
         return None
     try:
-        prepare(item)
+        if planned.owner is None:
+            prepare(item)
+        else:
+            planned.owner.make_current()
     except BaseException as error:
         return callables.standing_in_for(fixturedef.func, functools.partial(_fail, error))
     return None
@@ -101,9 +104,10 @@ def _fail(error: BaseException, **kwargs: Any) -> NoReturn:
     raise error
 
 
-def synchronize(item: pytest.Function) -> Callable[[], None]:
+def synchronize(item: pytest.Function, planned: items.Plan | None) -> Callable[[], None]:
     """Let pytest, or Hypothesis, call a test as if it were synchronous; return what ends that."""
-    planned = items.plan_of(item) or plan(item)  # The mark may have been applied meanwhile.
+    if planned is None:  # The mark has been applied while the test was set up.
+        planned = plan(item)
     if planned.is_async:  # Before there is a coroutine that nobody would await.
         prepare(item)
     if getattr(item.obj, "is_hypothesis_test", False):
@@ -128,12 +132,13 @@ def synchronize(item: pytest.Function) -> Callable[[], None]:
 
 def _run_test(item: pytest.Function, awaitable: Awaitable[Any]) -> None:
     __tracebackhide__ = True
-    owner = owner_of(item) or prepare(item)
+    planned = item.stash[items.PLANNED]
+    owner = planned.owner or prepare(item)
     own_context = copy_context()
     try:
         result = owner.call(awaitable, own_context, item)
     finally:
-        item.stash[items.PLANNED].undo = context.publish(own_context)
+        planned.undo = context.publish(own_context)
     _refuse_unawaited(item, result)
 
 

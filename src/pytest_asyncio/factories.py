@@ -69,9 +69,8 @@ class NamedFactory(ChosenFactory):
         return repr(self._identity[0])
 
 
-def factory_of(item: pytest.Function) -> LoopFactory | None:
+def factory_of(item: pytest.Function, plan: items.Plan | None) -> LoopFactory | None:
     """Return the loop factory that an item and its fixtures run with; None is asyncio's own."""
-    plan = items.plan_of(item)
     if plan is None:
         mark = marks.default(item.config)
         return _made_for(item, mark, selected_for(item, mark))

@@ -18,7 +18,7 @@ from typing import Any, Final, NoReturn, Protocol, cast, final
 
 import pytest
 
-from . import context, fixtures, frames, internals, loops, scopes, settings
+from . import context, fixtures, frames, internals, items, loops, scopes, settings
 from .advice import advise
 from .callables import kind_of, standing_in_for
 from .context import OwnContext
@@ -30,10 +30,11 @@ from .settings import ClockName, LoopFactory
 def owner_for(fixturedef: pytest.FixtureDef[Any], request: pytest.FixtureRequest) -> LoopOwner:
     """Return the owner of the loop that a fixture runs on."""
     item = internals.item_of(request)
+    planned = items.plan_of(item)
     fixture_scope = request.scope
-    scope = scopes.loop_scope_of_fixture(fixturedef, fixture_scope, item)
+    scope = scopes.loop_scope_of_fixture(fixturedef, fixture_scope, item, planned)
     node = loops.node_of_scope(cast("Any", request).node, scope)
-    factory = factory_of(item)
+    factory = factory_of(item, planned)
     if fixture_scope != "function":
         bound = item.session.stash.setdefault(_BOUND, {})
         bound[fixturedef] = (factory, request)
@@ -95,7 +96,7 @@ def _awaited(
     def set_up(**kwargs: Any) -> Any:
         __tracebackhide__ = True
         session = internals.item_of(request).session
-        can_await = session.stash.get(fixtures.DEFERRAL, None)
+        can_await = _deferral(session)
         if can_await is None and loops.running(session) is not None:
             _refuse(fixturedef)
         owner = owner_for(fixturedef, request)
@@ -213,6 +214,14 @@ def deferral(
         yield
     finally:
         del session.stash[fixtures.DEFERRAL]
+
+
+def _deferral(
+    session: pytest.Session,
+) -> Callable[[LoopOwner, pytest.FixtureDef[Any]], bool] | None:
+    if fixtures.DEFERRAL not in session.stash:  # get() costs four times as much to find that out.
+        return None
+    return session.stash[fixtures.DEFERRAL]
 
 
 def undeferred(

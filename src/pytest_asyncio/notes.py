@@ -92,11 +92,12 @@ def _on_different_loops(error: BaseException, item: pytest.Function) -> str:
 def _others(user: str, own: ScopeName, item: pytest.Function) -> str:
     """Say which fixtures run on other loops than the test or fixture that has failed."""
     lines: list[str] = []
+    planned = items.plan_of(item)
     for fixturedef in internals.requested_fixtures(item):
         name = fixturedef.argname
         if not fixtures.is_ours(fixturedef, item.config) or user == f"the fixture {name!r}":
             continue
-        scope = scopes.loop_scope_of_fixture(fixturedef, fixturedef.scope, item)
+        scope = scopes.loop_scope_of_fixture(fixturedef, fixturedef.scope, item, planned)
         if scope == own:
             continue
         if settings.widest(scope, own) == own:
@@ -114,10 +115,10 @@ def _others(user: str, own: ScopeName, item: pytest.Function) -> str:
 
 def _user(error: BaseException, item: pytest.Function) -> tuple[str, ScopeName]:
     """Return what has failed, the test or one of its fixtures, and its loop scope."""
+    planned = items.plan_of(item)
     for fixturedef in chain(*internals.fixture_definitions(item).values()):
         if internals.setup_error(fixturedef) is error:
-            scope = scopes.loop_scope_of_fixture(fixturedef, fixturedef.scope, item)
+            scope = scopes.loop_scope_of_fixture(fixturedef, fixturedef.scope, item, planned)
             return f"the fixture {fixturedef.argname!r}", scope
-    planned = items.plan_of(item)
     mark = marks.merged(item) if planned is None else planned.mark
     return item.name, scopes.loop_scope_of(item, mark)

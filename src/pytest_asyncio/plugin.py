@@ -253,9 +253,10 @@ class _Async:
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_pyfunc_call(self, pyfuncitem: pytest.Function) -> Generator[None, object, object]:
         __tracebackhide__ = True
-        if items.plan_of(pyfuncitem) is None and not items.is_marked_late(pyfuncitem):
+        planned = items.plan_of(pyfuncitem)
+        if planned is None and not items.is_marked_late(pyfuncitem):
             return (yield)
-        restore = self.calls.synchronize(pyfuncitem)
+        restore = self.calls.synchronize(pyfuncitem, planned)
         try:
             return (yield)
         finally:

@@ -11,7 +11,7 @@ from typing import Any, Self, TypeVar
 
 import pytest
 
-from . import calls, factories, internals, loops
+from . import calls, factories, internals, items, loops
 from .loops import LoopOwner
 from .settings import ScopeName, shown
 
@@ -76,5 +76,6 @@ def of_test(request: pytest.FixtureRequest) -> LoopRunner:
 def of_scope(request: pytest.FixtureRequest, scope: ScopeName) -> LoopRunner:
     """Return the runner of the loop that a loop scope means for the requesting test."""
     item = internals.item_of(request)
-    owner = loops.owner_of(loops.node_of_scope(item, scope), factories.factory_of(item))
+    factory = factories.factory_of(item, items.plan_of(item))
+    owner = loops.owner_of(loops.node_of_scope(item, scope), factory)
     return LoopRunner(owner, item)

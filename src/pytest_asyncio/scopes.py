@@ -22,7 +22,10 @@ def loop_scope_of(item: pytest.Function, mark: AsyncioMark) -> ScopeName:
 
 
 def loop_scope_of_fixture(
-    fixturedef: pytest.FixtureDef[Any], scope: ScopeName, item: pytest.Function
+    fixturedef: pytest.FixtureDef[Any],
+    scope: ScopeName,
+    item: pytest.Function,
+    plan: items.Plan | None,
 ) -> ScopeName:
     """Return the loop scope of a fixture that is cached for `scope` and requested by an item.
 
@@ -30,7 +33,6 @@ def loop_scope_of_fixture(
     is set up on the loop that it shares.
     """
     own = fixtures.loop_scope_of(fixturedef, scope, item.config)
-    plan = items.plan_of(item)
     if plan is None or not plan.mark.concurrent or fixtures.names_loop_scope(fixturedef):
         return own
     return settings.widest(own, loop_scope_of(item, plan.mark))
