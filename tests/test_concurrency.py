@@ -1180,6 +1180,59 @@ class TestBreakingOff:
         assert result.ret is not pytest.ExitCode.OK
         assert "in vain" not in result.stdout.str() + result.stderr.str()
 
+    @pytest.mark.parametrize("kind", ["async ", ""])
+    @pytest.mark.parametrize("early", ["", "async def test_early(): await go.wait()"])
+    def test_nor_of_a_wide_fixture_that_was_set_up_for_those_alone(self, concurrent, early, kind):
+        result = concurrent(
+            f"""
+        go, torn_down = asyncio.Event(), []
+        @pytest_asyncio.fixture(scope="module", loop_scope="module")
+        {kind}def wide():
+            print("in vain")
+            yield
+            print("in vain")
+            torn_down.append("wide")
+            raise LookupError
+        @pytest.fixture(scope="module", autouse=True)
+        def shared():
+            yield
+            assert torn_down == ["wide"]
+            print("told")
+        {early}
+        async def test_fails():
+            await meet()
+            go.set()
+            assert 0
+        async def test_waits(wide):
+            await meet()
+            await asyncio.Event().wait()
+        """,
+            "-x",
+        )
+        result.assert_outcomes(failed=1, passed=1 if early else 0)
+        assert "in vain" not in result.stdout.str()
+        result.stdout.fnmatch_lines(["told"])
+
+    def test_a_wide_fixture_that_the_first_failure_has_used_too_is_told(self, concurrent):
+        result = concurrent(
+            """
+        @pytest.fixture(scope="module")
+        def wide():
+            yield
+            print("told")
+        async def test_fails(request):
+            await meet()
+            request.getfixturevalue("wide")
+            assert 0
+        async def test_waits(wide):
+            await meet()
+            await asyncio.Event().wait()
+        """,
+            "-x",
+        )
+        result.assert_outcomes(failed=1)
+        result.stdout.fnmatch_lines(["*Captured stdout teardown*", "told"])
+
     @pytest.mark.usefixtures("_ctrl_c_is_of_the_inner_run")
     def test_ctrl_c_in_one_that_has_begun_early_ends_all(self, concurrent):
         result = concurrent(

@@ -120,7 +120,7 @@ class _Concurrency:
         except BaseException as error:
             self._at_hand = None
             self._cancel(self._flights.values(), error)
-            self._end_all()
+            self._end_all(item)
             raise
         finally:
             self._at_hand = None
@@ -143,9 +143,13 @@ class _Concurrency:
         is_serial = fixturedef.argname in self._serial_fixtures
         if is_serial and self._flights:
             _turn_away(fixturedef, request)
-        if self._at_hand is not None:
+        flight, is_own = Flight.of(internals.item_of(request)), internals.is_own(request)
+        if flight is not None:
+            if not is_own:
+                flight.shared.append((fixturedef, request))
+        elif self._at_hand is not None:
             self._at_hand.is_alone |= is_serial
-            if internals.is_own(request):
+            if is_own:
                 self._at_hand.remember_context()
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
@@ -155,7 +159,7 @@ class _Concurrency:
         if at_hand is None:
             return (yield)
         if self._session.shouldfail or self._session.shouldstop:
-            self._end_all()
+            self._end_all(at_hand.item)
         if self._flights:
             at_hand.isolate()
         try:
@@ -214,7 +218,7 @@ class _Concurrency:
             self._run_until_down(flight, self._queue.after(item, nextitem, others))
         if self._session.shouldfail or self._session.shouldstop:
             nextitem = None
-            self._end([other for other in self._flights.values() if other is not flight])
+            self._end([other for other in self._flights.values() if other is not flight], item)
         self._forget(flight)
         flight.finish(nextitem)
         flight.hook.pytest_runtest_logfinish(nodeid=item.nodeid, location=item.location)
@@ -405,10 +409,10 @@ class _Concurrency:
             self._fail_all(f"It did not end when it was cancelled, so {owner} was given up.")
             owner.give_up()
 
-    def _end_all(self) -> None:
-        self._end(tuple(self._flights.values()))
+    def _end_all(self, at_hand: pytest.Item | None = None) -> None:
+        self._end(tuple(self._flights.values()), at_hand)
 
-    def _end(self, doomed: Sequence[Flight]) -> None:
+    def _end(self, doomed: Sequence[Flight], at_hand: pytest.Item | None) -> None:
         """End flights of which nothing is reported: cancel what they run, and tear them down."""
         if not doomed:
             return
@@ -426,6 +430,8 @@ class _Concurrency:
             for flight in begun:
                 while not flight.is_down:
                     self._go_on_ending(flight, begun)
+            for flight in reversed(begun):
+                flight.tear_shared_down(at_hand)
         for flight in doomed:
             self._forget(flight)
         for flight in begun:

@@ -43,6 +43,8 @@ class Flight(RecordedLane):
         self.is_down: bool = False
         """Whether its own fixtures are torn down."""
         self.waits_for_turn: bool = False
+        self.shared: Final[list[tuple[pytest.FixtureDef[Any], pytest.FixtureRequest]]] = []
+        """The wide fixtures that have been set up for it, and may be used by others."""
         self._hooks: Final = hooks
         self._recorder: Final = recorder
         self._has_turn = False
@@ -157,6 +159,23 @@ class Flight(RecordedLane):
                     "location": None,
                 }
             )
+
+    def tear_shared_down(self, at_hand: pytest.Item | None) -> None:
+        """Tear down the wide fixtures that are there for a flight of which nothing is reported.
+
+        Nothing is reported of those either. What the test at hand uses is torn down with it.
+        """
+        self.record = self.leftovers
+        for fixturedef, request in reversed(self.shared):
+            if not (
+                isinstance(at_hand, pytest.Function) and internals.may_use(at_hand, fixturedef)
+            ):
+                try:
+                    internals.finish(fixturedef, request)
+                except KeyboardInterrupt as interruption:
+                    loops.postpone(interruption, self.item.session)
+                except BaseException as error:
+                    self._errors.append(error)
 
     def vanish(self) -> None:
         """End, torn down, without a report, as if it had never been begun."""
