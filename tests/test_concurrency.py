@@ -977,6 +977,24 @@ class TestTheTestAtHand:
         """
         ).assert_outcomes(passed=3)
 
+    def test_the_environment_tells_which_one_runs(self, concurrent):
+        concurrent(
+            """
+        import os
+        def current(): return os.environ["PYTEST_CURRENT_TEST"].partition("::")[2]
+        @pytest.fixture
+        def told(request):
+            assert current() == f"{request.node.name} (setup)"
+            yield
+            assert current() == f"{request.node.name} (teardown)"
+        async def test_a(told): await meet()
+        async def test_b(told):
+            await meet()
+            for _ in range(20): await asyncio.sleep(0)
+            assert current() == "test_b (call)"
+        """
+        ).assert_outcomes(passed=2)
+
     def test_it_is_the_current_test_again_when_it_goes_on(self, concurrent):
         concurrent(
             """

@@ -314,6 +314,8 @@ class _Concurrency:
             self._fail_all(_closed(owner))
             return
         self._any_ready = loop.create_future()
+        if isinstance(at_hand, Flight):
+            at_hand.announce()
         try:
             self._spin(owner, run, self._any_ready)
         except BaseException as error:

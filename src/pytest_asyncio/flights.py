@@ -101,9 +101,14 @@ class Flight(RecordedLane):
             LANE.reset(token)
             self.watch.pause()
 
+    def announce(self) -> None:
+        """Let the environment tell that the test runs."""
+        internals.announce(self.item, self._phase.when)
+
     def advance(self) -> Wait:
         """Go on to the next run that is to be waited for, or to where there is none."""
         assert self.context is not None
+        self.announce()
         self.watch.go()
         token = LANE.set(self)
         try:
@@ -210,6 +215,11 @@ class Flight(RecordedLane):
             yield from self._conclude(self._phase, self._look_at_call)
         yield from self._tear_down()
 
+    def _enter(self, phase: _Phase) -> _Phase:
+        self._phase, self.record = phase, phase.record
+        self.announce()
+        return phase
+
     def _may_call(self) -> bool:
         reports = [report for _, report in self._reports]
         return not (self.is_abandoned or self._told.failure) and all(
@@ -268,8 +278,7 @@ class Flight(RecordedLane):
             self._fail(failure)
 
     def _call(self) -> Generator[Wait]:
-        phase = self._phase = _Phase("call")
-        self.record = phase.record
+        phase = self._enter(_Phase("call"))
         try:
             call = calls.Call(self.item)
             if call.run is not None:
@@ -291,8 +300,7 @@ class Flight(RecordedLane):
         return self.outcome()
 
     def _tear_down(self) -> Generator[Wait]:
-        self._phase = _Phase("teardown", self.leftovers)
-        self.record = self.leftovers
+        self._enter(_Phase("teardown", self.leftovers))
         if internals.is_set_up(self.item):
             finalizers = internals.take_finalizers(self.item)
             self._was_set_up = True

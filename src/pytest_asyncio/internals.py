@@ -14,7 +14,7 @@ import inspect
 import logging
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any, Final, TypeGuard, cast
+from typing import Any, Final, Literal, TypeGuard, cast
 
 import pytest
 from _pytest import python
@@ -24,7 +24,7 @@ from _pytest.logging import LogCaptureHandler
 from _pytest.logging import catching_logs as catching_logs
 from _pytest.outcomes import Failed as _Failed
 from _pytest.outcomes import OutcomeException
-from _pytest.runner import check_interactive_exception
+from _pytest.runner import _update_current_test_var, check_interactive_exception
 from _pytest.scope import Scope
 
 from .settings import ScopeName
@@ -560,6 +560,11 @@ def captured_logs_aside() -> Generator[None]:
 
 def _is_by_itself(logger: object) -> TypeGuard[logging.Logger]:
     return isinstance(logger, logging.Logger) and not logger.propagate
+
+
+def announce(item: pytest.Item, when: Literal["setup", "call", "teardown"]) -> None:
+    """Let PYTEST_CURRENT_TEST tell which test runs, in the words of pytest."""
+    _update_current_test_var(item, when)
 
 
 def is_interactive(call: pytest.CallInfo[None], report: pytest.TestReport) -> bool:
