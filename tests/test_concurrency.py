@@ -1251,6 +1251,31 @@ class TestBreakingOff:
         result.assert_outcomes(failed=1)
         result.stdout.fnmatch_lines(["*Captured stdout teardown*", "told"])
 
+    def test_a_first_failure_in_a_teardown_ends_all_too(self, concurrent_in_both_ways):
+        result = concurrent_in_both_ways(
+            """
+        @pytest_asyncio.fixture
+        async def failing():
+            yield
+            await asyncio.sleep(0)
+            raise LookupError
+        @pytest_asyncio.fixture
+        async def in_vain():
+            yield
+            print("torn down", flush=True)
+            raise LookupError
+        async def test_fails(failing): await meet()
+        async def test_waits(in_vain):
+            await meet()
+            await asyncio.Event().wait()
+        """,
+            "-x",
+            passed=1,
+            errors=1,
+        )
+        assert result.ret is pytest.ExitCode.TESTS_FAILED
+        result.stdout.no_fnmatch_line("*torn down*")
+
     @pytest.mark.usefixtures("_ctrl_c_is_of_the_inner_run")
     def test_ctrl_c_in_one_that_has_begun_early_ends_all(self, concurrent):
         result = concurrent(

@@ -124,6 +124,8 @@ class _Concurrency:
             raise
         finally:
             self._at_hand = None
+            if self._is_ending():
+                self._end_all()
             self._queue.proceed()
 
     @pytest.hookimpl(specname="pytest_runtest_protocol", tryfirst=True)
@@ -158,7 +160,7 @@ class _Concurrency:
         at_hand = self._at_hand
         if at_hand is None:
             return (yield)
-        if self._session.shouldfail or self._session.shouldstop:
+        if self._is_ending():
             self._end_all(at_hand.item)
         if self._flights:
             at_hand.isolate()
@@ -216,7 +218,7 @@ class _Concurrency:
         if not flight.is_down:
             others = len(self._flights) - 1
             self._run_until_down(flight, self._queue.after(item, nextitem, others))
-        if self._session.shouldfail or self._session.shouldstop:
+        if self._is_ending():
             nextitem = None
             self._end([other for other in self._flights.values() if other is not flight], item)
         self._forget(flight)
@@ -242,7 +244,7 @@ class _Concurrency:
 
     def _add_some(self, fitting: Iterator[pytest.Item]) -> None:
         """Add as many of the next items as may run at the same time."""
-        is_ending = self._session.shouldfail or self._session.shouldstop or self._lost_on
+        is_ending = self._is_ending() or self._lost_on
         limit = self._limit if self._at_hand is None else self._limit - 1
         while not is_ending and len(self._in_the_air) < limit:
             item = next(fitting, None)
@@ -410,6 +412,9 @@ class _Concurrency:
         if not all(task.done() for task in tasks):
             self._fail_all(f"It did not end when it was cancelled, so {owner} was given up.")
             owner.give_up()
+
+    def _is_ending(self) -> bool:
+        return bool(self._session.shouldfail or self._session.shouldstop)
 
     def _end_all(self, at_hand: pytest.Item | None = None) -> None:
         self._end(tuple(self._flights.values()), at_hand)
