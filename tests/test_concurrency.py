@@ -936,6 +936,98 @@ class TestTheTestAtHand:
             "--deselect=test_it.py::test_g",
         ).assert_outcomes(passed=6, deselected=1)
 
+    @pytest.mark.parametrize("call", ["pass", "await alone()"])
+    def test_its_teardown_that_waits_ends_nothing_of_the_others(self, concurrent, call):
+        concurrent(
+            f"""
+        begun, down, ended = asyncio.Event(), asyncio.Event(), asyncio.Event()
+
+        @pytest.fixture
+        def end():
+            yield
+            ended.set()
+
+        @pytest_asyncio.fixture
+        async def waiting_at_its_end(end):
+            yield
+            begun.set()
+            await down.wait()
+
+        @pytest.fixture
+        def resource():
+            resource = ["open"]
+            yield resource
+            resource.clear()
+
+        @pytest.fixture
+        def tell():
+            yield
+            down.set()
+
+        async def test_a(waiting_at_its_end): {call}
+
+        @pytest.mark.parametrize("_", "bc")
+        async def test_b(resource, _):
+            await ended.wait()
+            assert resource
+
+        async def test_d(tell): await begun.wait()
+        """
+        ).assert_outcomes(passed=4)
+
+    def test_a_wide_fixture_that_waits_is_set_up_once(self, concurrent):
+        concurrent(
+            """
+        setups = []
+
+        @pytest_asyncio.fixture(scope="module", loop_scope="module")
+        async def wide():
+            setups.append("wide")
+            await alone()
+
+        async def test_a(wide): await meet()
+        async def test_b(wide):
+            await meet()
+            assert len(setups) == 1
+        """
+        ).assert_outcomes(passed=2)
+
+    def test_another_one_may_wait_for_what_its_synchronous_fixture_requests(self, concurrent):
+        concurrent(
+            """
+        @pytest_asyncio.fixture
+        async def slow(): await alone()
+
+        @pytest.fixture
+        def requesting(request): request.getfixturevalue("slow")
+
+        async def test_a(): await meet()
+        async def test_b(requesting): await meet()
+        async def test_c(): pass
+        """
+        ).assert_outcomes(passed=3)
+
+    @pytest.mark.parametrize("waits", [False, True])
+    def test_a_warning_that_python_shows_again_comes_again_before_it_waits(self, concurrent, waits):
+        result = concurrent(
+            f"""
+        import warnings
+
+        async def test_a():
+            for _ in range(2):
+                with warnings.catch_warnings():
+                    warnings.warn("again")
+            if {waits}:
+                await meet()
+
+        async def test_b():
+            if {waits}:
+                await meet()
+        """,
+            "-Wdefault",
+        )
+        result.assert_outcomes(passed=2, warnings=2)
+
     def test_what_it_has_changed_is_not_seen_by_the_others(self, concurrent):
         concurrent(
             """
