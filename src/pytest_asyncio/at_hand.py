@@ -76,15 +76,12 @@ class TestAtHand:
     def put_aside(self) -> Generator[None]:
         """Let another test go on where nothing is to be seen of this one."""
         current = os.environ[_CURRENT_TEST]
-        was_isolated = self._rejoin is not None
         self.rejoin()
         try:
             with context.put_aside(self._before or copy_context()):
                 yield
         finally:
             os.environ[_CURRENT_TEST] = current
-            if was_isolated:
-                self.isolate()
 
     def isolate(self) -> None:
         """Let pytest see no other test as set up, until it is rejoined."""

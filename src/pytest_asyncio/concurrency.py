@@ -188,12 +188,14 @@ class _Concurrency:
         following = self._queue.after(at_hand.item, at_hand.nextitem, len(self._flights))
         fitting = self._fitting(at_hand, following)
         run.awaited.add_done_callback(self._wake)
-        with at_hand.waiting(run), self._recorder.recording_others():
-            while not (run.awaited.done() or run.failure):
-                self._add_some(fitting)
-                self._go_on(at_hand)
-        if self._flights and run.phase == "teardown":
-            at_hand.isolate()
+        try:
+            with at_hand.waiting(run), self._recorder.recording_others():
+                while not (run.awaited.done() or run.failure):
+                    self._add_some(fitting)
+                    self._go_on(at_hand)
+        finally:
+            if self._flights and run.phase == "teardown":
+                at_hand.isolate()
 
     def give_up(self, owner: LoopOwner) -> None:
         """Have a loop given up, on which a task does not end, when no other test needs it."""
