@@ -380,6 +380,28 @@ class TestFixtures:
         """
         ).assert_outcomes(skipped=2)
 
+    def test_a_test_is_not_called_without_them(self, concurrent):
+        concurrent(
+            """
+        called = []
+
+        @pytest_asyncio.fixture
+        async def failing():
+            await alone()
+            raise LookupError
+
+        async def test_a(): await alone()
+
+        @pytest.mark.skip
+        async def test_b(): called.append("b")
+
+        @pytest.mark.usefixtures("failing")
+        async def test_c(): called.append("c")
+
+        def test_d(): assert not called
+        """
+        ).assert_outcomes(passed=2, skipped=1, errors=1)
+
     def test_one_that_is_not_there_is_told(self, concurrent_in_both_ways):
         concurrent_in_both_ways(
             """
@@ -791,6 +813,18 @@ class TestReports:
         seconds = {name: float(number) for number, name in durations.items()}
         assert seconds["test_slow"] >= 0.29
         assert seconds["test_fast"] < 0.2
+
+    def test_each_ends_when_its_duration_is_over(self, concurrent):
+        concurrent(
+            """
+        async def test_a(): await meet()
+        async def test_b(): await meet()
+        """,
+            conftest="""
+        def pytest_runtest_logreport(report):
+            assert abs(report.stop - report.start - report.duration) < 0.001
+        """,
+        ).assert_outcomes(passed=2)
 
     def test_junit_xml_has_their_output_and_properties(self, concurrent, pytester):
         concurrent(

@@ -58,7 +58,6 @@ class Flight(RecordedLane):
         """Ends what keeps pytest from seeing other items."""
         self._filling: Final = self._fill(item.setup)
         self._first: Run | None = None
-        self._was_set_up = False
         self._life = self._live()
 
     @classmethod
@@ -90,7 +89,6 @@ class Flight(RecordedLane):
         try:
             self._hooks.act(self.item)
         except KeyboardInterrupt:
-            self._life = self._tear_down()
             raise
         except BaseException as failure:
             self._phase.failure = failure
@@ -141,9 +139,8 @@ class Flight(RecordedLane):
 
     def finish(self, nextitem: pytest.Item | None) -> None:
         """Have pytest look at the teardown, and tear down what the test is the last of."""
-        if self._was_set_up:
-            errors = [partial(lifetimes.raise_again, error) for error in reversed(self._errors)]
-            internals.put_finalizers(self.item, errors)
+        errors = [partial(lifetimes.raise_again, error) for error in reversed(self._errors)]
+        internals.put_finalizers(self.item, errors)
         rejoin = internals.isolate(self.item)
         self.watch.go()
         teardown = partial(self.hook.pytest_runtest_teardown, item=self.item, nextitem=nextitem)
@@ -303,7 +300,6 @@ class Flight(RecordedLane):
         self._enter(_Phase("teardown", self.leftovers))
         if internals.is_set_up(self.item):
             finalizers = internals.take_finalizers(self.item)
-            self._was_set_up = True
             while finalizers:
                 finalizer = finalizers.pop()
                 setup = self._setups.pop(internals.fixture_of(finalizer), None)
