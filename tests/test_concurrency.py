@@ -929,6 +929,23 @@ class TestReports:
             ]
         )
 
+    def test_plugins_may_look_into_each_failure(self, concurrent):
+        result = concurrent(
+            """
+        async def test_a():
+            await meet()
+            assert 0
+        async def test_b():
+            await meet()
+            assert 0
+        """,
+            "-s",
+            conftest="""
+            def pytest_exception_interact(node): print("looked into", node.name)
+            """,
+        )
+        result.stdout.fnmatch_lines(["*looked into test_a", "*looked into test_b"])
+
 
 class TestTheTestAtHand:
     """pytest runs it itself, and what follows is begun only where it waits."""

@@ -581,6 +581,28 @@ def test_a_hook_that_raises_shows_its_own_code_only(suite):
     result.stdout.no_fnmatch_line("*pytest_asyncio/*.py*")
 
 
+def test_late_variants_are_grouped_although_others_are_deselected(suite):
+    result = suite(
+        """
+        async def test_one(): pass
+
+        @pytest.mark.asyncio(loop_scope="module")
+        async def test_two(): pass
+        """,
+        "-v",
+        conftest=OFFERS_A_AND_B
+        + """
+    def pytest_collection_modifyitems(items):
+        one, *two = items
+        one.add_marker(pytest.mark.asyncio(loop_scope="module"))
+        for item in two:
+            item.add_marker(pytest.mark.asyncio(loop_factories=["a"]))
+""",
+    )
+    result.assert_outcomes(passed=3, deselected=1)
+    result.stdout.fnmatch_lines(["*::test_one[[]a] *", "*::test_two[[]a] *", "*::test_one[[]b] *"])
+
+
 def test_a_hook_that_raises_for_a_late_mark_fails_that_test_only(suite):
     result = suite(
         "async def test_it(): pass\ndef test_sync(): pass",

@@ -145,8 +145,7 @@ def _variants_of(item: pytest.Item) -> list[pytest.Item]:
     if selected is None:
         return [item]
     if FIXTURE in (parameters := _parameters_of(item)):
-        own = parameters[FIXTURE]
-        return [item] if own is None or own in selected.values() else []
+        return [item] if parameters[FIXTURE] in selected.values() else []
     scope = scopes.widest_loop_scope_of(item)
     variants: list[pytest.Item] = []
     for index, (name, factory) in enumerate(selected.items()):
