@@ -746,6 +746,7 @@ class TestReports:
             for _ in range(3):
                 warnings.warn("of a")
                 warnings.warn("always", FutureWarning)
+                warnings.warn("wanted always")
         async def test_b():
             await meet()
             thread = threading.Thread(target=warnings.warn, args=["of a thread"])
@@ -754,8 +755,9 @@ class TestReports:
         """,
             "-Wdefault",
             "-Walways::FutureWarning",
+            "-Walways:wanted",
         )
-        result.assert_outcomes(passed=2, warnings=5)
+        result.assert_outcomes(passed=2, warnings=8)
 
     def test_a_stream_that_a_test_puts_in_place_gets_what_is_written(self, concurrent_in_both_ways):
         concurrent_in_both_ways(
