@@ -86,10 +86,10 @@ class Check(BaseCheck):
     def _recorded(self, loop: AbstractEventLoop, opening: Callable[..., Any]) -> Callable[..., Any]:
         @functools.wraps(opening)
         async def open_recorded(*args: Any, **kwargs: Any) -> Any:
-            is_users = frames.users(inspect.currentframe()) is not None
+            is_users = _is_users(inspect.currentframe())
             origin = Origin.here(loop)
             result = await opening(*args, **kwargs)
-            if is_users:  # The pipes of a subprocess are opened by asyncio.
+            if is_users:
                 with suppress(TypeError):  # Some of uvloop's cannot be referenced weakly.
                     opened: Any = result
                     self._opened[opened[0] if isinstance(opened, tuple) else opened] = origin
@@ -106,6 +106,15 @@ class Check(BaseCheck):
             f"{origin.culprit} has left {_description(resource)} open since {origin}. Close it."
         )
         self.report(warning, origin.filename, origin.line)
+
+
+def _is_users(opening: Any) -> bool:
+    """Tell whether users have what is opened, and not only asyncio, as the pipes of a subprocess.
+
+    A task that starts at once opens these on the stack of the user's code.
+    """
+    opener = opening.f_back.f_globals.get("__name__")
+    return opener != "asyncio.base_subprocess" and frames.users(opening) is not None
 
 
 def _is_open(resource: Any) -> bool:
