@@ -134,11 +134,14 @@ def test_each_hypothesis_example_finds_the_loop_as_it_was(suite):
         + """
     from hypothesis import given, strategies
 
+    found = []
+
     @pytest.mark.asyncio(loop_scope="module")
     @given(number=strategies.integers())
     async def test_it(number):
         loop = asyncio.get_running_loop()
-        assert settings(loop) == (None, False, None)
+        found.append(settings(loop))
+        assert found[-1] == found[0]
         loop.set_debug(True)
 """
     )
