@@ -83,6 +83,10 @@ def pytest_collection_modifyitems(
         from . import factories
 
         factories.apply_late_marks(items, config)
+    if config.pluginmanager.hasplugin("_run-parallel"):
+        from . import run_parallel
+
+        run_parallel.keep_to_one_thread(items)
 
 
 def _has_loop_factories(config: pytest.Config) -> bool:

@@ -196,6 +196,37 @@ def test_repeat(suite):
     result.assert_outcomes(passed=14)
 
 
+@pytest.mark.parametrize("repeated", ["--parallel-threads=4", "--iterations=2"])
+def test_run_parallel_runs_async_tests_once_and_the_others_in_its_threads(suite, repeated):
+    result = suite(
+        """
+        calls = []
+
+        @pytest_asyncio.fixture
+        async def number():
+            yield 1
+
+        @pytest.mark.asyncio
+        async def test_passes(number):
+            assert number == 1
+
+        @pytest.mark.asyncio
+        async def test_fails(number):
+            assert number == 2
+
+        def test_sync(number):
+            calls.append(number)
+
+        def test_next():
+            assert len(calls) > 1
+        """,
+        "-p",
+        "pytest_run_parallel.plugin",
+        repeated,
+    )
+    result.assert_outcomes(passed=3, failed=1)
+
+
 @pytest.mark.parametrize(
     "plugin",
     [
