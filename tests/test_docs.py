@@ -198,6 +198,14 @@ def rooms_of(contributing: str) -> dict[str, int]:
     return {room: row for row, names in enumerate(rows) for room in re.findall(r"`(\w+)/?`", names)}
 
 
+def test_the_reference_tells_the_oldest_versions_that_are_tested():
+    reference = (ROOT / "docs" / "reference.md").read_text(encoding="utf-8")
+    noxfile = (ROOT / "noxfile.py").read_text(encoding="utf-8")
+    (oldest,) = re.findall(r"^OLDEST = \[(.*?)\]", noxfile, re.DOTALL | re.MULTILINE)
+    told = re.findall(r"^\| ([\w-]+) \| ([\d.]+) \|$", reference.lower(), re.MULTILINE)
+    assert dict(told) == dict(re.findall(r'"([\w-]+)==([\d.]+?)(?:\.\*)?"', oldest))
+
+
 def test_the_map_of_the_rooms_has_all_of_them_and_imports_go_only_downwards():
     rows = rooms_of((ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8"))
     package = Path(pytest_asyncio.__file__).parent
