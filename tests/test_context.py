@@ -181,6 +181,29 @@ def test_sync():
     result.assert_outcomes(passed=3)
 
 
+@pytest.mark.parametrize("value", ["by the test", "unset"])
+@pytest.mark.parametrize(
+    "fixture",
+    [*map(setting, SETTING), setting("generator").replace("pytest_asyncio.", "pytest.")],
+    ids=[*SETTING, "plain generator"],
+)
+def test_what_both_a_fixture_and_its_test_set_is_put_back(suite, fixture, value):
+    result = suite(
+        fixture
+        + f"""
+var.set(VALUE := {value!r})
+
+@pytest.mark.asyncio
+async def test_it(setting):
+    var.set(VALUE)
+
+def test_next():
+    assert var.get() == VALUE
+"""
+    )
+    result.assert_outcomes(passed=2)
+
+
 def test_changes_of_a_failing_test_are_put_back_too(suite):
     result = suite(
         HEADER

@@ -68,6 +68,7 @@ def prepare(item: pytest.Function) -> LoopOwner:
         factory = factories.factory_of(item, planned)
         scope = scopes.loop_scope_of(item, planned.mark)
         owner = planned.owner = loops.owner_of(loops.node_of_scope(item, scope), factory)
+        planned.before = copy_context()
         item.addfinalizer(functools.partial(_finish, item, planned))
     owner.make_current()
     return owner
@@ -138,7 +139,7 @@ def _run_test(item: pytest.Function, awaitable: Awaitable[Any]) -> None:
     try:
         result = owner.call(awaitable, own_context, item)
     finally:
-        planned.undo = context.publish(own_context)
+        planned.undo = context.publish(own_context, planned.before)
     _refuse_unawaited(item, result)
 
 
@@ -163,7 +164,8 @@ class Call:
         if self.run is None:
             _warn_of_sync_test(self._item, self._item.obj)
             return self._result
-        self._item.stash[items.PLANNED].undo = context.publish(self._context)
+        planned = self._item.stash[items.PLANNED]
+        planned.undo = context.publish(self._context, planned.before)
         _refuse_unawaited(self._item, self.run.result())
         return None
 

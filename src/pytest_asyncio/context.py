@@ -15,10 +15,13 @@ from typing import Any, Final, TypeAlias, final
 Undo: TypeAlias = Callable[[], None]
 
 
-def publish(source: Context) -> Undo | None:
+def publish(source: Context, before: Context | None = None) -> Undo | None:
     """Set the variables of the current context to their values in `source`.
 
-    Returns what puts them back, or None where nothing differs.
+    Returns what puts them back, or None where nothing differs. If that is called after others
+    have put back what they had set before this, `before` is what there was before them. What
+    they did is left alone: the variable has no longer its value in `source`, or has that which
+    it had `before`.
     """
     tokens = [
         (variable, variable.set(value))
@@ -31,7 +34,11 @@ def publish(source: Context) -> Undo | None:
     def undo() -> None:
         while tokens:
             variable, token = tokens.pop()
-            variable.reset(token)
+            value = variable.get(Token.MISSING)
+            if before is None or (
+                value is source[variable] and value is not before.get(variable, Token.MISSING)
+            ):
+                variable.reset(token)
 
     return undo
 

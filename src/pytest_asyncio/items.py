@@ -11,6 +11,8 @@ import pytest
 from . import callables, settings
 
 if TYPE_CHECKING:
+    from contextvars import Context
+
     from .context import Undo
     from .loops import LoopOwner
     from .marks import AsyncioMark
@@ -23,7 +25,16 @@ _OTHER_FRAMEWORKS: Final = ("anyio", "trio")
 class Plan:
     """What is known of an async test before anything is set up for it, and what it has then."""
 
-    __slots__ = ("factory", "has_factory", "is_async", "mark", "owner", "selected", "undo")
+    __slots__ = (
+        "before",
+        "factory",
+        "has_factory",
+        "is_async",
+        "mark",
+        "owner",
+        "selected",
+        "undo",
+    )
 
     def __init__(self, mark: AsyncioMark, selected: LoopFactory | None, is_async: bool) -> None:
         self.mark: Final = mark
@@ -34,6 +45,8 @@ class Plan:
         self.has_factory: bool = False
         self.owner: LoopOwner | None = None
         """Its loop's, from its first fixture to its teardown."""
+        self.before: Context | None = None
+        """What there was before its own fixtures were set up."""
         self.undo: Undo | None = None
         """Puts the context variables back that its call has changed."""
 
