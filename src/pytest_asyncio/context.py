@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Generator
 from contextlib import contextmanager, suppress
 from contextvars import Context, ContextVar, Token, copy_context
+from functools import partial
 from typing import Any, Final, TypeAlias, final
 
 Undo: TypeAlias = Callable[[], None]
@@ -23,24 +24,23 @@ def publish(source: Context, before: Context | None = None) -> Undo | None:
     they did is left alone: the variable has no longer its value in `source`, or has that which
     it had `before`.
     """
-    tokens = [
-        (variable, variable.set(value))
-        for variable, value in source.items()
-        if variable.get(Token.MISSING) is not value
-    ]
-    if not tokens:
-        return None
+    tokens: list[tuple[ContextVar[Any], Token[Any]]] = []
+    for variable, value in source.items():
+        if variable.get(Token.MISSING) is not value:
+            tokens.append((variable, variable.set(value)))
+    return partial(_reset, tokens, source, before) if tokens else None
 
-    def undo() -> None:
-        while tokens:
-            variable, token = tokens.pop()
-            value = variable.get(Token.MISSING)
-            if before is None or (
-                value is source[variable] and value is not before.get(variable, Token.MISSING)
-            ):
-                variable.reset(token)
 
-    return undo
+def _reset(
+    tokens: list[tuple[ContextVar[Any], Token[Any]]], source: Context, before: Context | None
+) -> None:
+    while tokens:
+        variable, token = tokens.pop()
+        value = variable.get(Token.MISSING)
+        if before is None or (
+            value is source[variable] and value is not before.get(variable, Token.MISSING)
+        ):
+            variable.reset(token)
 
 
 @final

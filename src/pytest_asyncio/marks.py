@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from operator import is_
 from typing import Any, Final, NamedTuple, cast
 
 import pytest
@@ -31,7 +32,7 @@ def merged(item: pytest.Item) -> AsyncioMark:
     """
     found = _closest_first(item)
     last = item.session.stash.get(_LAST, None)
-    if last is None or [*map(id, last[0])] != [*map(id, found)]:
+    if last is None or len(last[0]) != len(found) or not all(map(is_, last[0], found)):
         last = found, _with_defaults(_merge(found, item), item.config)
         item.session.stash[_LAST] = last
     return last[1]
