@@ -658,9 +658,9 @@ def finish_ended(item: pytest.Item) -> None:
     The next item that requests them gets new ones.
     """
     __tracebackhide__ = True
-    ended = item.session.stash.get(_ENDED, None)
-    if not ended:
+    if _ENDED not in item.session.stash:
         return
+    ended = item.session.stash[_ENDED]
     errors: list[BaseException] = []
     for setup in tuple(ended):
         if setup.fixturedef.argname in getattr(item, "fixturenames", ()):
