@@ -78,7 +78,9 @@ class TestAtHand:
         current = os.environ[_CURRENT_TEST]
         self.rejoin()
         try:
-            with context.put_aside(self._before or copy_context()):
+            # One without variables is false.
+            before = copy_context() if self._before is None else self._before
+            with context.put_aside(before):
                 yield
         finally:
             os.environ[_CURRENT_TEST] = current
