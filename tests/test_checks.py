@@ -29,6 +29,9 @@ NAMES = [
 needs_callbacks = pytest.mark.skipif(
     not hasattr(gc, "callbacks"), reason="Nobody is told of its collections."
 )
+needs_references = pytest.mark.skipif(
+    sys.implementation.name != "cpython", reason="it counts no references"
+)
 both_scopes = pytest.mark.parametrize("scope", ["function", "module"])
 
 
@@ -186,6 +189,7 @@ def test_the_workers_of_xdist_tell_theirs(pytester):
     result.stdout.fnmatch_lines(["*LeakedTaskWarning: test_it left the task 'forgotten' running*"])
 
 
+@needs_references
 def test_all_that_is_found_is_told(checked):
     result = checked(
         """
@@ -199,7 +203,7 @@ def test_all_that_is_found_is_told(checked):
     result.stdout.fnmatch_lines(["*2 checks failed*", "*NeverAwaited*", "*LeakedTask*"])
 
 
-@pytest.mark.skipif(sys.implementation.name != "cpython", reason="it counts no references")
+@needs_references
 def test_a_closed_loop_is_not_left_to_the_garbage_collector(checked):
     checked(
         """
@@ -457,6 +461,7 @@ class TestUnhandledExceptions:
         result.assert_outcomes(failed=1)
         result.stdout.fnmatch_lines(["*test_it: Mind the gap. Await what raises it*"])
 
+    @needs_references
     def test_an_exception_that_was_never_raised_is_told_too(self, checked):
         result = checked(
             """
@@ -506,6 +511,7 @@ class TestUnhandledExceptions:
             ]
         )
 
+    @needs_references
     @both_scopes
     def test_a_future_is_told_to_its_test_whenever_it_is_dropped(self, checked, scope):
         result = checked(
@@ -524,6 +530,7 @@ class TestUnhandledExceptions:
         result.assert_outcomes(passed=2, warnings=1)
         result.stdout.fnmatch_lines(["*UnhandledExceptionWarning: test_it: Future exception was*"])
 
+    @needs_references
     def test_what_comes_to_light_after_its_loop_is_told_to_the_test_of_the_loop(self, checked):
         result = checked(
             f"""
@@ -538,6 +545,7 @@ class TestUnhandledExceptions:
         result.assert_outcomes(passed=2, warnings=1)
         result.stdout.fnmatch_lines(["*UnhandledExceptionWarning: test_it: Unclosed session.*"])
 
+    @needs_references
     def test_what_comes_to_light_after_a_shared_loop_is_told_to_none_of_its_tests(self, checked):
         result = checked(
             f"""
@@ -574,6 +582,7 @@ class TestUnhandledExceptions:
 
 
 class TestNeverAwaited:
+    @needs_references
     @both_scopes
     def test_a_dropped_coroutine_fails_its_test(self, checked, scope):
         result = checked(
@@ -596,6 +605,7 @@ class TestNeverAwaited:
             ]
         )
 
+    @needs_references
     def test_a_fixture_is_told_by_its_name(self, checked):
         result = checked(
             """
@@ -610,6 +620,7 @@ class TestNeverAwaited:
         result.assert_outcomes(errors=1)
         result.stdout.fnmatch_lines(["*NeverAwaitedWarning: fixture 'lazy' never awaited*"])
 
+    @needs_references
     @both_scopes
     def test_what_a_test_expects_is_its_own(self, checked, scope):
         checked(
@@ -678,6 +689,7 @@ class TestNeverAwaited:
             ["*NeverAwaitedWarning: test_next, or an earlier test, never awaited*test_it.py:8.*"]
         )
 
+    @needs_references
     def test_a_mock_is_told_by_the_line_that_calls_it(self, checked):
         result = checked(
             """
@@ -691,6 +703,7 @@ class TestNeverAwaited:
             ["*test_it never awaited the coroutine*created at test_it.py:6*"]
         )
 
+    @needs_references
     def test_a_coroutine_of_unknown_origin_is_told_by_its_definition(self, checked):
         result = checked(
             """

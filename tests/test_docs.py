@@ -110,6 +110,8 @@ EXAMPLES = [example for page in PAGES for example in examples_of(page)]
 def test_an_example_does_what_the_page_says(example, pytester, monkeypatch):
     monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
     import_what_is_needed(example.files)
+    if any("uvloop" in argument for argument in example.args):
+        pytest.importorskip("uvloop")
     for name, content in example.files.items():
         path = pytester.path / name
         path.parent.mkdir(parents=True, exist_ok=True)

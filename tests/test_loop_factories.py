@@ -563,7 +563,7 @@ def test_a_factory_whose_own_code_raises_a_type_error_shows_that_code(suite):
     )
     result.assert_outcomes(errors=1)
     result.stdout.fnmatch_lines(
-        [">   *lambda: len()*", "E * TypeError: len() takes *", "conftest.py:*: TypeError"]
+        [">   *lambda: len()*", "E * TypeError: len() *", "conftest.py:*: TypeError"]
     )
     result.stdout.no_fnmatch_line("*pytest_asyncio/*.py*")
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 import pytest
 
 DATABASE = """
@@ -331,7 +333,7 @@ FAILING_TESTS = """
 def test_a_traceback_shows_no_line_of_the_package(suite, style):
     result = suite(FAILING_TESTS, f"--tb={style}", conftest=FAILURES)
     result.assert_outcomes(passed=2, failed=6, errors=3)
-    result.stdout.no_fnmatch_line('*/pytest_asyncio/*.py[":]*')
+    result.stdout.no_re_match_line(r'^[^<]*/pytest_asyncio/.*\.py[":]')  # A task's repr may.
 
 
 def test_a_full_trace_shows_all_lines(suite):
@@ -428,7 +430,18 @@ def test_an_async_test_that_nobody_runs_is_told_of_the_mark(suite):
     assert result.stdout.str().count("@pytest.mark.asyncio") == 1
 
 
-@pytest.mark.parametrize("value", ["5", "len"])
+@pytest.mark.parametrize(
+    "value",
+    [
+        "5",
+        pytest.param(
+            "len",
+            marks=pytest.mark.skipif(
+                sys.implementation.name == "pypy", reason="its built-in functions are functions"
+            ),
+        ),
+    ],
+)
 def test_a_fixture_of_what_is_no_function_is_told_at_the_users_line(suite, value):
     result = suite(f"late = pytest_asyncio.fixture({value})")
     result.assert_outcomes(errors=1)

@@ -151,7 +151,7 @@ def test_it_fits_into_eighty_columns(suite):
     )
     section = lines_of_section(result)
     assert max(map(len, section)) == 80
-    assert section[2].endswith("…")
+    assert any(line.endswith("…") for line in section)
 
 
 def test_it_shows_the_line_at_which_a_fixture_hangs(suite):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 import pytest
 
 COUNTING = """
@@ -57,6 +59,11 @@ TWO_FIXTURES = """
 """
 
 
+needs_references = pytest.mark.skipif(
+    sys.implementation.name != "cpython", reason="its loop closes generators that are not freed yet"
+)
+
+
 def counted(suite, test: str) -> dict[str, int]:
     source = "@pytest.fixture(params=range(5), ids=str)\n    def number(request): pass\n\n    "
     result = suite(f"\n    {source}{test.strip()}\n", conftest=COUNTING)
@@ -89,7 +96,7 @@ def test_the_plugin_calls_few_functions(suite, test, calls):
         pytest.param(FUNCTION_LOOP, 1, id="function-loop"),
         pytest.param(SESSION_LOOP, 1, id="session-loop"),
         # A setup each, the test, and the teardown, which follows a `yield`.
-        pytest.param(TWO_FIXTURES, 4, id="two-fixtures"),
+        pytest.param(TWO_FIXTURES, 4, id="two-fixtures", marks=needs_references),
     ],
 )
 def test_the_loop_turns_no_more_than_it_must(suite, test, turns):

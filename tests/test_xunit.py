@@ -263,8 +263,9 @@ def test_context_variables_of_a_setup_reach_the_test_and_the_teardown(suite):
 def test_in_strict_mode_the_functions_of_unmarked_tests_are_left_alone(suite):
     result = suite(
         """
+        import gc
         async def setup_function(): pass
-        def test_it(): pass
+        def test_it(): gc.collect()
         """,
         "-Wdefault",
     )
