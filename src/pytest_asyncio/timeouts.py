@@ -6,7 +6,7 @@ import asyncio
 import signal
 import sys
 import threading
-from collections.abc import Generator
+from collections.abc import Iterator
 from contextlib import AbstractContextManager, suppress
 from functools import partial
 from types import FrameType
@@ -79,7 +79,7 @@ class _Bound:
         self._loop: Final = run.task.get_loop()
         self._thread: Final = threading.get_ident()
         self._alarms: Final = Alarms.of(self.session)
-        self._remaining: Final = self._steps()
+        self._remaining: Iterator[float] = self._steps()
         self._error: TimeoutError | None = None
         self._blocked_at = ""
         self._is_interrupted = False
@@ -92,7 +92,7 @@ class _Bound:
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         self._is_over = True
         self._alarms.cancel(self._alarm)
-        del self._remaining  # It holds the bound that holds it.
+        self._remaining = iter(())  # The steps hold the bound that holds them.
         if self._signal is not None:
             self.session.stash[_BOUND] = None
         if self._error is None or kind is not None:
@@ -105,7 +105,7 @@ class _Bound:
             except asyncio.CancelledError as cancellation:
                 self._error.__traceback__ = frames.up_to_users(cancellation.__traceback__)
 
-    def _steps(self) -> Generator[float]:
+    def _steps(self) -> Iterator[float]:
         """End the run, and yield between two tries how many seconds there are to react."""
         error = self._error = self._error or self._failure()
         if not self._is_interrupted:  # A second cancellation would break its clean-up off.
