@@ -1320,6 +1320,41 @@ class TestBreakingOff:
         result.stdout.fnmatch_lines(["*torn down: test_fails test_waits test_waits_too"])
 
     @pytest.mark.usefixtures("_ctrl_c_is_of_the_inner_run")
+    def test_a_session_that_is_to_stop_begins_no_other(self, concurrent, pytester):
+        concurrent(
+            """
+        import pathlib
+
+        async def test_a(request):
+            request.session.shouldstop = "enough"
+            await alone()
+        async def test_b(): pathlib.Path("begun").touch()
+        """
+        ).assert_outcomes(passed=1)
+        assert not (pytester.path / "begun").exists()
+
+    def test_the_end_of_a_session_ends_the_others(self, concurrent, pytester):
+        concurrent(
+            """
+        import pathlib
+
+        @pytest.fixture
+        def resource():
+            yield
+            pathlib.Path("torn down").touch()
+
+        async def test_a(request):
+            await meet()
+            request.session.shouldstop = "enough"
+
+        async def test_b(resource):
+            await meet()
+            await asyncio.Event().wait()
+        """
+        ).assert_outcomes(passed=1)
+        assert (pytester.path / "torn down").exists()
+
+    @pytest.mark.usefixtures("_ctrl_c_is_of_the_inner_run")
     @pytest.mark.parametrize("act", ["assert 0", "pytest.exit('no')", "raise KeyboardInterrupt"])
     def test_nothing_is_shown_of_what_the_others_write_then(self, concurrent, act):
         result = concurrent(
@@ -1741,6 +1776,23 @@ class TestBreakingOff:
         )
         result.assert_outcomes(passed=2, errors=1)
         result.stdout.fnmatch_lines(["*ERROR at teardown of test_b*", "first is torn down"])
+
+    def test_system_exit_ends_the_test_at_hand_although_that_goes_on(self, concurrent):
+        result = concurrent(
+            """
+        import contextlib
+
+        async def test_a():
+            await alone()
+            asyncio.get_running_loop().call_soon(exit, 3)
+            with contextlib.suppress(asyncio.CancelledError):
+                await asyncio.Event().wait()
+
+        async def test_b(): pass
+        """
+        )
+        result.assert_outcomes(failed=1, passed=1)
+        result.stdout.fnmatch_lines("E*SystemExit: 3")
 
     def test_system_exit_in_a_callback_is_a_failure_of_its_test(self, concurrent):
         result = concurrent(
