@@ -217,7 +217,7 @@ async def test_b(shared): await meet()
         )
         result.assert_outcomes(failed=1, passed=1)
         result.stdout.fnmatch_lines(
-            ["*test_it.py::test_a runs beside other tests, and asks for 'monkeypatch' by *"]
+            ["test_it.py::test_a runs beside other tests, and asks for 'monkeypatch' by *"]
         )
 
     def test_what_may_be_run_again_runs_alone(self, concurrent):
@@ -479,6 +479,22 @@ class TestFixtures:
         def test_sync(): assert variable.get() == "none"
         """
         ).assert_outcomes(passed=3)
+
+    def test_context_variables_of_wider_ones_are_those_of_all_tests(self, concurrent):
+        concurrent(
+            """
+        from contextvars import ContextVar
+        variable = ContextVar("variable", default="none")
+
+        @pytest_asyncio.fixture(scope="module", loop_scope="module")
+        async def wide(): variable.set("wide")
+
+        async def test_a(wide): await meet()
+        async def test_b(wide):
+            await meet()
+            assert variable.get() == "wide"
+        """
+        ).assert_outcomes(passed=2)
 
     def test_the_teardown_of_its_own_sees_the_context_variables_that_a_test_has_set(
         self, concurrent
@@ -1338,10 +1354,12 @@ class TestBreakingOff:
             """
         import pathlib
 
+        ended = []
+
         @pytest.fixture
         def resource():
             yield
-            pathlib.Path("torn down").touch()
+            pathlib.Path("torn down").write_text(f"the test has ended: {bool(ended)}")
 
         async def test_a(request):
             await meet()
@@ -1349,10 +1367,13 @@ class TestBreakingOff:
 
         async def test_b(resource):
             await meet()
-            await asyncio.Event().wait()
+            try:
+                await asyncio.Event().wait()
+            finally:
+                ended.append("test_b")
         """
         ).assert_outcomes(passed=1)
-        assert (pytester.path / "torn down").exists()
+        assert (pytester.path / "torn down").read_text() == "the test has ended: True"
 
     @pytest.mark.usefixtures("_ctrl_c_is_of_the_inner_run")
     @pytest.mark.parametrize("act", ["assert 0", "pytest.exit('no')", "raise KeyboardInterrupt"])
