@@ -226,10 +226,11 @@ def _run(suite: Suite, *arguments: str) -> tuple[list[object], dict[object, int]
         module.write_text(str(suite))
         Path(folder, "pytest.ini").write_text("[pytest]\nfilterwarnings = default\n")
         with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
-            code = pytest.main(
-                [folder, "-c", f"{folder}/pytest.ini", "--rootdir", folder, *_WITHOUT, *arguments],
-                plugins=[listener, plugin],
-            )
+            options = ("-c", f"{folder}/pytest.ini", "--rootdir", folder, *_WITHOUT, *arguments)
+            try:
+                code: object = pytest.main([folder, *options], plugins=[listener, plugin])
+            except BaseException as error:  # With -x, pytest lets those of late teardowns pass.
+                code = repr(error)
         traced = sys.modules.pop(f"test_{name}").TRACE
     told = [*listener.told, *sorted(listener.warned)]
     return [_plain(repr(entry)) for entry in told], sorted(map(repr, traced)), code
