@@ -103,6 +103,18 @@ class TestWhichTests:
         """
         ).assert_outcomes(passed=3)
 
+    def test_those_that_say_no_run_one_after_another(self, concurrent):
+        concurrent(
+            """
+        @pytest.mark.asyncio(concurrent=False, loop_scope="module")
+        @pytest.mark.parametrize("_", [1, 2])
+        async def test_a(_): await alone()
+
+        async def test_b(): await meet()
+        async def test_c(): await meet()
+        """
+        ).assert_outcomes(passed=4)
+
     def test_synchronous_tests_between_them_run_alone(self, concurrent):
         concurrent(
             """
@@ -1335,7 +1347,6 @@ class TestBreakingOff:
         result.assert_outcomes(failed=1)
         result.stdout.fnmatch_lines(["*torn down: test_fails test_waits test_waits_too"])
 
-    @pytest.mark.usefixtures("_ctrl_c_is_of_the_inner_run")
     def test_a_session_that_is_to_stop_begins_no_other(self, concurrent, pytester):
         concurrent(
             """
