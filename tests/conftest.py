@@ -13,6 +13,8 @@ from pytest_asyncio import lifetimes, loops, plugin, timeouts  # noqa: F401  # f
 pytest_plugins = ["pytester"]
 
 HEADER = "import asyncio, pytest, pytest_asyncio\n"
+OPTIMIZED = "ignore:assertions not in test modules:pytest.PytestConfigWarning"
+"""What `python -O` is warned of."""
 
 
 @pytest.fixture
@@ -40,7 +42,7 @@ def suite(
             path = pytester.path / name
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(HEADER + textwrap.dedent(text), encoding="utf-8")
-        ini = "[pytest]\nfilterwarnings = error\n" + textwrap.dedent(ini)
+        ini = f"[pytest]\nfilterwarnings = error\n  {OPTIMIZED}\n" + textwrap.dedent(ini)
         (pytester.path / "pytest.ini").write_text(ini, encoding="utf-8")
         return pytester.runpytest("-p", "no:cacheprovider", *args, plugins=[plugin])
 

@@ -2,9 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 
 SECTION = "*- asyncio tasks -*"
+
+
+@pytest.fixture(autouse=True)
+def _no_debug_mode(monkeypatch):
+    """Leave out where tasks were created, however these tests are run themselves."""
+    monkeypatch.delenv("PYTHONASYNCIODEBUG", raising=False)
+    monkeypatch.setattr(asyncio.coroutines, "_is_debug_mode", lambda: False)
 
 
 def lines_of_section(result):
