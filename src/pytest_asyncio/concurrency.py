@@ -333,6 +333,9 @@ class _Concurrency:
     ) -> None:
         """Run a loop as `LoopOwner.spin()` does, for a run. What ends another one is not raised."""
         __tracebackhide__ = True
+        if not self._flights:
+            owner.spin(future, patience)
+            return
         try:
             with self._told_of_stops(future.get_loop()):
                 owner.spin(future, patience)
