@@ -49,9 +49,9 @@ class TestAtHand:
             and owner is self.owner
         )
 
-    def remember_context(self) -> None:
-        """Know what is to be put aside. Called before each of the fixtures that are its own."""
-        if self._before is None:
+    def remember_context(self, request: pytest.FixtureRequest) -> None:
+        """Know what is to be put aside, before the first of the fixtures that are its own."""
+        if self._before is None and internals.is_own(request):
             self._before = copy_context()
 
     def heard(self) -> AbstractContextManager[None]:

@@ -145,14 +145,12 @@ class _Concurrency:
         is_serial = fixturedef.argname in self._serial_fixtures
         if is_serial and self._flights:
             _turn_away(fixturedef, request)
-        flight, is_own = Flight.of(internals.item_of(request)), internals.is_own(request)
+        flight = Flight.of(internals.item_of(request)) if self._flights else None
         if flight is not None:
-            if not is_own:
-                flight.shared.append((fixturedef, request))
+            flight.remember(fixturedef, request)
         elif self._at_hand is not None:
             self._at_hand.is_alone |= is_serial
-            if is_own:
-                self._at_hand.remember_context()
+            self._at_hand.remember_context(request)
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtest_teardown(self) -> Generator[None, object, object]:

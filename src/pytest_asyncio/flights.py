@@ -43,7 +43,7 @@ class Flight(RecordedLane):
         self.is_down: bool = False
         """Whether its own fixtures are torn down."""
         self.waits_for_turn: bool = False
-        self.shared: Final[list[tuple[pytest.FixtureDef[Any], pytest.FixtureRequest]]] = []
+        self._shared: Final[list[tuple[pytest.FixtureDef[Any], pytest.FixtureRequest]]] = []
         """The wide fixtures that have been set up for it, and may be used by others."""
         self._hooks: Final = hooks
         self._recorder: Final = recorder
@@ -162,13 +162,18 @@ class Flight(RecordedLane):
                 }
             )
 
+    def remember(self, fixturedef: pytest.FixtureDef[Any], request: pytest.FixtureRequest) -> None:
+        """Know of a fixture that is being set up for the test."""
+        if not internals.is_own(request):
+            self._shared.append((fixturedef, request))
+
     def tear_shared_down(self, at_hand: pytest.Item | None) -> None:
         """Tear down the wide fixtures that are there for a flight of which nothing is reported.
 
         Nothing is reported of those either. What the test at hand uses is torn down with it.
         """
         self.record = self.leftovers
-        for fixturedef, request in reversed(self.shared):
+        for fixturedef, request in reversed(self._shared):
             if not (
                 isinstance(at_hand, pytest.Function) and internals.may_use(at_hand, fixturedef)
             ):
