@@ -1887,12 +1887,13 @@ class TestTimeouts:
 
     @pytest.mark.usefixtures("_impatient")
     @pytest.mark.parametrize("end", ["return", "yield"])
+    @pytest.mark.parametrize("scope", ["function", "module"])
     def test_a_fixture_that_refuses_to_end_is_told_with_its_test(
-        self, concurrent_in_both_ways, end
+        self, concurrent_in_both_ways, scope, end
     ):
         result = concurrent_in_both_ways(
             f"""
-        @pytest_asyncio.fixture(timeout=0.05)
+        @pytest_asyncio.fixture(scope={scope!r}, loop_scope="module", timeout=0.05)
         async def refusing():
             for _ in range(3):
                 try:
@@ -1901,10 +1902,12 @@ class TestTimeouts:
                     pass
             {end}
         async def test_a(refusing): pass
+        async def test_b():
+            for _ in range(40): await asyncio.sleep(0)
         def test_next(): pass
         """,
             "-Wdefault",
-            passed=1,
+            passed=2,
             errors=1,
         )
         result.stdout.fnmatch_lines(["*ERROR at setup of test_a*", "E*TimeoutError: *'refusing'*"])

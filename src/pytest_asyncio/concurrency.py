@@ -363,7 +363,9 @@ class _Concurrency:
         given_up = [
             flight
             for flight in self._flights.values()
-            if flight.run is not None and flight.run.is_given_up and flight not in self._ready
+            if flight.run in self._surroundings
+            and flight.run.is_given_up
+            and flight not in self._ready
         ]
         for flight in given_up:
             self._make_ready(flight)
