@@ -1151,6 +1151,38 @@ class TestTheTestAtHand:
         """
         ).assert_outcomes(passed=3)
 
+    def test_its_teardown_may_wait_while_none_of_the_others_goes_on(self, concurrent):
+        concurrent(
+            """
+        go = asyncio.Event()
+        @pytest_asyncio.fixture
+        async def own():
+            yield
+            for _ in range(20): await asyncio.sleep(0)
+            go.set()
+        async def test_a(own): await meet()
+        async def test_b():
+            await meet()
+            await go.wait()
+        """
+        ).assert_outcomes(passed=2)
+
+    def test_tests_run_one_by_one_where_a_plugin_runs_them_by_itself(self, concurrent):
+        concurrent(
+            """
+        @pytest_asyncio.fixture
+        async def own(): pass
+        async def test_a(own): await alone()
+        async def test_b(own): await alone()
+        """,
+            conftest="""
+        from _pytest.runner import runtestprotocol
+        def pytest_runtestloop(session):
+            for item in session.items: runtestprotocol(item, nextitem=None)
+            return True
+        """,
+        ).assert_outcomes(passed=2)
+
     def test_the_environment_tells_which_one_runs(self, concurrent):
         concurrent(
             """
@@ -1443,6 +1475,25 @@ class TestBreakingOff:
         result.assert_outcomes(failed=1, passed=1 if early else 0)
         assert "in vain" not in result.stdout.str()
         result.stdout.fnmatch_lines(["told"])
+
+    @pytest.mark.usefixtures("_ctrl_c_is_of_the_inner_run")
+    def test_ctrl_c_in_a_wide_fixture_of_those_alone_ends_the_session_too(self, concurrent):
+        result = concurrent(
+            """
+        @pytest.fixture(scope="module")
+        def wide():
+            yield
+            raise KeyboardInterrupt
+        async def test_fails():
+            await meet()
+            assert 0
+        async def test_waits(wide):
+            await meet()
+            await asyncio.Event().wait()
+        """,
+            "-x",
+        )
+        assert result.ret is pytest.ExitCode.INTERRUPTED
 
     def test_a_wide_fixture_that_the_first_failure_has_used_too_is_told(self, concurrent):
         result = concurrent(
