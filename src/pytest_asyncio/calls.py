@@ -91,10 +91,7 @@ def prepare_for(
     if planned.owner is None and policies.is_pending(item):
         return None
     try:
-        if planned.owner is None:
-            prepare(item)
-        else:
-            planned.owner.make_current()
+        prepare(item)
     except BaseException as error:
         return callables.standing_in_for(fixturedef.func, functools.partial(_fail, error))
     return None
@@ -150,13 +147,13 @@ class Call:
     def __init__(self, item: pytest.Function) -> None:
         __tracebackhide__ = True
         self._item: Final = item
-        self._owner: Final = prepare(item)
+        owner = prepare(item)
         self._context: Final = copy_context()
         self._result: Any = item.obj(**internals.arguments_of(item))
         self.run: Run | None = None
         """Where the test runs; None if its function was synchronous after all."""
         if inspect.isawaitable(self._result):
-            self.run = self._owner.start_call(self._result, self._context, item)
+            self.run = owner.start_call(self._result, self._context, item)
 
     def outcome(self) -> Any:
         """Return or raise what the test did."""

@@ -174,15 +174,9 @@ class Flight(RecordedLane):
         """
         self.record = self.leftovers
         for fixturedef, request in reversed(self._shared):
-            if not (
-                isinstance(at_hand, pytest.Function) and internals.may_use(at_hand, fixturedef)
-            ):
-                try:
-                    internals.finish(fixturedef, request)
-                except KeyboardInterrupt as interruption:
-                    loops.postpone(interruption, self.item.session)
-                except BaseException as error:
-                    self._errors.append(error)
+            if isinstance(at_hand, pytest.Function) and internals.may_use(at_hand, fixturedef):
+                continue
+            self._finalize(partial(internals.finish, fixturedef, request))
 
     def vanish(self) -> None:
         """End, torn down, without a report, as if it had never been begun."""
@@ -311,15 +305,19 @@ class Flight(RecordedLane):
                 run = None if setup is None else setup.begin_teardown()
                 if run is not None:
                     yield run
-                try:
-                    finalizer()
-                except KeyboardInterrupt as interruption:
-                    loops.postpone(interruption, self.item.session)
-                except BaseException as error:
-                    self._errors.append(error)
+                self._finalize(finalizer)
         self.record = None
         self.is_down = True
         self._raise_postponed()
+
+    def _finalize(self, finalizer: Callable[[], object]) -> None:
+        """Call a finalizer, and keep what it raises until all of them have been called."""
+        try:
+            finalizer()
+        except KeyboardInterrupt as interruption:
+            loops.postpone(interruption, self.item.session)
+        except BaseException as error:
+            self._errors.append(error)
 
     def _raise_postponed(self) -> None:
         """Let Ctrl-C end the session, unless this is a part of that."""

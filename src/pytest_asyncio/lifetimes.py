@@ -96,7 +96,9 @@ def _awaited(
     def set_up(**kwargs: Any) -> Any:
         __tracebackhide__ = True
         session = internals.item_of(request).session
-        can_await = _deferral(session)
+        # get() costs four times as much to find out that there is none.
+        is_deferring = fixtures.DEFERRAL in session.stash
+        can_await = session.stash[fixtures.DEFERRAL] if is_deferring else None
         if can_await is None and loops.running(session) is not None:
             _refuse(fixturedef)
         owner = owner_for(fixturedef, request)
@@ -214,14 +216,6 @@ def deferral(
         yield
     finally:
         del session.stash[fixtures.DEFERRAL]
-
-
-def _deferral(
-    session: pytest.Session,
-) -> Callable[[LoopOwner, pytest.FixtureDef[Any]], bool] | None:
-    if fixtures.DEFERRAL not in session.stash:  # get() costs four times as much to find that out.
-        return None
-    return session.stash[fixtures.DEFERRAL]
 
 
 def undeferred(
