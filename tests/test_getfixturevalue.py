@@ -369,18 +369,29 @@ def test_a_wide_fixture_cannot_request_a_narrow_one(suite):
     result.stdout.fnmatch_lines(["*ScopeMismatch*"])
 
 
-def test_a_fixture_whose_parameter_is_not_given_cannot_be_requested(suite):
-    result = suite("""
+WITHOUT_ITS_PARAMETER = """
         @pytest_asyncio.fixture(params=[1])
         async def late():
             pass
 
         @pytest.mark.asyncio
         async def test_it(request):
-            await pytest_asyncio.getfixturevalue(request, "late")
-    """)
+            await {}
+"""
+
+
+def test_a_fixture_whose_parameter_is_not_given_cannot_be_requested(suite):
+    request = 'pytest_asyncio.getfixturevalue(request, "late")'
+    result = suite(WITHOUT_ITS_PARAMETER.format(request))
     result.assert_outcomes(failed=1)
     result.stdout.fnmatch_lines(["*no parameter defined*", "Requested here:", "test_it.py:9"])
+
+
+def test_that_is_told_too_where_no_line_of_the_suite_awaits_it(suite):
+    request = 'asyncio.create_task(pytest_asyncio.getfixturevalue(request, "late"))'
+    result = suite(WITHOUT_ITS_PARAMETER.format(request))
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines("FAILED test_it.py::test_it - Failed: The requested fixture*")
 
 
 @pytest.mark.parametrize("scope", ["function", "session"])
@@ -410,17 +421,3 @@ def test_what_a_fixture_requests_is_torn_down_after_it(suite, scope, concurrent)
         "down: b",
         "down: a",
     ]
-
-
-def test_that_is_told_too_where_no_line_of_the_suite_awaits_it(suite):
-    result = suite("""
-        @pytest_asyncio.fixture(params=[1])
-        async def late():
-            pass
-
-        @pytest.mark.asyncio
-        async def test_it(request):
-            await asyncio.create_task(pytest_asyncio.getfixturevalue(request, "late"))
-    """)
-    result.assert_outcomes(failed=1)
-    result.stdout.fnmatch_lines("FAILED test_it.py::test_it - Failed: The requested fixture*")
