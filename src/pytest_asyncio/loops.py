@@ -263,6 +263,9 @@ class LoopOwner:
         self._factory: Final = factory
         self._living: Final = node.session.stash[_LIVING]
         self._loop: AbstractEventLoop | None = None
+        self._steered: AbstractEventLoop | None = None
+        """The loop, if it takes a single turn where it is stopped before it runs."""
+        self._is_stopped = False
         self._has_run = False
         self._given_up: AbstractEventLoop | None = None
         self._calls: int = 0
@@ -410,6 +413,9 @@ class LoopOwner:
             loop.set_debug(True)
         # An attribute, so that the handler that a test sets, or reads, stays its own.
         loop.default_exception_handler = self._handle_exception  # type: ignore[method-assign]
+        if _takes_single_turns(loop):
+            self._steered = loop
+            loop.stop = self._stop  # type: ignore[method-assign]
         self._loop = loop
         self._has_run = False
         self._living.add(self, loop)
@@ -431,7 +437,7 @@ class LoopOwner:
             )
 
     def _drop(self) -> None:
-        loop, self._loop = self._loop, None
+        loop, self._loop, self._steered = self._loop, None, None
         assert loop is not None
         loop.close()
         self._living.remove(self)
@@ -460,15 +466,44 @@ class LoopOwner:
         """
         __tracebackhide__ = True
         self._failure = None
-        traffic = self._living.traffic
+        loop, traffic = future.get_loop(), self._living.traffic
         try:
-            with _NOTHING if traffic is None else traffic.apart():
-                spin(future.get_loop(), future, patience)
+            if traffic is not None:
+                with traffic.apart():
+                    spin(loop, future, patience)
+            elif loop is not self._steered or not self._ends_at_once(loop, future):
+                spin(loop, future, patience)
         except Stopped:
             if self._failure is None:
                 raise
         if self._failure is not None:
             raise self._failure
+
+    def _ends_at_once(self, loop: Any, future: Future[Any]) -> bool:
+        """Take one turn, which is all that most runs need, and one for what that has left ready."""
+        __tracebackhide__ = True
+        if asyncio._get_running_loop() is not None:
+            return False
+        self._is_stopped = False
+        self._turn(loop)
+        if future.done():
+            if loop._ready and not self._is_stopped:
+                self._turn(loop)
+            return True
+        if self._is_stopped:
+            raise Stopped
+        return False
+
+    def _turn(self, loop: AbstractEventLoop) -> None:
+        __tracebackhide__ = True
+        type(loop).stop(loop)
+        loop.run_forever()
+
+    def _stop(self) -> None:
+        """Stop the loop as its own `stop()` does, and know that it was not the plugin."""
+        self._is_stopped = True
+        if self._loop is not None:
+            type(self._loop).stop(self._loop)
 
     def see_through(
         self, future: Future[Any], interruption: BaseException | None = None
@@ -570,6 +605,9 @@ _OUTCOMES: Final = (pytest.fail.Exception, pytest.skip.Exception, pytest.exit.Ex
 class Stopped(RuntimeError):
     """A loop was stopped by something that ran on it."""
 
+    def __init__(self) -> None:
+        super().__init__("Event loop stopped before Future completed.")
+
 
 def spin(loop: AbstractEventLoop, future: Future[Any], patience: int | None = None) -> None:
     """Run a loop until a future is done, also where another loop is running in the thread.
@@ -611,7 +649,7 @@ def spin(loop: AbstractEventLoop, future: Future[Any], patience: int | None = No
     finally:
         is_over = True
     if not future.done() and patience != 0:
-        raise Stopped("Event loop stopped before Future completed.")
+        raise Stopped
 
 
 @contextmanager
@@ -681,6 +719,15 @@ async def cancel(tasks: set[Task[Any]]) -> set[Task[Any]]:
         if tasks:
             _, tasks = await asyncio.wait(tasks, timeout=seconds)
     return tasks
+
+
+def _takes_single_turns(loop: AbstractEventLoop) -> bool:
+    """Tell whether a loop is known to take one turn where `stop()` comes before `run_forever()`.
+
+    So asyncio says. Loops that have these of their own may run without an end.
+    """
+    own, kind = asyncio.BaseEventLoop, type(loop)
+    return kind.run_forever is own.run_forever and kind.stop is own.stop
 
 
 def _has_nothing_left(loop: AbstractEventLoop) -> bool:
