@@ -49,20 +49,18 @@ def plan(item: pytest.Function) -> items.Plan:
         item.session.stash[items.ON_TIMEOUT](item.session)
     planned = item.stash[items.PLANNED] = items.Plan(mark, selected, is_async)
     # Before the first of them is requested, for no hook is called where pytest has it already.
-    lifetimes.finish_those_of_the_other_clock(item, mark.clock)
-    if is_async:
-        lifetimes.finish_those_of_other_factories(item, selected)
+    lifetimes.finish_unfit(item, planned)
     return planned
 
 
-def prepare(item: pytest.Function) -> LoopOwner:
+def prepare(item: pytest.Function, planned: items.Plan | None = None) -> LoopOwner:
     """Open the loop of an async test, let synchronous code find it, and return its owner.
 
     Called before each of the test's fixtures is set up, and before the test, so that the loop is
     closed after all of them are torn down.
     """
     __tracebackhide__ = True
-    planned = items.plan_of(item) or plan(item)  # The mark may have been applied meanwhile.
+    planned = planned or items.plan_of(item) or plan(item)  # It may have been marked meanwhile.
     owner = planned.owner
     if owner is None:
         factory = factories.factory_of(item, planned)
@@ -91,7 +89,7 @@ def prepare_for(
     if planned.owner is None and policies.is_pending(item):
         return None
     try:
-        prepare(item)
+        prepare(item, planned)
     except BaseException as error:
         return callables.standing_in_for(fixturedef.func, functools.partial(_fail, error))
     return None
@@ -107,7 +105,7 @@ def synchronize(item: pytest.Function, planned: items.Plan | None) -> Callable[[
     if planned is None:  # The mark has been applied while the test was set up.
         planned = plan(item)
     if planned.is_async:  # Before there is a coroutine that nobody would await.
-        prepare(item)
+        prepare(item, planned)
     if getattr(item.obj, "is_hypothesis_test", False):
         holder, attribute, run = item.obj.hypothesis, "inner_test", _run_example
     else:

@@ -97,6 +97,8 @@ def selected_for(item: pytest.Function, mark: AsyncioMark) -> NamedFactory | Non
     if FIXTURE in (parameters := _parameters_of(item)):
         factory: NamedFactory | None = parameters[FIXTURE]
         return factory
+    if mark.loop_factories is None and not _is_hooked(item.config):  # as in nearly all suites
+        return None
     selected = _selected(item, mark)
     return None if selected is None else next(iter(selected.values()))
 

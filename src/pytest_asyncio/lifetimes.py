@@ -22,23 +22,25 @@ from . import context, fixtures, frames, internals, items, loops, scopes, settin
 from .advice import advise
 from .callables import kind_of, standing_in_for
 from .context import OwnContext
-from .factories import ChosenFactory, NamedFactory, factory_of
+from .factories import ChosenFactory, factory_of
 from .loops import LANE, LoopOwner, Run
-from .settings import ClockName, LoopFactory
+from .settings import LoopFactory
 
 
-def owner_for(fixturedef: pytest.FixtureDef[Any], request: pytest.FixtureRequest) -> LoopOwner:
-    """Return the owner of the loop that a fixture runs on."""
+def owner_for(
+    fixturedef: pytest.FixtureDef[Any], request: pytest.FixtureRequest, planned: items.Plan | None
+) -> LoopOwner:
+    """Return the owner of the loop that a fixture runs on, for an item with a plan or without."""
     item = internals.item_of(request)
-    planned = items.plan_of(item)
     fixture_scope = request.scope
     scope = scopes.loop_scope_of_fixture(fixturedef, fixture_scope, item, planned)
-    node = loops.node_of_scope(cast("Any", request).node, scope)
     factory = factory_of(item, planned)
-    if fixture_scope != "function":
-        bound = item.session.stash.setdefault(_BOUND, {})
-        bound[fixturedef] = (factory, request)
-        request.addfinalizer(functools.partial(bound.pop, fixturedef, None))
+    if fixture_scope == "function":
+        return loops.owner_of(loops.node_of_scope(item, scope), factory)
+    bound = item.session.stash.setdefault(_BOUND, {})
+    bound[fixturedef] = (factory, request)
+    request.addfinalizer(functools.partial(bound.pop, fixturedef, None))
+    node = loops.node_of_scope(cast("Any", request).node, scope)
     if scope != "package" or node is not request.session:
         return loops.owner_of(node, factory)
     # Defined outside of all packages, the fixture would outlive the loop of the test's package.
@@ -49,17 +51,17 @@ def owner_for(fixturedef: pytest.FixtureDef[Any], request: pytest.FixtureRequest
 
 
 def synchronous(
-    fixturedef: pytest.FixtureDef[Any], request: pytest.FixtureRequest
+    fixturedef: pytest.FixtureDef[Any], request: pytest.FixtureRequest, planned: items.Plan | None
 ) -> Callable[..., Any]:
     """Return what pytest can call, in place of its function, to set up a fixture of ours."""
     function = internals.bound_fixture_function(fixturedef, request)
     if kind_of(function) is not None:
         fixtures.advise_of_unset_option(fixturedef, internals.item_of(request))
-        call = _awaited(function, fixturedef, request)
+        call = _awaited(function, fixturedef, request, planned)
     else:
         if fixtures.DEFERRAL in request.session.stash:
             function = _undeferred(function, request)
-        call = _on_its_loop(function, fixturedef, request)
+        call = _on_its_loop(function, fixturedef, request, planned)
     return standing_in_for(function, call)
 
 
@@ -67,17 +69,18 @@ def _on_its_loop(
     function: Callable[..., Any],
     fixturedef: pytest.FixtureDef[Any],
     request: pytest.FixtureRequest,
+    planned: items.Plan | None,
 ) -> Callable[..., Any]:
     """Let a synchronous function find its loop by `asyncio.get_event_loop()`."""
 
     def call(**kwargs: Any) -> Any:
         __tracebackhide__ = True
-        owner_for(fixturedef, request).make_current()
+        owner_for(fixturedef, request, planned).make_current()
         return function(**kwargs)
 
     def generate(**kwargs: Any) -> Iterator[Any]:
         __tracebackhide__ = True
-        owner = owner_for(fixturedef, request)
+        owner = owner_for(fixturedef, request, planned)
         owner.make_current()
         for value in function(**kwargs):
             yield value
@@ -90,6 +93,7 @@ def _awaited(
     function: Callable[..., Any],
     fixturedef: pytest.FixtureDef[Any],
     request: pytest.FixtureRequest,
+    planned: items.Plan | None,
 ) -> Callable[..., Any]:
     """Let an async function run on its loop."""
 
@@ -99,9 +103,9 @@ def _awaited(
         # get() costs four times as much to find out that there is none.
         is_deferring = fixtures.DEFERRAL in session.stash
         can_await = session.stash[fixtures.DEFERRAL] if is_deferring else None
-        if can_await is None and loops.running(session) is not None:
+        owner = owner_for(fixturedef, request, planned)
+        if can_await is None and owner.running is not None:
             _refuse(fixturedef)
-        owner = owner_for(fixturedef, request)
         is_deferred = can_await is not None and can_await(owner, fixturedef)
         own = OwnContext()
         result = own.context.run(function, **kwargs)
@@ -236,7 +240,7 @@ def _undeferred(function: Callable[..., Any], request: pytest.FixtureRequest) ->
         __tracebackhide__ = True
         with _no_deferral(request.session):
             value = own.context.run(function, **kwargs)
-        _publish(own, request)
+        _publish(own, request, loops.running(request.session))
         request.addfinalizer(own.put_back)
         return value
 
@@ -245,7 +249,7 @@ def _undeferred(function: Callable[..., Any], request: pytest.FixtureRequest) ->
         generator: Iterator[Any] = function(**kwargs)
         with _no_deferral(request.session):
             values: list[Any] = own.context.run(list, itertools.islice(generator, 1))
-        _publish(own, request)
+        _publish(own, request, loops.running(request.session))
         try:
             yield from values
             own.bring()
@@ -256,14 +260,13 @@ def _undeferred(function: Callable[..., Any], request: pytest.FixtureRequest) ->
     return generate if inspect.isgeneratorfunction(function) else call
 
 
-def _publish(own: OwnContext, request: pytest.FixtureRequest) -> None:
+def _publish(own: OwnContext, request: pytest.FixtureRequest, running: Run | None) -> None:
     """Let what requests a fixture see its context variables, until the fixture is torn down.
 
     Code on a loop, or in a lane, that requests it sees them too, but its context ends before the
     fixture does.
     """
     lane = LANE.get()
-    running = loops.running(internals.item_of(request).session)
     if lane is not None and lane.context is not None and not internals.is_own(request):
         on_end = lane.on_leave
     elif running is not None:
@@ -415,7 +418,7 @@ class _Awaiting(Setup):
     def value(self) -> Any:
         __tracebackhide__ = True
         value = self._result(self.run)
-        _publish(self.own, self.request)
+        _publish(self.own, self.request, self.owner.running)
         self.request.addfinalizer(self.own.put_back)
         return value
 
@@ -524,7 +527,7 @@ class _Lifetime(Setup):
         self.run.task.remove_done_callback(self._end_setup)  # It would take the loop another turn.
         if self.run.task.done():
             self._result(self.run)
-        _publish(self.own, self.request)
+        _publish(self.own, self.request, self.owner.running)
         self.request.addfinalizer(self._tear_down)
         # To the tests, all tasks of their loop are their own: they count, await or cancel them.
         asyncio.tasks._unregister_task(self.run.task)
@@ -677,30 +680,25 @@ def refuse_ended(item: pytest.Item) -> None:
             raise Cancelled(setup)
 
 
-def finish_those_of_other_factories(item: pytest.Function, named: NamedFactory | None) -> None:
-    """Tear down the wide fixtures that an item is to request and that have another loop factory.
+def finish_unfit(item: pytest.Function, planned: items.Plan) -> None:
+    """Tear down the wide fixtures that an item is to request and that are on other loops.
 
-    Only those of the suite count, not what a policy or an option names.
+    They have another clock or, where an async test asks, another loop factory of the suite. What
+    a policy or an option names does not count.
     """
-    _finish_bound(
-        item, lambda bound: named != (bound.named if isinstance(bound, ChosenFactory) else None)
-    )
-
-
-def finish_those_of_the_other_clock(item: pytest.Function, clock: ClockName | None) -> None:
-    """Tear down the wide fixtures that an item is to request and that have another clock."""
-    _finish_bound(
-        item, lambda bound: clock != (bound.clock if isinstance(bound, ChosenFactory) else "real")
-    )
-
-
-def _finish_bound(item: pytest.Function, is_unfit: Callable[[LoopFactory | None], bool]) -> None:
     if _BOUND not in item.session.stash:
         return
     bound = item.session.stash[_BOUND]
     for fixturedef, (factory, request) in tuple(bound.items()):
-        if fixturedef.argname in item.fixturenames and is_unfit(factory):
+        if fixturedef.argname in item.fixturenames and not _fits(factory, planned):
             internals.finish(fixturedef, request)
+
+
+def _fits(factory: LoopFactory | None, planned: items.Plan) -> bool:
+    named, clock = (
+        (factory.named, factory.clock) if isinstance(factory, ChosenFactory) else (None, "real")
+    )
+    return clock == planned.mark.clock and (not planned.is_async or named == planned.selected)
 
 
 ON_ENDED: Final[pytest.StashKey[Callable[[], object]]] = pytest.StashKey()

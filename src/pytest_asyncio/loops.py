@@ -97,8 +97,9 @@ def owner_of_open(loop: AbstractEventLoop, session: pytest.Session) -> LoopOwner
 
 def tell_of_closed_loops(item: pytest.Item) -> None:
     """Warn about a test that has closed a loop which it shares with others."""
-    for owner in tuple(item.session.stash[_LIVING].loops):
-        owner.tell_if_closed(item)
+    for owner, loop in tuple(item.session.stash[_LIVING].loops.items()):
+        if loop.is_closed():
+            owner.tell_of_closed_loop(item)
 
 
 def postpone(interruption: KeyboardInterrupt, session: pytest.Session) -> None:
@@ -280,6 +281,11 @@ class LoopOwner:
             loop = self._open()
         return loop
 
+    @property
+    def running(self) -> Run | None:
+        """The run whose code asks, on this loop or another one, if any is going on."""
+        return self._living.lane_of_caller().run
+
     def make_current(self) -> None:
         """Let synchronous code find the loop by `asyncio.get_event_loop()`."""
         __tracebackhide__ = True
@@ -380,11 +386,10 @@ class LoopOwner:
         """Tell whether a loop was closed because a task on it did not end."""
         return loop is self._given_up
 
-    def tell_if_closed(self, culprit: pytest.Item) -> None:
+    def tell_of_closed_loop(self, culprit: pytest.Item) -> None:
         """Warn about a test that has closed the loop. The next test gets a new one."""
-        if self._loop is not None and self._loop.is_closed():
-            self._drop()
-            culprit.warn(RuntimeWarning(f"{culprit.nodeid} has closed {self}."))
+        self._drop()
+        culprit.warn(RuntimeWarning(f"{culprit.nodeid} has closed {self}."))
 
     def __str__(self) -> str:
         return f"the event loop of {self.node.nodeid or 'the session'}"

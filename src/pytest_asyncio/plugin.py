@@ -166,7 +166,7 @@ def _function_for(
         rooms = rooms or _Async.of(item.session)
         if fixtures.names_timeout(fixturedef):
             rooms.timeouts.start(item.session)
-        call = rooms.lifetimes.synchronous(fixturedef, request)
+        call = rooms.lifetimes.synchronous(fixturedef, request, planned)
         return call
     if rooms is not None:
         fixtures.warn_of_plain_async(fixturedef, item)

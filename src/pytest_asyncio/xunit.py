@@ -121,5 +121,6 @@ def _call(
     if inspect.isawaitable(result):
         from . import lifetimes  # which needs asyncio, as the import of the plugin does not
 
-        owner = lifetimes.owner_for(fixturedef, request)
-        owner.call(result, own_context, internals.item_of(request))
+        item = internals.item_of(request)
+        owner = lifetimes.owner_for(fixturedef, request, items.plan_of(item))
+        owner.call(result, own_context, item)
