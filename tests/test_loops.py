@@ -723,10 +723,15 @@ def test_a_fixture_that_closes_its_loop_at_its_teardown_is_told(suite):
     )
 
 
-def test_a_test_that_stops_its_loop_is_told_and_the_next_one_runs(suite):
+@pytest.mark.parametrize(
+    "before", ["", "await asyncio.sleep(0)"], ids=["in its first turn", "later"]
+)
+@pytest.mark.parametrize("base", ["asyncio.SelectorEventLoop", "OwnLoop"])
+def test_a_test_that_stops_its_loop_is_told_and_the_next_one_runs(suite, base, before):
     result = suite(
-        """
+        f"""
         async def test_stops_it():
+            {before}
             asyncio.get_running_loop().stop()
             await asyncio.Event().wait()
 
@@ -735,12 +740,52 @@ def test_a_test_that_stops_its_loop_is_told_and_the_next_one_runs(suite):
         """,
         "--asyncio-mode=auto",
         ini="asyncio_default_test_loop_scope = session",
+        conftest=f"""
+        class OwnLoop(asyncio.SelectorEventLoop):
+            def run_forever(self):
+                super().run_forever()
+
+        def pytest_asyncio_loop_factories():
+            return {{"own": {base}}}
+        """,
     )
     result.assert_outcomes(failed=1, passed=1)
     result.stdout.fnmatch_lines(
         "Event loop stopped before Future completed. Something has called stop() on the event "
         "loop of the session."
     )
+
+
+def test_a_test_that_stops_its_loop_as_its_last_act_passes_and_leaves_what_is_ready(suite):
+    result = suite("""
+        pytestmark = pytest.mark.asyncio(loop_scope="module")
+        turns = []
+
+        async def test_stops_it():
+            asyncio.get_running_loop().call_soon(turns.append, 1)
+            asyncio.get_running_loop().stop()
+
+        def test_not_yet():
+            assert not turns
+
+        async def test_after():
+            assert turns
+    """)
+    result.assert_outcomes(passed=3)
+
+
+def test_a_loop_that_is_closed_can_be_stopped_in_vain(suite):
+    result = suite("""
+        @pytest.mark.asyncio
+        async def test_keeps_it():
+            global loop
+            loop = asyncio.get_running_loop()
+
+        def test_stops_it():
+            loop.stop()
+            assert loop.is_closed()
+    """)
+    result.assert_outcomes(passed=2)
 
 
 def test_a_test_that_ends_together_with_the_process_leaves_its_loop_to_the_next_one(suite):
