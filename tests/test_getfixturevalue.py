@@ -328,6 +328,19 @@ def test_a_time_out_breaks_such_a_teardown_off(suite):
     result.stdout.fnmatch_lines(["*The teardown of fixture 'dependent' raised CancelledError*"])
 
 
+def test_its_own_time_out_bounds_such_a_teardown(suite):
+    request = "await pytest_asyncio.getfixturevalue(request, 'late')"
+    source = REPLACED.format("", "await asyncio.Event().wait()", request)
+    source = source.replace(
+        '(scope="session")\n    async def dependent',
+        '(scope="session", timeout=0.05)\n    async def dependent',
+    )
+    result = suite(source, "-s", "--tb=short", ini=SESSION_LOOP)
+    result.assert_outcomes(passed=1, errors=1)
+    assert of_late(result) == ["late", *TORN_DOWN]
+    result.stdout.fnmatch_lines(["*TimeoutError: The teardown of fixture 'dependent' took longer*"])
+
+
 def test_a_parameter_that_cannot_be_compared_is_another_one(suite):
     array = """
     class Array:

@@ -84,6 +84,61 @@ def test_the_teardown_of_a_fixture_is_bounded(suite, scope):
     )
 
 
+@pytest.mark.parametrize("block", [HANG, pytest.param("time.sleep(60)", marks=needs_signal)])
+def test_the_setup_of_a_fixture_that_its_test_awaits_is_bounded(suite, block):
+    result = suite(
+        f"""
+        import time
+
+        @pytest_asyncio.fixture(timeout=0.05)
+        async def slow():
+            {block}
+
+        @pytest.mark.asyncio
+        async def test_it(request):
+            with pytest.raises(TimeoutError, match="The setup of fixture 'slow' took longer than"):
+                await pytest_asyncio.getfixturevalue(request, "slow")
+            await asyncio.sleep(0)
+
+        @pytest.mark.asyncio
+        async def test_next():
+            await asyncio.sleep(0)
+        """
+    )
+    result.assert_outcomes(passed=2)
+
+
+@pytest.mark.usefixtures("_impatient")
+def test_a_setup_that_its_test_awaits_and_that_refuses_to_end_ends_the_test(suite):
+    result = suite(
+        """
+        @pytest_asyncio.fixture(timeout=0.05)
+        async def stubborn():
+            while True:
+                try:
+                    await asyncio.Event().wait()
+                except asyncio.CancelledError:
+                    pass
+
+        @pytest.mark.asyncio
+        async def test_it(request):
+            await pytest_asyncio.getfixturevalue(request, "stubborn")
+
+        @pytest.mark.asyncio
+        async def test_next():
+            await asyncio.sleep(0)
+        """,
+        "-Wdefault",
+    )
+    result.assert_outcomes(failed=1, passed=1)
+    result.stdout.fnmatch_lines(
+        [
+            "*TimeoutError: The setup of fixture 'stubborn' took longer than the 0.05 s of its *",
+            "*fixture 'stubborn' did not end when it was cancelled, so the event loop of *",
+        ]
+    )
+
+
 def test_each_phase_has_the_whole_time(suite):
     result = suite(
         """

@@ -384,7 +384,7 @@ class Setup(ABC):
         """Wait for the setup, and let pytest find its value as if it had waited itself."""
         self.begin()
         try:
-            await asyncio.wait({self.run.awaited})
+            await self.owner.wait_for(self.run)
         except CancelledError:
             self.run.break_off()
             await loops.cancel({self.run.task})
@@ -544,7 +544,7 @@ class _Lifetime(Setup):
         __tracebackhide__ = True
         run = self._begin_teardown()
         try:
-            await asyncio.wait({run.awaited})
+            await self.owner.wait_for(run)
         except CancelledError:
             await loops.cancel({run.task})
             raise

@@ -138,7 +138,9 @@ class Run:
         "on_end",
         "phase",
         "reason",
+        "refusing",
         "task",
+        "within",
     )
 
     def __init__(
@@ -165,6 +167,10 @@ class Run:
         """Why the task was cancelled, which is what the run raises if that ends it."""
         self.failure: BaseException | None = None
         """What the run raises, whatever its task does."""
+        self.within: Run | None = None
+        """The run whose code awaits this one, if its loop is not run for it alone."""
+        self.refusing: Task[Any] = task
+        """What did not end when it was cancelled, where the run was given up: one within it."""
 
     def cancel(self, reason: BaseException) -> None:
         """Cancel the task, once; if that ends it, the run raises `reason`."""
@@ -182,7 +188,11 @@ class Run:
         """End the run with `failure` although its task goes on. Its loop is given up too."""
         self.failure = failure
         self.is_given_up = True
-        self.task.get_loop().stop()
+        if self.within is None:
+            self.task.get_loop().stop()
+        else:
+            self.within.refusing = self.refusing
+            self.within.give_up(failure)
 
     def result(self) -> Any:
         """Return or raise what the task did."""
@@ -244,11 +254,13 @@ Watcher: TypeAlias = Callable[[Run], AbstractContextManager[None] | None]
 """A feature that sees every run of a session, and may return what is to surround it."""
 
 
-def watch_runs(session: pytest.Session, watcher: Watcher) -> None:
-    """Have a watcher surround every run from now on."""
-    watchers = session.stash.setdefault(_LIVING, _Living()).watchers
-    if watcher not in watchers:
-        watchers.append(watcher)
+def watch_runs(session: pytest.Session, watcher: Watcher, *, within: bool = False) -> None:
+    """Have a watcher surround every run from now on, or also those that lie within another one."""
+    living = session.stash.setdefault(_LIVING, _Living())
+    if watcher not in living.watchers:
+        living.watchers.append(watcher)
+        if within:
+            living.watchers_within.append(watcher)
 
 
 @final
@@ -355,12 +367,19 @@ class LoopOwner:
             for act in run.on_end:
                 act()
 
+    async def wait_for(self, run: Run) -> None:
+        """Wait for a run on the loop, from code that runs there."""
+        run.within = self.running
+        with self.surround(run):
+            await asyncio.wait({run.awaited})
+
     def surround(self, run: Run) -> AbstractContextManager[None]:
         """Return what a run is to take place in, by the word of all that watches runs."""
         self._has_run = True
-        if not self._living.watchers:
+        watchers = self._living.watchers if run.within is None else self._living.watchers_within
+        if not watchers:
             return _NOTHING
-        surroundings = [watch(run) for watch in self._living.watchers]
+        surroundings = [watch(run) for watch in watchers]
         return _together(surroundings) if any(surroundings) else _NOTHING
 
     def close(self) -> None:
@@ -546,7 +565,8 @@ class LoopOwner:
                 _tell_of_error(task, "unhandled exception after a run was broken off")
         if not task.done():
             interruption.add_note(
-                f"{task.get_name()} did not end when it was cancelled, so {self} was given up."
+                f"{run.refusing.get_name()} did not end when it was cancelled, "
+                f"so {self} was given up."
             )
             if self._living.traffic is None:
                 self.give_up()
@@ -582,6 +602,7 @@ class _Living:
         self.traffic: Traffic | None = None
         self.interruption: KeyboardInterrupt | None = None
         self.watchers: list[Watcher] = []
+        self.watchers_within: list[Watcher] = []
         self.loops: dict[LoopOwner, AbstractEventLoop] = {}
         self._before: AbstractEventLoop | None = None
 

@@ -30,7 +30,7 @@ def start(session: pytest.Session) -> None:
 
     Called when the first of them is known, so that a session without one does not pay for it.
     """
-    loops.watch_runs(session, _bound)
+    loops.watch_runs(session, _bound, within=True)
 
 
 def foresee(session: pytest.Session) -> None:
@@ -153,12 +153,13 @@ class _Bound:
         __tracebackhide__ = True
         if frame is None or _is_loops(frame):  # pragma: no cover  # It has gone on just now.
             return
-        if loops.running(self.session) is not self._run:  # Another test blocks the loop.
-            return
+        is_task = asyncio.current_task(self._loop) is self._run.task
+        if not is_task and loops.running(self.session) is not self._run:
+            return  # Another test, or what awaits this run, blocks the loop.
         blocking = frames.users(frame) or frame
         self._blocked_at = frames.place(blocking.f_code, blocking.f_lineno)
         self._error = self._error or self._failure()
-        self._is_interrupted = asyncio.current_task(self._loop) is self._run.task
+        self._is_interrupted = is_task
         raise asyncio.CancelledError
 
     def _failure(self) -> TimeoutError:
