@@ -103,6 +103,24 @@ def test_the_help_lists_the_options(suite):
     )
 
 
+def test_what_is_not_set_reads_as_its_default(suite):
+    result = suite(
+        TEST,
+        conftest="""
+            def pytest_report_header(config):
+                names = ["mode", "default_fixture_loop_scope", "default_test_loop_scope"]
+                return [f"{name}: {config.getini(f'asyncio_{name}')}" for name in names]
+        """,
+    )
+    result.stdout.fnmatch_lines(
+        [
+            "mode: strict",
+            "default_fixture_loop_scope: None",
+            "default_test_loop_scope: function",
+        ]
+    )
+
+
 @pytest.mark.parametrize("mode", ["", "legacy", "AUTO"])
 def test_an_unknown_mode_is_a_usage_error(suite, mode):
     result = suite(TEST, f"--asyncio-mode={mode}")

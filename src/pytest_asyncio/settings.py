@@ -66,7 +66,6 @@ def add_options(parser: pytest.Parser) -> None:
     group.addoption(
         "--asyncio-debug",
         action="store_true",
-        default=None,
         help="turn on asyncio's debug mode for the loops of tests and fixtures",
     )
     group.addoption(
@@ -108,7 +107,7 @@ def add_options(parser: pytest.Parser) -> None:
     )
     parser.addini("asyncio_mode", "default of --asyncio-mode", default="strict")
     parser.addini("asyncio_debug", "default of --asyncio-debug", type="bool")
-    parser.addini("asyncio_loop_factory", "default of --asyncio-loop-factory", default=None)
+    parser.addini("asyncio_loop_factory", "default of --asyncio-loop-factory")
     parser.addini("asyncio_timeout", "default of --asyncio-timeout", default="0")
     parser.addini("asyncio_checks", "default of --asyncio-checks")
     parser.addini(
