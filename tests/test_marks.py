@@ -252,6 +252,28 @@ def test_a_keyword_that_is_none_says_nothing(suite):
     result.assert_outcomes(passed=2)
 
 
+def test_one_mark_on_two_tests_leaves_each_its_other_marks(suite):
+    result = suite(
+        """
+        slow = pytest.mark.asyncio(timeout=5)
+        loops = set()
+
+        @slow
+        async def test_alone():
+            pass
+
+        @pytest.mark.asyncio(loop_scope="class")
+        class TestIt:
+            @slow
+            @pytest.mark.parametrize("_", "ab")
+            async def test_it(self, _):
+                loops.add(asyncio.get_running_loop())
+                assert len(loops) == 1
+        """
+    )
+    result.assert_outcomes(passed=3)
+
+
 @pytest.mark.parametrize("loop_scope", LOOP_SCOPES)
 def test_scope_is_the_deprecated_name_of_loop_scope(suite, loop_scope):
     result = suite(
@@ -296,6 +318,7 @@ def test_scope_is_the_deprecated_name_of_loop_scope(suite, loop_scope):
                 ("{'uvloop'}", "{'uvloop'}"),
                 ("['']", "[[]'']"),
                 ("[1]", "[[]1]"),
+                ("['a', 1]", "[[]'a', 1]"),
                 ("1", "1"),
             ]
         ),
