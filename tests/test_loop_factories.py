@@ -385,6 +385,28 @@ def test_a_fixture_lives_once_for_each_factory(suite, scope):
     assert sorted(loops_of(result)) == ["A"] * servers_of_each + ["B"] * servers_of_each
 
 
+def test_other_parameters_do_not_part_the_tests_of_a_factory(suite):
+    result = suite(
+        """
+        pytestmark = pytest.mark.asyncio(loop_scope="session")
+
+        @pytest_asyncio.fixture(scope="session", loop_scope="session")
+        async def server():
+            print("loop:", type(asyncio.get_running_loop()).__name__)
+
+        @pytest.mark.parametrize("_", "xy")
+        async def test_one(server, _): pass
+
+        @pytest.mark.parametrize("_", "xyz")
+        async def test_two(server, _): pass
+        """,
+        "-s",
+        conftest=OFFERS_A_AND_B,
+    )
+    result.assert_outcomes(passed=10)
+    assert loops_of(result) == ["A", "B"]
+
+
 @pytest.mark.parametrize("clock", ["real", "virtual"])
 @pytest.mark.parametrize("paths", [["test_a.py", "pkg"], ["pkg", "test_a.py"]], ids=" ".join)
 def test_a_fixture_lives_once_more_where_only_some_tests_have_factories(suite, paths, clock):
