@@ -10,7 +10,7 @@ from __future__ import annotations
 from asyncio import Future, Task
 from collections import deque
 from collections.abc import Generator, Iterable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from functools import partial
 from itertools import takewhile
 from typing import Any, Final, NoReturn, final
@@ -31,7 +31,7 @@ from . import (
 )
 from .at_hand import TestAtHand
 from .flights import Flight, SetupHooks
-from .loops import LANE, LoopOwner, Run
+from .loops import LoopOwner, Run
 from .records import Recorder
 
 SERIAL_FIXTURES: Final = frozenset(
@@ -100,7 +100,6 @@ class _Concurrency:
         """Those that are neither torn down nor waiting for their turn."""
         self._surroundings: Final[dict[Run, AbstractContextManager[None]]] = {}
         self._any_ready: Future[None] | None = None
-        self._stopper: Run | None = None
         self._lost_on: LoopOwner | None = None
         """Whose loop has a task that does not end, so that no more is begun on it."""
 
@@ -335,13 +334,12 @@ class _Concurrency:
             owner.spin(future, patience)
             return
         try:
-            with self._told_of_stops(future.get_loop()):
-                owner.spin(future, patience)
+            owner.spin(future, patience)
         except loops.Stopped as stopped:
             if self._has_given_up(owner) or run.is_given_up:
                 return
             reason = f"{stopped} Something has called stop() on {owner}."
-            self._blame(self._stopper, run, pytest.fail.Exception(reason, pytrace=False))
+            self._blame(owner.stopped_by, run, pytest.fail.Exception(reason, pytrace=False))
         except BaseException as error:
             if not self._is_outcome(error):
                 self._blame(loops.run_behind(error), run, error)
@@ -379,22 +377,6 @@ class _Concurrency:
             if flight.run is not None and flight not in self._ready:
                 flight.run.failure = pytest.fail.Exception(reason, pytrace=False)
                 self._make_ready(flight)
-
-    @contextmanager
-    def _told_of_stops(self, loop: Any) -> Generator[None]:
-        """Find out which flight it is, if one stops the loop."""
-        stop, self._stopper = loop.stop, None
-
-        def tell_and_stop() -> None:
-            lane = LANE.get()
-            self._stopper = None if lane is None else lane.run
-            stop()
-
-        loop.stop = tell_and_stop
-        try:
-            yield
-        finally:
-            del loop.stop
 
     def _cancel(self, flights: Iterable[Flight], interruption: BaseException | None = None) -> None:
         """Cancel what flights run, and wait until it has ended; what does not loses its loop."""

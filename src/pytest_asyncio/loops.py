@@ -279,6 +279,8 @@ class LoopOwner:
         self._steered: AbstractEventLoop | None = None
         """The loop, if it takes a single turn where it is stopped before it runs."""
         self._is_stopped = False
+        self.stopped_by: Run | None = None
+        """The run beside others whose code has stopped the loop."""
         self._has_run = False
         self._given_up: AbstractEventLoop | None = None
         self._calls: int = 0
@@ -437,9 +439,8 @@ class LoopOwner:
             loop.set_debug(True)
         # An attribute, so that the handler that a test sets, or reads, stays its own.
         loop.default_exception_handler = self._handle_exception  # type: ignore[method-assign]
-        if _takes_single_turns(loop):
-            self._steered = loop
-            loop.stop = self._stop  # type: ignore[method-assign]
+        loop.stop = self._stop  # type: ignore[method-assign]  # To tell who did it.
+        self._steered = loop if _takes_single_turns(loop) else None
         self._loop = loop
         self._has_run = False
         self._living.add(self, loop)
@@ -524,7 +525,9 @@ class LoopOwner:
         loop.run_forever()
 
     def _stop(self) -> None:
-        """Stop the loop as its own `stop()` does, and know that it was not the plugin."""
+        """Stop the loop as its own `stop()` does, and know that something on it did."""
+        lane = LANE.get()
+        self.stopped_by = None if lane is None else lane.run
         self._is_stopped = True
         if self._loop is not None:
             type(self._loop).stop(self._loop)
