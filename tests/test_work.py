@@ -78,14 +78,14 @@ def counted(suite, test: str) -> dict[str, int]:
     ("test", "calls"),
     [
         pytest.param(SYNCHRONOUS, 15, id="synchronous"),
-        pytest.param(FUNCTION_LOOP, 115, id="function-loop"),
-        pytest.param(SESSION_LOOP, 105, id="session-loop"),
-        pytest.param(TIMEOUT, 143, id="timeout"),
-        pytest.param(TWO_FIXTURES, 270, id="two-fixtures"),
+        pytest.param(FUNCTION_LOOP, 103, id="function-loop"),
+        pytest.param(SESSION_LOOP, 92, id="session-loop"),
+        pytest.param(TIMEOUT, 125, id="timeout"),
+        pytest.param(TWO_FIXTURES, 255, id="two-fixtures"),
     ],
 )
 def test_the_plugin_calls_few_functions(suite, test, calls):
-    """A tenth more than it does, so that a new call on the ordinary path has to be meant."""
+    """A few more than it does, so that a new call on the ordinary path has to be meant."""
     assert counted(suite, test)["calls"] <= calls
 
 
