@@ -165,7 +165,7 @@ def _function_for(
     if fixtures.is_ours(fixturedef, item.config):
         rooms = rooms or _Async.of(item.session)
         if fixtures.names_timeout(fixturedef):
-            rooms.timeouts.start(item.session)
+            _bound_runs(item.session)
         call = rooms.lifetimes.synchronous(fixturedef, request, planned)
         return call
     if rooms is not None:
@@ -211,22 +211,10 @@ class _Async:
     _KEY: ClassVar = pytest.StashKey["_Async"]()
 
     def __init__(self, config: pytest.Config) -> None:
-        from . import (
-            calls,
-            debuggers,
-            factories,
-            lifetimes,
-            loops,
-            looptime,
-            notes,
-            runners,
-            tasks,
-            timeouts,
-        )
+        from . import calls, factories, lifetimes, loops, looptime, tasks
 
         self.calls, self.factories, self.lifetimes = calls, factories, lifetimes
-        self.loops, self.looptime, self.notes, self.runners = loops, looptime, notes, runners
-        self.debuggers, self.tasks, self.timeouts = debuggers, tasks, timeouts
+        self.loops, self.looptime, self.tasks = loops, looptime, tasks
         self.has_looptime = looptime.is_used(config)
 
     @classmethod
@@ -236,7 +224,7 @@ class _Async:
             modules.remember("pytest_asyncio")
             started = session.stash[cls._KEY] = cls(session.config)
             session.stash[started.factories.VIRTUAL] = _virtual_loops
-            session.stash[items.ON_TIMEOUT] = started.timeouts.foresee
+            session.stash[items.ON_TIMEOUT] = _foresee_timeout
             session.stash[started.lifetimes.ON_ENDED] = partial(
                 session.config.pluginmanager.register,
                 _AfterEnded(started.lifetimes),
@@ -248,7 +236,7 @@ class _Async:
             session.config.pluginmanager.register(started)
             started.loops.start(session)
             if settings.of(session.config).timeout:
-                started.timeouts.start(session)
+                _bound_runs(session)
             started.tasks.start(session)
             if settings.of(session.config).checks:
                 session.config.pluginmanager.register(_Checked(session))
@@ -270,10 +258,12 @@ class _Async:
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_makereport(self, item: pytest.Item, call: pytest.CallInfo[None]) -> None:
         if call.excinfo is not None:
+            from . import notes
+
             self.loops.raise_postponed(item.session)
-            self.notes.explain(call.excinfo.value, item)
+            notes.explain(call.excinfo.value, item)
             if not item.config.getoption("fulltrace", False):
-                self.notes.hide_frames(call.excinfo.value)
+                notes.hide_frames(call.excinfo.value)
 
     @pytest.hookimpl(wrapper=True, trylast=True)
     def pytest_runtest_teardown(
@@ -301,10 +291,14 @@ class _Async:
             raise
 
     def pytest_enter_pdb(self, config: pytest.Config) -> None:
-        self.debuggers.enter(config)
+        from . import debuggers
+
+        debuggers.enter(config)
 
     def pytest_leave_pdb(self, config: pytest.Config) -> None:
-        self.debuggers.leave(config)
+        from . import debuggers
+
+        debuggers.leave(config)
 
 
 class _AfterEnded:
@@ -512,8 +506,10 @@ def _asyncio_loop_factory(request: pytest.FixtureRequest) -> Any:
 @pytest.fixture
 def asyncio_runner(request: pytest.FixtureRequest) -> LoopRunner:
     """The loop of the test, for synchronous code: `.loop` and `.run(coroutine)`."""
-    runner: LoopRunner = _Async.of(request.session).runners.of_test(request)
-    return runner
+    _Async.of(request.session)
+    from .runners import of_test
+
+    return of_test(request)
 
 
 @pytest.fixture
@@ -524,6 +520,18 @@ def asyncio_clock(request: pytest.FixtureRequest) -> Generator[Clock]:
 
     with of_test(request) as clock:
         yield clock
+
+
+def _bound_runs(session: pytest.Session) -> None:
+    from . import timeouts
+
+    timeouts.start(session)
+
+
+def _foresee_timeout(session: pytest.Session) -> None:
+    from . import timeouts
+
+    timeouts.foresee(session)
 
 
 def _virtual_loops(factory: _LoopFactory | None, item: pytest.Function) -> _LoopFactory:
@@ -537,8 +545,10 @@ def _scoped_runner(scope: _ScopeName) -> Any:
 
     @pytest.fixture(scope=scope, name=f"_{scope}_scoped_runner")
     def runner(request: pytest.FixtureRequest) -> LoopRunner:
-        runner: LoopRunner = _Async.of(request.session).runners.of_scope(request, scope)
-        return runner
+        _Async.of(request.session)
+        from .runners import of_scope
+
+        return of_scope(request, scope)
 
     return runner
 
