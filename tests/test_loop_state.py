@@ -93,11 +93,12 @@ def test_what_a_fixture_changes_between_two_tests_lasts(suite, change):
         return settings(loop)
 
     async def test_before():
-        assert settings(asyncio.get_running_loop()) == (None, False, None)
+        global before
+        before = settings(asyncio.get_running_loop())
 
     @pytest.mark.parametrize("_", [1, 2])
     async def test_it(changed, _):
-        assert settings(asyncio.get_running_loop()) == changed
+        assert settings(asyncio.get_running_loop()) == changed != before
 """
     )
     result.assert_outcomes(passed=3)
@@ -113,16 +114,18 @@ def test_what_tests_at_the_same_time_change_is_put_back_to_what_it_was_before_al
 
     @pytest.mark.asyncio(concurrent=True)
     async def test_changes_it():
+        global before
+        before = settings(asyncio.get_running_loop())
         asyncio.get_running_loop().{change}
         await begun.wait()
 
     @pytest.mark.asyncio(concurrent=True)
     async def test_is_begun_then():
-        assert settings(asyncio.get_running_loop()) != (None, False, None)
+        assert settings(asyncio.get_running_loop()) != before
         begun.set()
 
     async def test_finds_it_as_it_was():
-        assert settings(asyncio.get_running_loop()) == (None, False, None)
+        assert settings(asyncio.get_running_loop()) == before
 """
     )
     result.assert_outcomes(passed=3)

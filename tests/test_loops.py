@@ -427,7 +427,7 @@ def test_what_is_left_on_a_shared_loop_goes_on_with_the_next_test(suite):
             task = asyncio.create_task(count())
 
         def test_stands_still():
-            assert steps in ([], [0])
+            assert len(steps) < 3  # Where tasks start at once, it takes one more.
 
         @pytest.mark.asyncio(loop_scope="module")
         async def test_goes_on():

@@ -14,7 +14,7 @@ from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Gene
 from collections.abc import Set as AbstractSet
 from pathlib import Path
 from types import FrameType
-from typing import Any, Final, NoReturn, Protocol, cast, final
+from typing import Any, Final, NoReturn, Protocol, TypeVar, cast, final
 
 import pytest
 
@@ -25,6 +25,8 @@ from .context import OwnContext
 from .factories import ChosenFactory, factory_of
 from .loops import LANE, LoopOwner, Run
 from .settings import LoopFactory
+
+T = TypeVar("T")
 
 
 def owner_for(
@@ -335,7 +337,10 @@ class Setup(ABC):
         self.run = Run(self._start(), self.item, "setup", self.fixturedef)
 
     def _start(self) -> Task[Any]:
-        return self.loop.create_task(self._coroutine, name=str(self), context=self.own.context)
+        coroutine = self._coroutine
+        if self.loop.is_running() and self.loop.get_task_factory() is not None:
+            coroutine = _after_a_turn(coroutine)  # Started at once, it would be outside of its run.
+        return self.loop.create_task(coroutine, name=str(self), context=self.own.context)
 
     @abstractmethod
     def value(self) -> Any:
@@ -405,6 +410,11 @@ class Setup(ABC):
             internals.settle_with_error(self.fixturedef, error)
         else:
             internals.settle(self.fixturedef, value)
+
+
+async def _after_a_turn(coroutine: Coroutine[Any, Any, T]) -> T:
+    await asyncio.sleep(0)
+    return await coroutine
 
 
 @final
