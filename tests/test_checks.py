@@ -718,15 +718,24 @@ class TestNeverAwaited:
         result.stdout.fnmatch_lines(["*test_it never awaited the coroutine 'work'. Write*"])
 
 
+BLOCK = """
+            import threading, time
+            def block():
+                waking = threading.Thread(target=lambda: [time.sleep(0.01) for _ in range(50)])
+                waking.start()
+                waking.join()
+"""
+"""Half a second, and longer where threads are kept waiting, as the one that looks then is too."""
+
+
 class TestBlockedLoop:
     @both_scopes
     def test_what_blocks_is_told_with_its_line(self, checked, scope):
         result = checked(
-            """
-            import threading
+            BLOCK
+            + """
             pytestmark = pytest.mark.asyncio(loop_scope=SCOPE)
-            async def test_it():
-                threading.Event().wait(0.5)
+            async def test_it(): block()
             async def test_next(): await asyncio.sleep(0.2)
             """,
             scope=scope,
@@ -737,7 +746,7 @@ class TestBlockedLoop:
             [
                 (
                     "E*BlockedLoopWarning: test_it held the event loop for more than 0.1 s at "
-                    "test_it.py:6 in test_it. Use what can be awaited, or asyncio.to_thread()."
+                    "test_it.py:7 in block. Use what can be awaited, or asyncio.to_thread()."
                 )
             ]
         )
@@ -762,11 +771,10 @@ class TestBlockedLoop:
 
         monkeypatch.setattr(blocked_loop._Watched, "_open", starving)
         checked(
-            """
-            import threading
+            BLOCK
+            + """
             @pytest.mark.asyncio
-            async def test_it():
-                threading.Event().wait(0.5)
+            async def test_it(): block()
             """,
             ini="asyncio_blocked_loop_threshold = 0.1",
         ).assert_outcomes(passed=1)
@@ -774,11 +782,10 @@ class TestBlockedLoop:
     def test_a_machine_that_tells_no_load_is_taken_as_idle(self, checked, monkeypatch):
         monkeypatch.setattr(blocked_loop, "_STATISTICS", "/nowhere")
         result = checked(
-            """
-            import threading
+            BLOCK
+            + """
             @pytest.mark.asyncio
-            async def test_it():
-                threading.Event().wait(0.5)
+            async def test_it(): block()
             """,
             ini="asyncio_blocked_loop_threshold = 0.1",
         )
@@ -786,9 +793,8 @@ class TestBlockedLoop:
 
     def test_each_that_blocks_is_told(self, checked):
         result = checked(
-            """
-            import threading
-            def block(): threading.Event().wait(0.5)
+            BLOCK
+            + """
             @pytest.mark.asyncio
             async def test_it():
                 block()
@@ -812,10 +818,10 @@ class TestBlockedLoop:
 
     def test_a_fixture_is_told_by_its_name(self, checked):
         result = checked(
-            """
-            import time
+            BLOCK
+            + """
             @pytest_asyncio.fixture
-            async def slow(): time.sleep(0.5)
+            async def slow(): block()
             @pytest.mark.asyncio
             async def test_it(slow): pass
             """,
@@ -826,12 +832,12 @@ class TestBlockedLoop:
 
     def test_a_debugger_may_block(self, checked):
         checked(
-            """
-            import time
+            BLOCK
+            + """
             @pytest.mark.asyncio
             async def test_it(pytestconfig):
                 pytestconfig.hook.pytest_enter_pdb(config=pytestconfig, pdb=None)
-                time.sleep(0.5)
+                block()
                 pytestconfig.hook.pytest_leave_pdb(config=pytestconfig, pdb=None)
             """,
             ini="asyncio_blocked_loop_threshold = 0.1",
