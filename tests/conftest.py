@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio  # noqa: F401  # else each suite that is run in this process imports a new one
+import asyncio  # else each suite that is run in this process imports a new one
 import textwrap
 from collections.abc import Callable, Mapping
 
@@ -55,3 +55,9 @@ def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(loops, "GRACE", 0.05)
     monkeypatch.setattr(loops, "LAST_GRACE", 0.05)
     monkeypatch.setattr(timeouts, "REACTION", 0.05)
+
+
+@pytest.fixture
+def _no_debug_mode(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let loops be as they are by default, also where Python is run in its development mode."""
+    monkeypatch.setattr(asyncio.coroutines, "_is_debug_mode", lambda: False)

@@ -513,6 +513,7 @@ def test_a_time_out_of_the_plugin_counts_real_time(suite):
 # Deadlocks
 
 
+@pytest.mark.usefixtures("_no_debug_mode")
 def test_a_deadlock_is_a_failure_that_shows_what_every_task_waits_for(virtual):
     result = virtual(
         """

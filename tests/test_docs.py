@@ -106,6 +106,7 @@ def lines_of(output: str) -> list[str]:
 EXAMPLES = [example for page in PAGES for example in examples_of(page)]
 
 
+@pytest.mark.usefixtures("_no_debug_mode")
 @pytest.mark.parametrize("example", [pytest.param(it, id=it.where) for it in EXAMPLES])
 def test_an_example_does_what_the_page_says(example, pytester, monkeypatch):
     monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")

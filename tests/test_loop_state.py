@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+pytestmark = pytest.mark.usefixtures("_no_debug_mode")
+
 HELPERS = """
     def handler(loop, context): pass
     def factory(loop, coro, **kwargs): return asyncio.Task(coro, loop=loop, **kwargs)

@@ -176,6 +176,7 @@ def test_an_empty_default_test_loop_scope_is_function(suite):
     result.stdout.fnmatch_lines("asyncio: *asyncio_default_test_loop_scope=function*")
 
 
+@pytest.mark.usefixtures("_no_debug_mode")
 @pytest.mark.parametrize(
     ("ini", "args", "debug"),
     [
