@@ -312,6 +312,25 @@ def test_an_async_context_manager_may_be_a_fixture(suite):
     result.stdout.fnmatch_lines("*torn down*")
 
 
+def test_a_plain_fixture_leaves_it_to_the_test_to_enter_its_async_context_manager(suite):
+    result = suite(
+        """
+        import contextlib
+
+        @pytest.fixture
+        @contextlib.asynccontextmanager
+        async def value():
+            yield 42
+
+        async def test_it(value):
+            async with value as entered:
+                assert entered == 42
+        """,
+        ini="asyncio_mode = auto",
+    )
+    result.assert_outcomes(passed=1)
+
+
 def test_a_decorator_may_make_a_fixture_synchronous(suite):
     result = suite("""
         import functools

@@ -111,6 +111,40 @@ def test_what_the_fixture_raises_is_raised_by_each_request(suite, body):
     result.assert_outcomes(passed=2)
 
 
+def test_a_failure_without_a_message_is_raised_as_it_is(suite):
+    result = suite("""
+        @pytest_asyncio.fixture
+        async def late():
+            raise pytest.fail.Exception
+
+        @pytest.mark.asyncio
+        async def test_it(request):
+            with pytest.raises(pytest.fail.Exception):
+                await pytest_asyncio.getfixturevalue(request, "late")
+    """)
+    result.assert_outcomes(passed=1)
+
+
+def test_a_synchronous_fixture_that_yields_twice_is_told_by_pytest(suite):
+    result = suite(
+        """
+        @pytest.fixture
+        def late():
+            yield
+            yield
+            print("never")
+
+        @pytest.mark.asyncio
+        async def test_it(request):
+            await pytest_asyncio.getfixturevalue(request, "late")
+        """,
+        "-s",
+    )
+    result.assert_outcomes(passed=1, errors=1)
+    result.stdout.fnmatch_lines(["*fixture function has more than one 'yield'*"])
+    result.stdout.no_fnmatch_line("*never")
+
+
 def test_what_is_no_request_is_told_at_the_users_line(suite):
     result = suite("""
         @pytest.mark.asyncio
@@ -167,15 +201,16 @@ def test_a_request_that_is_cancelled_cancels_the_setup(suite, swallowing, yields
     result.assert_outcomes(passed=1)
 
 
-def test_the_synchronous_request_shows_the_line_to_write(suite):
-    result = suite("""
+@pytest.mark.parametrize("ending", ["return", "yield"])
+def test_the_synchronous_request_shows_the_line_to_write(suite, ending):
+    result = suite(f"""
         @pytest_asyncio.fixture
         async def late():
             pass
 
         @pytest.fixture
         def between(request):
-            return request.getfixturevalue("late")
+            {ending} request.getfixturevalue("late")
 
         @pytest.mark.asyncio
         async def test_it(request):

@@ -324,6 +324,7 @@ def test_a_test_that_does_not_use_the_fixture_goes_on(dying):
         result.stdout.fnmatch_lines(
             ["*ERROR at setup of test_next_user*", "*LookupError: the true cause*"]
         )
+        result.stdout.no_fnmatch_line("*several fixtures*")
 
 
 def test_what_nobody_uses_any_more_is_told_at_its_teardown(dying):
@@ -741,6 +742,76 @@ def test_a_wide_fixture_whose_setup_raises_no_exception_fails_alike_for_all(suit
     result.assert_outcomes(errors=2)
     assert result.stdout.str().count(f"E   {error.removeprefix('asyncio.')}") == 0
     assert result.stdout.str().count("RuntimeError: The setup of fixture 'odd' raised") >= 2
+
+
+def test_a_setup_that_a_callback_breaks_off_is_told_with_what_that_raised(suite):
+    result = suite("""
+        import sys
+
+        @pytest_asyncio.fixture
+        async def odd():
+            asyncio.get_running_loop().call_soon(sys.exit, 3)
+            await asyncio.Event().wait()
+
+        @pytest.mark.asyncio
+        async def test_it(odd):
+            pass
+    """)
+    result.assert_outcomes(errors=1)
+    result.stdout.fnmatch_lines(
+        ["E*RuntimeError: The setup of fixture 'odd' raised SystemExit(3)*"]
+    )
+
+
+def test_a_setup_that_goes_on_when_it_is_broken_off_is_torn_down_at_once(suite):
+    result = suite("""
+        @pytest_asyncio.fixture
+        async def odd():
+            asyncio.get_running_loop().call_soon(pytest.fail, "no")
+            try:
+                await asyncio.Event().wait()
+            except asyncio.CancelledError:
+                pass
+            yield
+            print("torn down")
+
+        @pytest.mark.asyncio
+        async def test_it(odd):
+            pass
+    """)
+    result.assert_outcomes(errors=1)
+    result.stdout.fnmatch_lines(["*Captured stdout setup*", "torn down"])
+    result.stdout.no_fnmatch_line("*Exception in callback*")
+
+
+def test_a_fixture_that_overrides_another_one_is_cancelled_once(suite):
+    result = suite(
+        """
+        @pytest_asyncio.fixture
+        async def resource(resource):
+            try:
+                yield asyncio.current_task()
+            finally:
+                await asyncio.sleep(0)
+                print("cleaned up")
+
+        @pytest.fixture
+        def cancelling(resource):
+            yield
+            resource.cancel()
+
+        @pytest.mark.asyncio
+        async def test_it(cancelling):
+            pass
+        """,
+        conftest="""
+        @pytest.fixture
+        def resource():
+            pass
+        """,
+    )
+    result.assert_outcomes(passed=1, errors=1)
+    result.stdout.fnmatch_lines(["*Captured stdout teardown*", "cleaned up"])
 
 
 def test_a_fixture_that_is_cancelled_as_the_test_ends_is_told_at_its_teardown(suite):
