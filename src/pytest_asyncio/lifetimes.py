@@ -200,8 +200,8 @@ async def _finish(fixturedef: pytest.FixtureDef[Any], request: pytest.FixtureReq
             else:
                 finalizer()
         except BaseException as error:
-            failing.insert(0, functools.partial(raise_again, error))
-    for finalizer in failing:  # pytest raises them together.
+            failing.append(functools.partial(raise_again, error))
+    for finalizer in reversed(failing):  # pytest raises them together.
         fixturedef.addfinalizer(finalizer)
     internals.finish(fixturedef, request)
 
@@ -445,7 +445,7 @@ class _Stages(Protocol):
 def _stages_of(
     result: object, fixturedef: pytest.FixtureDef[Any], request: pytest.FixtureRequest
 ) -> _Stages | None:
-    if inspect.isasyncgen(result) or isinstance(result, AsyncGenerator):
+    if isinstance(result, AsyncGenerator):
         return _Generator(result, fixturedef.argname, internals.item_of(request))
     # Left alone in plain fixtures: their tests enter the context manager themselves.
     if isinstance(result, contextlib.AbstractAsyncContextManager) and fixtures.is_declared(
