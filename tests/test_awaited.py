@@ -354,6 +354,32 @@ def test_a_decorator_may_make_a_fixture_synchronous(suite):
     result.assert_outcomes(passed=1)
 
 
+def test_a_decorator_may_make_a_fixture_return_another_awaitable(suite):
+    result = suite("""
+        import functools
+
+        class Awaitable:
+            def __init__(self, coroutine):
+                self.coroutine = coroutine
+
+            def __await__(self):
+                return self.coroutine.__await__()
+
+        def wrap(function):
+            return functools.wraps(function)(lambda: Awaitable(function()))
+
+        @pytest_asyncio.fixture
+        @wrap
+        async def value():
+            return 42
+
+        @pytest.mark.asyncio
+        async def test_it(value):
+            assert value == 42
+    """)
+    result.assert_outcomes(passed=1)
+
+
 def test_a_function_that_returns_an_awaitable_is_awaited_if_it_is_marked(suite):
     result = suite("""
         class Awaitable:

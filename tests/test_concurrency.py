@@ -471,8 +471,8 @@ class TestFixtures:
         result.stdout.fnmatch_lines(["*set up", "a b", "*torn down"])
 
     @pytest.mark.parametrize("scope", ["function", "class"])
-    def test_context_variables_are_those_of_each_test(self, concurrent, scope):
-        concurrent(
+    def test_context_variables_are_those_of_each_test(self, concurrent_in_both_ways, scope):
+        concurrent_in_both_ways(
             f"""
         from contextvars import ContextVar
         variable = ContextVar("variable", default="none")
@@ -489,8 +489,9 @@ class TestFixtures:
             await meet()
             await meet()
         def test_sync(): assert variable.get() == "none"
-        """
-        ).assert_outcomes(passed=3)
+        """,
+            passed=3,
+        )
 
     def test_context_variables_of_wider_ones_are_those_of_all_tests(self, concurrent):
         concurrent(
@@ -1135,21 +1136,23 @@ class TestTheTestAtHand:
         """
         ).assert_outcomes(passed=2)
 
-    def test_a_wide_fixture_that_another_test_sets_up_is_seen_by_later_ones(self, concurrent):
+    def test_a_wide_fixture_that_another_test_sets_up_is_seen_until_its_teardown(self, concurrent):
         concurrent(
             """
         import contextvars
         variable = contextvars.ContextVar("variable", default="nothing")
-        @pytest_asyncio.fixture(scope="module")
+        @pytest_asyncio.fixture(scope="class", loop_scope="module")
         async def wide():
             variable.set("wide")
             yield
-        async def test_a(): await meet()
-        async def test_b(wide): await meet()
-        @pytest.mark.asyncio(concurrent=False)
-        async def test_c(): assert variable.get() == "wide"
+        class TestIt:
+            async def test_a(self): await meet()
+            async def test_b(self, wide): await meet()
+            @pytest.mark.asyncio(concurrent=False)
+            async def test_c(self): assert variable.get() == "wide"
+        def test_after(): assert variable.get() == "nothing"
         """
-        ).assert_outcomes(passed=3)
+        ).assert_outcomes(passed=4)
 
     def test_its_teardown_may_wait_while_none_of_the_others_goes_on(self, concurrent):
         concurrent(
@@ -2073,8 +2076,10 @@ class TestMisuse:
             """
         async def test_a():
             await asyncio.Event().wait()
+        @pytest_asyncio.fixture
+        async def own(): yield
         @pytest.fixture
-        def closing():
+        def closing(own):
             yield
             loop.close()
         async def test_b(closing):
@@ -2083,9 +2088,14 @@ class TestMisuse:
         """,
             "-Wdefault",
         )
-        outcomes = result.parseoutcomes()
-        assert outcomes["failed"] >= 1
-        result.stdout.fnmatch_lines(["*Something has closed the event loop of*"])
+        result.assert_outcomes(failed=1, passed=1, errors=1)
+        result.stdout.fnmatch_lines(
+            [
+                "*ERROR at teardown of test_b*",
+                "The async fixture 'own' cannot be torn down: its event loop is closed.",
+                "*Something has closed the event loop of*",
+            ]
+        )
 
     def test_pytest_fail_in_a_callback_fails_its_test(self, concurrent_in_both_ways):
         result = concurrent_in_both_ways(

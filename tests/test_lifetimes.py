@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import textwrap
 
 import pytest
@@ -147,11 +148,12 @@ def teardown_module():
 def dying(suite):
     """Run tests of a suite whose fixture `resource` ends when `die` is set."""
 
-    def run(tests, *, body=DYING["task group"][0], scope="module"):
+    def run(tests, *, body=DYING["task group"][0], scope="module", **others):
         __tracebackhide__ = True
         body = textwrap.indent(textwrap.dedent(body), "    ")
         source = DYING_SUITE.format(body=body, scope=scope) + textwrap.dedent(tests)
-        return suite(source, "-s", ini=f"asyncio_default_fixture_loop_scope = {scope}")
+        ini = f"asyncio_default_fixture_loop_scope = {scope}"
+        return suite(source, "-s", ini=ini, **others)
 
     return run
 
@@ -325,6 +327,34 @@ def test_a_test_that_does_not_use_the_fixture_goes_on(dying):
             ["*ERROR at setup of test_next_user*", "*LookupError: the true cause*"]
         )
         result.stdout.no_fnmatch_line("*several fixtures*")
+
+
+def test_an_item_that_is_no_function_goes_on(dying):
+    tests = """
+        async def test_user(after):
+            pass
+
+        async def test_other():
+            die.set()
+            for _ in range(10):
+                await asyncio.sleep(0)
+    """
+    conftest = """
+        class Item(pytest.Item):
+            def runtest(self):
+                pass
+
+        class File(pytest.File):
+            def collect(self):
+                yield Item.from_parent(self, name="item")
+
+        def pytest_collect_file(file_path, parent):
+            if file_path.suffix == ".txt":
+                return File.from_parent(parent, path=file_path)
+    """
+    result = dying(tests, scope="session", conftest=conftest, files={"z.txt": ""})
+    result.assert_outcomes(passed=3, errors=1)
+    result.stdout.fnmatch_lines(["*LookupError: the true cause*", "ERROR z.txt::item*"])
 
 
 def test_what_nobody_uses_any_more_is_told_at_its_teardown(dying):
@@ -665,6 +695,38 @@ def test_the_tasks_of_fixtures_are_no_tasks_of_the_test(suite, scope):
             assert asyncio.all_tasks() == {{asyncio.current_task()}}
     """)
     result.assert_outcomes(passed=1)
+
+
+@pytest.mark.skipif(sys.implementation.name != "cpython", reason="it counts no references")
+def test_a_fixture_that_is_over_is_not_left_to_the_garbage_collector(suite):
+    suite(
+        """
+        import gc, weakref
+
+        @pytest.fixture(scope="module", autouse=True)
+        def no_garbage_collector():
+            gc.disable()
+            yield
+            gc.enable()
+
+        class Resource:
+            pass
+
+        made = []
+
+        @pytest_asyncio.fixture
+        async def resource():
+            yield (resource := Resource())
+            made.append(weakref.ref(resource))
+
+        @pytest.mark.asyncio
+        async def test_it(resource):
+            pass
+
+        def test_next():
+            assert made[0]() is None
+        """
+    ).assert_outcomes(passed=2)
 
 
 def test_a_fixture_may_be_used_with_an_eager_task_factory(suite):

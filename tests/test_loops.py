@@ -378,6 +378,28 @@ def test_a_package_fixture_of_the_root_conftest_runs_on_the_loop_of_each_package
     result.assert_outcomes(passed=2)
 
 
+def test_a_package_fixture_is_shared_by_the_packages_below(suite):
+    test = "def test_it(setups): assert setups == [1]"
+    result = suite(
+        files={
+            "a/__init__.py": "",
+            "a/conftest.py": """
+                count = []
+
+                @pytest_asyncio.fixture(scope="package", loop_scope="package")
+                async def setups():
+                    count.append(1)
+                    return count
+            """,
+            "a/one/__init__.py": "",
+            "a/one/test_one.py": test,
+            "a/two/__init__.py": "",
+            "a/two/test_two.py": test,
+        },
+    )
+    result.assert_outcomes(passed=2)
+
+
 @pytest.mark.parametrize("scope", SCOPES)
 def test_sync_fixtures_and_tests_find_the_loop_of_the_test_at_hand(suite, scope):
     result = suite(f"""
