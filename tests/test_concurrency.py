@@ -324,8 +324,8 @@ def test_most():
 
 
 class TestFixtures:
-    def test_they_wait_at_the_same_time_too(self, concurrent):
-        concurrent(
+    def test_they_wait_at_the_same_time_too(self, concurrent_in_both_ways):
+        concurrent_in_both_ways(
             """
         @pytest_asyncio.fixture
         async def slow():
@@ -334,8 +334,9 @@ class TestFixtures:
             await meet()
         async def test_a(slow): pass
         async def test_b(slow): pass
-        """
-        ).assert_outcomes(passed=2)
+        """,
+            passed=2,
+        )
 
     def test_each_test_has_its_own(self, concurrent):
         concurrent(

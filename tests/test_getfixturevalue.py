@@ -342,6 +342,18 @@ def test_a_fixture_of_another_parameter_is_torn_down_before(suite):
     assert of_late(result) == ["late", *TORN_DOWN, "late", *TORN_DOWN[1:]]
 
 
+def test_what_depends_on_it_is_torn_down_on_its_own_loop(suite):
+    request = "await pytest_asyncio.getfixturevalue(request, 'late')"
+    source = REPLACED.format("", "", request).replace('scope="session"', 'scope="module"')
+    source = source.replace(
+        '(scope="module")\n    async def dependent',
+        '(scope="module", loop_scope="session")\n    async def dependent',
+    )
+    result = suite(source, "-s", ini="asyncio_default_fixture_loop_scope = module")
+    result.assert_outcomes(passed=2)
+    assert of_late(result) == ["late", *TORN_DOWN, "late", *TORN_DOWN[1:]]
+
+
 def test_what_the_fixtures_of_another_parameter_raise_is_raised_together(suite):
     request = "await pytest_asyncio.getfixturevalue(request, 'late')"
     source = REPLACED.format("raise LookupError('one')", "raise LookupError('two')", request)

@@ -235,6 +235,45 @@ def test_the_next_test_gets_a_fresh_one_where_a_fixture_requests_it_at_run_time(
     result.assert_outcomes(passed=1, failed=1, errors=1)
 
 
+def test_a_fixture_whose_teardown_is_ended_too_leaves_the_next_test_alone(suite):
+    result = suite("""
+        ends = [True]
+
+        async def fail():
+            raise LookupError("the true cause")
+
+        @pytest_asyncio.fixture
+        async def outer():
+            async with asyncio.TaskGroup() as group:
+                yield group
+
+        @pytest_asyncio.fixture
+        async def inner(outer):
+            try:
+                async with asyncio.TaskGroup() as group:
+                    yield group
+            finally:
+                if ends:
+                    ends.clear()
+                    outer.create_task(fail())
+                    await asyncio.Event().wait()
+
+        @pytest.fixture
+        def indirect(request):
+            return request.getfixturevalue("inner")
+
+        @pytest.mark.asyncio
+        async def test_it(indirect):
+            indirect.create_task(fail())
+            await asyncio.Event().wait()
+
+        @pytest.mark.asyncio
+        async def test_next(indirect):
+            pass
+    """)
+    result.assert_outcomes(passed=1, failed=1, errors=1)
+
+
 def test_a_teardown_that_fails_by_itself_is_not_said_to_have_ended_the_test(suite):
     result = suite("""
         @pytest_asyncio.fixture

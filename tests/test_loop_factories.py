@@ -727,9 +727,10 @@ def test_in_any_order_a_fixture_lives_with_the_factory_of_its_test(suite):
     [
         "def test_two(): pass",
         "def test_two(server): pass",
+        "pytestmark = pytest.mark.asyncio\n\n        def test_two(server): pass",
         "@pytest.mark.asyncio(loop_factories=['b'])\n        async def test_two(): pass",
     ],
-    ids=["sync", "sync with the fixture", "another factory"],
+    ids=["sync", "sync with the fixture", "sync with fixture and mark", "another factory"],
 )
 def test_what_does_not_need_another_fixture_leaves_the_one_there_is_alone(suite, between):
     result = suite(
