@@ -728,19 +728,19 @@ def test_in_any_order_a_fixture_lives_with_the_factory_of_its_test(suite):
         "def test_two(): pass",
         "def test_two(server): pass",
         "pytestmark = pytest.mark.asyncio\n\n        def test_two(server): pass",
-        "@pytest.mark.asyncio(loop_factories=['b'])\n        async def test_two(): pass",
+        "@pytest.mark.asyncio(loop_factories=['a'])\n        async def test_two(): pass",
     ],
     ids=["sync", "sync with the fixture", "sync with fixture and mark", "another factory"],
 )
 def test_what_does_not_need_another_fixture_leaves_the_one_there_is_alone(suite, between):
     result = suite(
         f"""
-        @pytest.mark.asyncio(loop_factories=["a"])
+        @pytest.mark.asyncio(loop_factories=["b"])
         async def test_one(server): pass
 
         {between}
 
-        @pytest.mark.asyncio(loop_factories=["a"])
+        @pytest.mark.asyncio(loop_factories=["b"])
         async def test_three(server): pass
         """,
         "-s",
@@ -753,4 +753,4 @@ def test_what_does_not_need_another_fixture_leaves_the_one_there_is_alone(suite,
 """,
     )
     result.assert_outcomes(passed=3)
-    assert loops_of(result) == ["A"]
+    assert loops_of(result) == ["B"]
