@@ -808,6 +808,46 @@ class TestReports:
             passed=3,
         )
 
+    def test_what_a_test_writes_when_such_a_stream_is_gone_is_told(self, concurrent_in_both_ways):
+        result = concurrent_in_both_ways(
+            """
+        import contextlib, io
+        @pytest_asyncio.fixture
+        async def silent():
+            with contextlib.redirect_stdout(io.StringIO()):
+                await meet()
+        @pytest.fixture
+        def telling(silent): print("told")
+        async def test_a(telling): pass
+        async def test_b(): await meet()
+        """,
+            "-rP",
+            passed=2,
+        )
+        result.stdout.fnmatch_lines(["*Captured stdout setup*", "told"])
+
+    def test_what_the_others_write_then_is_told_too(self, concurrent):
+        result = concurrent(
+            """
+        import contextlib, io
+        begun, gone = asyncio.Event(), asyncio.Event()
+        @pytest_asyncio.fixture
+        async def met(): await meet()
+        async def test_a():
+            await gone.wait()
+            print("told")
+        async def test_b():
+            with contextlib.redirect_stdout(io.StringIO()):
+                await meet()
+                await begun.wait()
+            gone.set()
+        async def test_c(met): begun.set()
+        """,
+            "-rP",
+        )
+        result.assert_outcomes(passed=3)
+        result.stdout.fnmatch_lines(["*___ test_a ___*", "told"])
+
     def test_warnings_that_are_errors_fail_the_test_that_caused_them(self, concurrent):
         result = concurrent(
             """

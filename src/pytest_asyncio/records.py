@@ -12,7 +12,7 @@ import warnings
 from collections.abc import Callable, Generator, Iterable
 from contextlib import contextmanager
 from functools import partial
-from typing import Any, Final, TextIO, TypeAlias, final
+from typing import Any, Final, TextIO, TypeAlias, TypeGuard, final
 
 import pytest
 
@@ -98,7 +98,6 @@ class Recorder:
         self._capture: Final = internals.Capture(config)
         self._level: Final = internals.log_level(config)
         self._collector: Final = _Collector(self)
-        self._streams: Final = [_Stream(name, self) for name in _STREAMS]
 
     @contextmanager
     def recording(self, at_hand: RecordedLane) -> Generator[None]:
@@ -139,16 +138,21 @@ class Recorder:
             self.is_at_work = False
             for handler in handlers:
                 handler.removeFilter(self._collector.is_to_be_shown)
-            for stream in self._streams:
-                stream.step_back()
+            for name in _STREAMS:
+                stream = getattr(sys, name)
+                if self._has_put(stream):
+                    setattr(sys, name, stream.behind)
 
     def listen(self) -> None:
         """Be the first to know of output, until a hook has pytest listen."""
-        aside = [stream for stream in self._streams if getattr(sys, stream.name) is not stream]
+        aside = [name for name in _STREAMS if not self._has_put(getattr(sys, name))]
         if aside:
             self._capture.resume()
-        for stream in aside:
-            stream.put_before(getattr(sys, stream.name))
+        for name in aside:
+            setattr(sys, name, _Stream(name, self, behind=getattr(sys, name)))
+
+    def _has_put(self, stream: object) -> TypeGuard[_Stream]:
+        return isinstance(stream, _Stream) and stream.recorder is self
 
     @contextmanager
     def unheard(self) -> Generator[None]:
@@ -176,25 +180,17 @@ class Recorder:
 class _Stream:
     """Stands before a standard stream, and is otherwise like it."""
 
-    def __init__(self, name: str, recorder: Recorder) -> None:
-        self.name: Final = name
-        self._recorder: Final = recorder
-        self.behind: TextIO = getattr(sys, name)
+    def __init__(self, name: str, recorder: Recorder, behind: TextIO) -> None:
+        self._name: Final = name
+        self.recorder: Final = recorder
+        self.behind: Final = behind
         self.buffer: Final = _Buffer(self)
 
-    def put_before(self, behind: TextIO) -> None:
-        self.behind = behind
-        setattr(sys, self.name, self)
-
-    def step_back(self) -> None:
-        if getattr(sys, self.name) is self:
-            setattr(sys, self.name, self.behind)
-
     def write(self, text: str) -> int:
-        record = self._recorder.of_caller()
+        record = self.recorder.of_caller()
         if record is None:
             return self.behind.write(text)
-        record.write(self.name, text)
+        record.write(self._name, text)
         return len(text)
 
     def writelines(self, lines: Iterable[str]) -> None:
