@@ -848,6 +848,26 @@ class TestReports:
         result.assert_outcomes(passed=3)
         result.stdout.fnmatch_lines(["*___ test_a ___*", "told"])
 
+    def test_a_session_within_a_test_takes_none_of_its_output(self, concurrent):
+        two = "async def test_a(): await meet()\nasync def test_b(): await meet()"
+        result = concurrent(
+            """
+        from pytest_asyncio import plugin
+        async def test_a():
+            await meet()
+            await meet()
+        async def test_b():
+            await meet()
+            assert pytest.main(["-s", "-pno:cacheprovider", "inner.py"], [plugin]) == 0
+            print("of b")
+            await meet()
+        """,
+            "-rP",
+            files={"inner.py": f"{MODULE}{TOGETHER}\n{two}"},
+        )
+        result.assert_outcomes(passed=2)
+        result.stdout.fnmatch_lines(["*___ test_b ___*", "of b"])
+
     def test_warnings_that_are_errors_fail_the_test_that_caused_them(self, concurrent):
         result = concurrent(
             """
