@@ -893,19 +893,24 @@ class TestReports:
         """
         ).assert_outcomes(passed=2)
 
-    def test_each_has_a_duration_of_its_own(self, concurrent):
+    @pytest.mark.parametrize("capture", ["fd", "no"])
+    def test_each_phase_has_a_duration_of_its_own(self, concurrent, capture):
         result = concurrent(
             """
         async def test_slow(): await asyncio.sleep(0.3)
+        async def test_slow_too(): await asyncio.sleep(0.3)
         async def test_fast(): pass
         """,
             "--durations=0",
             "-vv",
+            f"--capture={capture}",
         )
-        durations = dict(re.findall(r"([\d.]+)s call +test_it.py::(\w+)", result.stdout.str()))
-        seconds = {name: float(number) for number, name in durations.items()}
-        assert seconds["test_slow"] >= 0.29
-        assert seconds["test_fast"] < 0.2
+        durations = re.findall(r"([\d.]+)s (\w+) +test_it.py::(\w+)", result.stdout.str())
+        seconds = {(phase, name): float(number) for number, phase, name in durations}
+        assert len(seconds) == 9
+        slow = [seconds.pop(("call", "test_slow")), seconds.pop(("call", "test_slow_too"))]
+        assert all(0.29 <= duration < 0.9 for duration in slow)
+        assert all(duration < 0.2 for duration in seconds.values())
 
     def test_each_ends_when_its_duration_is_over(self, concurrent):
         concurrent(

@@ -212,6 +212,7 @@ class Flight(RecordedLane):
         yield from self._tear_down()
 
     def _enter(self, phase: _Phase) -> _Phase:
+        self.watch.pause()
         self._phase, self.record = phase, phase.record
         self.announce()
         return phase
