@@ -416,6 +416,24 @@ class TestFixtures:
         """
         ).assert_outcomes(passed=2, skipped=1, errors=1)
 
+    def test_a_test_is_not_called_after_a_setup_that_a_hook_lets_fail(self, concurrent):
+        concurrent(
+            """
+        called = []
+        async def test_a(): await alone()
+        async def test_b(): called.append("b")
+        def test_c(): assert not called
+        """,
+            conftest="""
+            @pytest.hookimpl(wrapper=True)
+            def pytest_runtest_makereport(item, call):
+                report = yield
+                if (item.name, call.when) == ("test_b", "setup"):
+                    report.outcome = "failed"
+                return report
+            """,
+        ).assert_outcomes(passed=2, errors=1)
+
     def test_one_that_is_not_there_is_told(self, concurrent_in_both_ways):
         concurrent_in_both_ways(
             """
@@ -428,15 +446,20 @@ class TestFixtures:
         )
 
     def test_a_test_that_is_run_twice_has_them_twice(self, concurrent):
-        concurrent(
+        result = concurrent(
             """
         @pytest_asyncio.fixture
         async def one():
             await asyncio.sleep(0)
             yield
-        async def test_a(one): await asyncio.sleep(0.01)
-        async def test_b(one): await asyncio.sleep(0)
+        async def test_a(one):
+            await asyncio.sleep(0.01)
+            print("called")
+        async def test_b(one):
+            await asyncio.sleep(0)
+            print("called")
         """,
+            "-s",
             conftest="""
         @pytest.hookimpl(wrapper=True, tryfirst=True)
         def pytest_runtestloop(session):
@@ -445,7 +468,77 @@ class TestFixtures:
                 item.ihook.pytest_runtest_protocol(item=item, nextitem=nextitem)
             return done
         """,
-        ).assert_outcomes(passed=4)
+        )
+        result.assert_outcomes(passed=4)
+        assert result.stdout.str().count("called") == 4
+
+    def test_those_of_a_test_are_torn_down_although_one_before_it_ends_meanwhile(self, concurrent):
+        concurrent(
+            """
+        torn_down = []
+        begun, go = asyncio.Event(), asyncio.Event()
+
+        @pytest_asyncio.fixture
+        async def own(request):
+            yield
+            torn_down.append(request.node.name)
+
+        async def test_a(own): await meet()
+
+        async def test_b(own):
+            await meet()
+            await begun.wait()
+
+        async def test_c(own):
+            begun.set()
+            await go.wait()
+
+        async def test_d(own): go.set()
+
+        def test_sync(): assert sorted(torn_down) == ["test_a", "test_b", "test_c", "test_d"]
+        """,
+            "--asyncio-concurrency=2",
+        ).assert_outcomes(passed=5)
+
+    def test_their_values_are_let_go(self, concurrent_in_both_ways):
+        concurrent_in_both_ways(
+            """
+        import gc, weakref
+
+        class Value: pass
+        values = weakref.WeakSet()
+
+        @pytest_asyncio.fixture
+        async def value():
+            values.add(value := Value())
+            return value
+
+        async def test_a(value): await meet()
+        async def test_b(value): await meet()
+
+        def test_sync():
+            gc.collect()
+            assert not values
+        """,
+            passed=3,
+        )
+
+    def test_a_test_that_is_skipped_leaves_those_of_the_others_alone(self, concurrent):
+        concurrent(
+            """
+        torn_down = []
+
+        @pytest.fixture
+        def own():
+            yield
+            torn_down.append("own")
+
+        async def test_a(own): await alone()
+        @pytest.mark.skip
+        async def test_b(): pass
+        def test_sync(): assert torn_down
+        """
+        ).assert_outcomes(passed=2, skipped=1)
 
     def test_wider_ones_are_shared_and_outlive_the_tests(self, concurrent):
         result = concurrent(
@@ -493,6 +586,26 @@ class TestFixtures:
         """,
             passed=3,
         )
+
+    def test_context_variables_of_synchronous_ones_are_those_of_each_test_too(self, concurrent):
+        concurrent(
+            """
+        from contextvars import ContextVar
+        variable = ContextVar("variable", default="none")
+        @pytest.fixture
+        def named(request):
+            token = variable.set(request.node.name)
+            yield
+            variable.reset(token)
+        async def test_a(named):
+            await meet()
+            assert variable.get() == "test_a"
+        async def test_b(named):
+            assert variable.get() == "test_b"
+            await meet()
+        def test_sync(): assert variable.get() == "none"
+        """
+        ).assert_outcomes(passed=3)
 
     def test_context_variables_of_wider_ones_are_those_of_all_tests(self, concurrent):
         concurrent(
@@ -577,6 +690,19 @@ class TestFixtures:
             "--asyncio-concurrency=2",
             passed=3,
         )
+
+    def test_what_a_test_sets_on_the_loop_is_put_back(self, concurrent):
+        concurrent(
+            """
+        async def test_a(): await meet()
+        async def test_b():
+            await meet()
+            await alone()
+            asyncio.get_running_loop().set_exception_handler(print)
+        @pytest.mark.asyncio(concurrent=False, loop_scope="module")
+        async def test_c(): assert asyncio.get_running_loop().get_exception_handler() is None
+        """
+        ).assert_outcomes(passed=3)
 
     def test_setup_and_teardown_of_the_class_surround_its_tests(self, concurrent):
         concurrent(
@@ -685,6 +811,7 @@ class TestReports:
         async def test_a():
             print("a begins")
             await meet()
+            await alone()
             print("a ends")
         async def test_b():
             print("b begins")
@@ -703,6 +830,7 @@ class TestReports:
         async def test_a():
             logging.warning("a begins")
             await meet()
+            await alone()
             logging.warning("a ends")
         async def test_b():
             logging.warning("b begins")
@@ -723,8 +851,8 @@ class TestReports:
             ]
         )
 
-    def test_output_of_no_test_is_told_with_the_one_at_hand(self, concurrent):
-        result = concurrent(
+    def test_output_of_no_test_is_told_with_the_one_at_hand(self, concurrent_in_both_ways):
+        result = concurrent_in_both_ways(
             """
         import os, subprocess, sys, threading
         async def test_a():
@@ -736,8 +864,8 @@ class TestReports:
         def test_sync(): pass
         """,
             "-rP",
+            passed=3,
         )
-        result.assert_outcomes(passed=3)
         for text in ("of a thread", "of a process", "of a file"):
             assert result.stdout.str().count(f"{text}\n") == 1
 
@@ -752,6 +880,57 @@ class TestReports:
             "-rP",
         )
         result.stdout.fnmatch_lines(["*___ test_b ___*", "*Captured stdout call*", "of b"])
+
+    def test_output_of_a_synchronous_teardown_is_told_with_its_test(self, concurrent_in_both_ways):
+        result = concurrent_in_both_ways(
+            """
+        down = asyncio.Event()
+        @pytest.fixture
+        def own():
+            yield
+            print("down")
+            down.set()
+        async def test_a():
+            await meet()
+            await down.wait()
+        async def test_b(own):
+            await meet()
+            print("up")
+        """,
+            "-rP",
+            "--asyncio-concurrency=2",
+            passed=2,
+        )
+        result.stdout.fnmatch_lines(
+            ["*___ test_b ___*", "up", "*Captured stdout teardown*", "down"]
+        )
+
+    def test_what_a_test_has_left_behind_is_told_of_with_the_one_at_hand(self, concurrent):
+        result = concurrent(
+            """
+        import warnings
+        go, warned = asyncio.Event(), asyncio.Event()
+        left = []
+        async def leave():
+            await go.wait()
+            warnings.warn("late")
+            warned.set()
+        async def test_a(): await meet()
+        async def test_b():
+            await meet()
+            left.append(asyncio.create_task(leave()))
+        @pytest.mark.asyncio(loop_scope="module", concurrent=True)
+        class TestLater:
+            async def test_c(self):
+                await meet()
+                go.set()
+                await warned.wait()
+            async def test_d(self): await meet()
+        """,
+            "-Wdefault",
+        )
+        result.assert_outcomes(passed=4, warnings=1)
+        result.stdout.fnmatch_lines(["test_it.py::TestLater::test_c", "*late*"])
 
     def test_warnings_are_told_with_the_test_that_caused_them(self, concurrent):
         result = concurrent(
@@ -911,6 +1090,35 @@ class TestReports:
         slow = [seconds.pop(("call", "test_slow")), seconds.pop(("call", "test_slow_too"))]
         assert all(0.29 <= duration < 0.9 for duration in slow)
         assert all(duration < 0.2 for duration in seconds.values())
+
+    def test_its_duration_has_what_is_done_synchronously(self, concurrent):
+        result = concurrent(
+            """
+        import time
+        @pytest.fixture(scope="module", autouse=True)
+        def wide():
+            yield
+            time.sleep(0.02)
+        @pytest.fixture
+        def before(): time.sleep(0.02)
+        @pytest_asyncio.fixture
+        async def met(before): await meet()
+        @pytest.fixture
+        def after(met):
+            time.sleep(0.02)
+            yield
+            time.sleep(0.02)
+        async def test_a(): await meet()
+        async def test_b(after): time.sleep(0.02)
+        """,
+            "--durations=0",
+            "-vv",
+        )
+        durations = re.findall(r"([\d.]+)s (\w+) +test_it.py::test_b", result.stdout.str())
+        seconds = {phase: float(number) for number, phase in durations}
+        assert seconds["setup"] >= 0.04
+        assert seconds["call"] >= 0.02
+        assert seconds["teardown"] >= 0.04
 
     def test_each_ends_when_its_duration_is_over(self, concurrent):
         concurrent(
@@ -1257,8 +1465,10 @@ class TestTheTestAtHand:
             """
         import os
         def current(): return os.environ["PYTEST_CURRENT_TEST"].partition("::")[2]
+        @pytest_asyncio.fixture
+        async def met(): await meet()
         @pytest.fixture
-        def told(request):
+        def told(met, request):
             assert current() == f"{request.node.name} (setup)"
             yield
             assert current() == f"{request.node.name} (teardown)"
@@ -1597,6 +1807,8 @@ class TestBreakingOff:
             yield
             print("torn down", flush=True)
             raise LookupError
+        @pytest.fixture(scope="module", autouse=True)
+        def wide(): pass
         async def test_fails(failing): await meet()
         async def test_waits(in_vain):
             await meet()
@@ -1635,6 +1847,46 @@ class TestBreakingOff:
         result.stdout.fnmatch_lines(
             ["*torn down: test_fails test_waits test_waits_too", "*_pytest.outcomes.Exit: enough*"]
         )
+
+    @pytest.mark.parametrize("capture", ["fd", "no"])
+    def test_pytest_exit_in_one_that_has_begun_early_ends_all_in_its_turn(
+        self, concurrent, capture
+    ):
+        result = concurrent(
+            """
+        async def test_a():
+            await meet()
+            await alone()
+        async def test_b():
+            await meet()
+            pytest.exit("enough", 7)
+        """,
+            f"--capture={capture}",
+        )
+        assert result.ret == 7
+        result.assert_outcomes(passed=1)
+
+    def test_tests_that_are_ended_for_others_to_come_first_are_begun_anew(self, concurrent):
+        result = concurrent(
+            """
+        async def test_a(): await alone()
+        async def test_b():
+            print("b begins")
+            await alone()
+        def test_sync(): print("sync")
+        """,
+            "-s",
+            conftest="""
+        def pytest_runtestloop(session):
+            a, b, sync = session.items
+            for item, nextitem in [(a, b), (sync, b), (b, None)]:
+                item.ihook.pytest_runtest_protocol(item=item, nextitem=nextitem)
+            return True
+        """,
+        )
+        result.assert_outcomes(passed=3)
+        shown = [line for line in result.outlines if line.endswith(("b begins", "sync"))]
+        assert len(shown) == 2, shown
 
     @pytest.mark.usefixtures("_ctrl_c_is_of_the_inner_run")
     @pytest.mark.parametrize("kind", ["async ", ""])
@@ -1699,10 +1951,62 @@ class TestBreakingOff:
         """,
             "-x",
             "-s",
+            conftest="""
+        def pytest_runtest_makereport(item): print("reports", item.name)
+        """,
         )
         result.assert_outcomes(failed=1)
         result.stdout.fnmatch_lines(["*'one'*"])
         result.stdout.no_fnmatch_line("*two*")
+        result.stdout.no_fnmatch_line("*reports test_is_set_up")
+
+    def test_nor_is_a_test_called_whose_setup_is_over(self, concurrent):
+        result = concurrent(
+            """
+        begun, go, called = asyncio.Event(), asyncio.Event(), []
+        @pytest_asyncio.fixture
+        async def waiting():
+            begun.set()
+            await go.wait()
+        @pytest.fixture(scope="module", autouse=True)
+        def tell():
+            yield
+            print("calls:", len(called))
+        async def test_fails():
+            await begun.wait()
+            go.set()
+            assert 0
+        async def test_is_set_up(waiting): called.append("test_is_set_up")
+        """,
+            "-x",
+            "-s",
+        )
+        result.assert_outcomes(failed=1)
+        result.stdout.fnmatch_lines(["*calls: 0"])
+
+    def test_a_teardown_that_goes_on_is_not_cancelled(self, concurrent):
+        result = concurrent(
+            """
+        torn_down = []
+        @pytest_asyncio.fixture
+        async def own():
+            yield
+            await meet()
+            await asyncio.sleep(0)
+            torn_down.append("own")
+        @pytest.fixture(scope="module", autouse=True)
+        def tell():
+            yield
+            print("torn down:", *torn_down)
+        async def test_fails():
+            await meet()
+            assert 0
+        async def test_ends(own): pass
+        """,
+            "-x",
+        )
+        result.assert_outcomes(failed=1)
+        result.stdout.fnmatch_lines(["torn down: own"])
 
     @pytest.mark.usefixtures("_ctrl_c_is_of_the_inner_run")
     def test_the_others_end_without_their_loop_if_it_is_closed(self, concurrent):
@@ -2252,6 +2556,19 @@ class TestMisuse:
             warnings=1,
         )
         result.stdout.fnmatch_lines(["*called*", "*PytestWarning: * is not an async function*"])
+
+    def test_so_is_one_whose_setup_is_not_over_in_its_turn(self, concurrent):
+        concurrent(
+            """
+        @pytest_asyncio.fixture
+        async def slow(request):
+            await meet()
+            await alone()
+            request.node.obj = lambda slow: None
+        async def test_a(): await meet()
+        async def test_b(slow): pass
+        """
+        ).assert_outcomes(passed=2)
 
     def test_one_whose_mark_is_wrong_fails_alone(self, concurrent):
         result = concurrent(

@@ -33,6 +33,7 @@ class Flight(RecordedLane):
     record: Record | None
     run: Run | None
     on_leave: list[Callable[[], None]]
+    _rejoin: Callable[[], None]
 
     def __init__(self, item: pytest.Function, hooks: SetupHooks, recorder: Recorder) -> None:
         super().__init__()
@@ -54,8 +55,6 @@ class Flight(RecordedLane):
         self._errors: Final[list[BaseException]] = []
         self._reports: Final[list[tuple[pytest.CallInfo[None], pytest.TestReport]]] = []
         self._setups: Final[dict[object, lifetimes.Setup]] = {}
-        self._rejoin: Callable[[], None] = _nothing
-        """Ends what keeps pytest from seeing other items."""
         self._filling: Final = self._fill(item.setup)
         self._first: Run | None = None
         self._life = self._live()
@@ -80,6 +79,7 @@ class Flight(RecordedLane):
 
     def begin(self) -> None:
         """Set up what the test shares with others, and of its own what comes before a wait."""
+        self.watch.go()
         self.item.stash[_FLIGHT] = self
         internals.own_fixtures(self.item)
         self.record = self._phase.record
@@ -207,7 +207,7 @@ class Flight(RecordedLane):
             yield from self._call()
         if self._hooks.are_live:
             yield from self._conclude(setup, self._look_at_setup)
-        if self._phase is not setup and self._may_call():
+        if self._may_call():
             yield from self._conclude(self._phase, self._look_at_call)
         yield from self._tear_down()
 
@@ -239,7 +239,6 @@ class Flight(RecordedLane):
         """Set fixtures up in place of `item.setup()`: the wide ones, and its own up to a wait."""
         __tracebackhide__ = True
         self._rejoin()
-        self._rejoin = _nothing
         request = internals.request_of(self.item)
         for name in self.item.fixturenames:
             if internals.is_wide(self.item, name):
@@ -307,7 +306,6 @@ class Flight(RecordedLane):
                 if run is not None:
                     yield run
                 self._finalize(finalizer)
-        self.record = None
         self.is_down = True
         self._raise_postponed()
 
@@ -336,11 +334,11 @@ class Flight(RecordedLane):
 
     def _report(self, phase: _Phase, look: Callable[[], object]) -> None:
         self._told, self.record = phase, None
-        phase.watch.pause()
         with self._recorder.unheard():
             call: pytest.CallInfo[Any] = _call_info(
                 look, when=phase.when, reraise=(KeyboardInterrupt, pytest.exit.Exception)
             )
+        phase.watch.pause()
         phase.watch.put_into(call)
         report = self.hook.pytest_runtest_makereport(item=self.item, call=call)
         if self._has_turn:
@@ -351,10 +349,6 @@ class Flight(RecordedLane):
         self.hook.pytest_runtest_logreport(report=report)
         if internals.is_interactive(call, report):
             self.hook.pytest_exception_interact(node=self.item, call=call, report=report)
-
-
-def _nothing() -> None:
-    """End nothing."""
 
 
 @final
@@ -431,7 +425,6 @@ class SetupHooks:
     def _caller_without(self, plugins: AbstractSet[object]) -> Callable[..., object]:
         return self._plugins.subset_hook_caller("pytest_runtest_setup", plugins)
 
-    @pytest.hookimpl
     def pytest_runtest_setup(self, item: pytest.Item) -> None:
         __tracebackhide__ = True
         flight = Flight.of(item)
