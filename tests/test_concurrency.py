@@ -394,7 +394,8 @@ class TestFixtures:
         """
         ).assert_outcomes(skipped=2)
 
-    def test_a_test_is_not_called_without_them(self, concurrent):
+    @pytest.mark.parametrize("capture", ["fd", "no"])
+    def test_a_test_is_not_called_without_them(self, concurrent, capture):
         concurrent(
             """
         called = []
@@ -413,7 +414,8 @@ class TestFixtures:
         async def test_c(): called.append("c")
 
         def test_d(): assert not called
-        """
+        """,
+            f"--capture={capture}",
         ).assert_outcomes(passed=2, skipped=1, errors=1)
 
     def test_a_test_is_not_called_after_a_setup_that_a_hook_lets_fail(self, concurrent):
@@ -730,10 +732,11 @@ class TestFixtures:
             async def it(self, it):
                 return it, "mine"
 
+            async def test_before(self): await alone()
             async def test_it(self, it):
                 assert it == ("base", "mine")
         """
-        ).assert_outcomes(passed=1)
+        ).assert_outcomes(passed=2)
 
 
 class TestReports:
@@ -855,18 +858,23 @@ class TestReports:
         result = concurrent_in_both_ways(
             """
         import os, subprocess, sys, threading
-        async def test_a():
+        @pytest.fixture
+        def own():
+            yield
+            os.write(1, b"of its teardown\\n")
+        async def test_a(own):
+            await meet()
             threading.Thread(target=print, args=["of a thread"]).start()
             subprocess.run([sys.executable, "-c", "print('of a process')"])
             os.write(1, b"of a file\\n")
-            await meet()
         async def test_b(): await meet()
         def test_sync(): pass
         """,
             "-rP",
+            "--asyncio-concurrency=2",
             passed=3,
         )
-        for text in ("of a thread", "of a process", "of a file"):
+        for text in ("of a thread", "of a process", "of a file", "of its teardown"):
             assert result.stdout.str().count(f"{text}\n") == 1
 
     def test_threads_with_the_context_of_a_test_write_for_it(self, concurrent):
@@ -1102,7 +1110,9 @@ class TestReports:
         @pytest.fixture
         def before(): time.sleep(0.02)
         @pytest_asyncio.fixture
-        async def met(before): await meet()
+        async def met(before):
+            await meet()
+            yield
         @pytest.fixture
         def after(met):
             time.sleep(0.02)
@@ -1123,14 +1133,18 @@ class TestReports:
     def test_each_ends_when_its_duration_is_over(self, concurrent):
         concurrent(
             """
-        async def test_a(): await meet()
-        async def test_b(): await meet()
+        import time
+        @pytest.fixture
+        def working(): time.sleep(0.01)
+        async def test_a(): await asyncio.sleep(0.01)
+        async def test_b(working): await asyncio.sleep(0.01)
+        async def test_c(working): await asyncio.sleep(0.01)
         """,
             conftest="""
         def pytest_runtest_logreport(report):
             assert abs(report.stop - report.start - report.duration) < 0.001
         """,
-        ).assert_outcomes(passed=2)
+        ).assert_outcomes(passed=3)
 
     def test_junit_xml_has_their_output_and_properties(self, concurrent, pytester):
         concurrent(
@@ -1251,7 +1265,8 @@ class TestReports:
                 print("looked into", node.name, call.when)
             """,
         )
-        result.stdout.fnmatch_lines(["*looked into test_a call", "*looked into test_b call"])
+        looks = re.findall(r"looked into .*", result.stdout.str())
+        assert looks == ["looked into test_a call", "looked into test_b call"]
 
 
 class TestTheTestAtHand:
@@ -1780,6 +1795,10 @@ class TestBreakingOff:
         result = concurrent(
             """
         @pytest.fixture(scope="module")
+        def other():
+            yield
+            print("in vain")
+        @pytest.fixture(scope="module")
         def wide():
             yield
             print("told")
@@ -1787,7 +1806,7 @@ class TestBreakingOff:
             await meet()
             request.getfixturevalue("wide")
             assert 0
-        async def test_waits(wide):
+        async def test_waits(other, wide):
             await meet()
             await asyncio.Event().wait()
         """,
@@ -1795,6 +1814,7 @@ class TestBreakingOff:
         )
         result.assert_outcomes(failed=1)
         result.stdout.fnmatch_lines(["*Captured stdout teardown*", "told"])
+        result.stdout.no_fnmatch_line("in vain")
 
     def test_a_first_failure_in_a_teardown_ends_all_too(self, concurrent_in_both_ways):
         result = concurrent_in_both_ways(
@@ -2221,6 +2241,40 @@ class TestBreakingOff:
         )
         assert result.ret is pytest.ExitCode.INTERRUPTED
 
+    @pytest.mark.usefixtures("_ctrl_c_is_of_the_inner_run")
+    def test_ctrl_c_in_one_of_those_teardowns_lets_the_others_go_on(self, concurrent):
+        result = concurrent(
+            """
+        pytest.torn_down = []
+        ending = asyncio.Event()
+        @pytest_asyncio.fixture
+        async def slow(request):
+            yield
+            ending.set()
+            await alone()
+            pytest.torn_down.append(request.node.name)
+        @pytest.fixture
+        def interrupted():
+            yield
+            raise KeyboardInterrupt
+        @pytest_asyncio.fixture
+        async def later(interrupted):
+            yield
+            await ending.wait()
+        async def test_fails():
+            await meet()
+            assert 0
+        async def test_b(slow):
+            await meet()
+            await asyncio.Event().wait()
+        async def test_c(later): await asyncio.Event().wait()
+        """,
+            "-x",
+            conftest=self.TELLING,
+        )
+        assert result.ret is pytest.ExitCode.INTERRUPTED
+        result.stdout.fnmatch_lines(["*torn down: test_b"])
+
     @pytest.mark.parametrize("error", ["SystemExit", "GeneratorExit", "asyncio.CancelledError"])
     def test_what_a_synchronous_teardown_raises_is_an_error_of_its_test(self, concurrent, error):
         result = concurrent(
@@ -2563,6 +2617,18 @@ class TestMisuse:
             warnings=1,
         )
         result.stdout.fnmatch_lines(["*called*", "*PytestWarning: * is not an async function*"])
+
+    def test_what_it_returns_is_told(self, concurrent):
+        result = concurrent(
+            """
+        async def test_a(): await alone()
+        @pytest.fixture
+        def replaced(request): request.node.obj = lambda replaced: 1
+        async def test_b(replaced): pass
+        """,
+            "-Wdefault",
+        )
+        result.stdout.fnmatch_lines(["*None, but *test_b returned*"])
 
     def test_so_is_one_whose_setup_is_not_over_in_its_turn(self, concurrent):
         concurrent(

@@ -120,7 +120,7 @@ class Flight(RecordedLane):
                 act()
             LANE.reset(token)
             self.watch.pause()
-        self.waits_for_turn = wait is None and not self.is_down
+        self.waits_for_turn = wait is None
         return wait
 
     def land(self) -> None:
@@ -172,7 +172,6 @@ class Flight(RecordedLane):
 
         Nothing is reported of those either. What the test at hand uses is torn down with it.
         """
-        self.record = self.leftovers
         for fixturedef, request in reversed(self._shared):
             if isinstance(at_hand, pytest.Function) and internals.may_use(at_hand, fixturedef):
                 continue
