@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import re
 import textwrap
+import warnings
 from importlib.metadata import version
 from xml.etree import ElementTree
 
@@ -751,21 +752,22 @@ class TestReports:
                 logging.warning(f"{name} log {number}")
                 await asyncio.sleep(0)
             await meet()
-            sys.stdout.buffer.write(f"{name} bytes\\n".encode())
+            lengths = sys.stdout.write("text"), sys.stdout.buffer.write(b"bytes\\n")
             sys.stdout.writelines([f"{name} lines\\n"])
-            assert 0
+            assert lengths == (0, 0)
         async def test_a(): await say("a")
         async def test_b(): await say("b")
         """
         )
         result.assert_outcomes(failed=2)
+        assert result.stdout.str().count("assert (4, 6) == (0, 0)") == 4
         for name in "ab":
             result.stdout.fnmatch_lines(
                 [
                     f"*___ test_{name} ___*",
                     "*Captured stdout call*",
                     *(f"{name} out {number}" for number in range(3)),
-                    f"{name} bytes",
+                    "textbytes",
                     f"{name} lines",
                     "*Captured stderr call*",
                     *(f"{name} err {number}" for number in range(3)),
@@ -857,7 +859,7 @@ class TestReports:
     def test_output_of_no_test_is_told_with_the_one_at_hand(self, concurrent_in_both_ways):
         result = concurrent_in_both_ways(
             """
-        import os, subprocess, sys, threading
+        import logging, os, subprocess, sys, threading
         @pytest.fixture
         def own():
             yield
@@ -865,6 +867,7 @@ class TestReports:
         async def test_a(own):
             await meet()
             threading.Thread(target=print, args=["of a thread"]).start()
+            threading.Thread(target=logging.warning, args=["in its log"]).start()
             subprocess.run([sys.executable, "-c", "print('of a process')"])
             os.write(1, b"of a file\\n")
         async def test_b(): await meet()
@@ -874,8 +877,50 @@ class TestReports:
             "--asyncio-concurrency=2",
             passed=3,
         )
-        for text in ("of a thread", "of a process", "of a file", "of its teardown"):
-            assert result.stdout.str().count(f"{text}\n") == 1
+        told = result.stdout.str()
+        assert told.count("in its log") == 1
+        call, _, teardown = told.partition("Captured stdout teardown")
+        for text in ("of a thread", "of a process", "of a file"):
+            assert (call.count(f"{text}\n"), teardown.count(f"{text}\n")) == (1, 0)
+        assert teardown.count("of its teardown\n") == 1
+
+    def test_output_after_a_wide_async_fixture_is_that_of_its_test(self, concurrent):
+        result = concurrent(
+            """
+        @pytest_asyncio.fixture(scope="module", loop_scope="module")
+        async def wide(): await asyncio.sleep(0)
+        @pytest.fixture
+        def own(wide): print("of b")
+        async def test_a(): await meet()
+        async def test_b(own): await meet()
+        """,
+            "-rP",
+        )
+        result.assert_outcomes(passed=2)
+        result.stdout.fnmatch_lines(["*___ test_b ___*", "of b"])
+
+    def test_the_streams_are_put_back(self, concurrent):
+        concurrent(
+            """
+        import sys
+        streams = sys.stdout, sys.stderr
+        async def test_a(): await meet()
+        async def test_b(): await meet()
+        def test_sync(): assert (sys.stdout, sys.stderr) == streams
+        """,
+            "-s",
+        ).assert_outcomes(passed=3)
+
+    def test_how_warnings_are_shown_is_put_back(self, concurrent):
+        by = warnings._showwarnmsg_impl
+        concurrent(
+            """
+        async def test_a(): await meet()
+        async def test_b(): await meet()
+        """,
+            "-pno:warnings",
+        ).assert_outcomes(passed=2)
+        assert warnings._showwarnmsg_impl is by
 
     def test_threads_with_the_context_of_a_test_write_for_it(self, concurrent):
         result = concurrent(
@@ -974,6 +1019,7 @@ class TestReports:
             "-Wdefault",
             "-Walways::FutureWarning",
             "-Walways:wanted",
+            "-Walways:::of_no_module:9999",
         )
         result.assert_outcomes(passed=2, warnings=8)
 
@@ -1719,7 +1765,7 @@ class TestBreakingOff:
     def test_nothing_is_shown_of_what_the_others_write_then(self, concurrent, act):
         result = concurrent(
             f"""
-        import sys
+        import os, sys
         async def test_fails():
             await meet()
             {act}
@@ -1730,6 +1776,7 @@ class TestBreakingOff:
             finally:
                 print("in vain")
                 print("in vain", file=sys.stderr)
+                os.write(1, b"in vain")
                 await asyncio.sleep(0)
                 print("in vain")
         """,

@@ -224,13 +224,15 @@ class Flight(RecordedLane):
 
     def _look_at_setup(self) -> None:
         __tracebackhide__ = True
-        self._hooks.listen(self.item)
+        with self._recorder.looking_at(self):
+            self._hooks.listen(self.item)
 
     def _look_at_call(self) -> None:
         __tracebackhide__ = True
         self.item.stash[calls.OUTCOME] = self._told_outcome
         try:
-            self.hook.pytest_runtest_call(item=self.item)
+            with self._recorder.looking_at(self):
+                self.hook.pytest_runtest_call(item=self.item)
         finally:
             del self.item.stash[calls.OUTCOME]
 
@@ -333,10 +335,9 @@ class Flight(RecordedLane):
 
     def _report(self, phase: _Phase, look: Callable[[], object]) -> None:
         self._told, self.record = phase, None
-        with self._recorder.unheard():
-            call: pytest.CallInfo[Any] = _call_info(
-                look, when=phase.when, reraise=(KeyboardInterrupt, pytest.exit.Exception)
-            )
+        call: pytest.CallInfo[Any] = _call_info(
+            look, when=phase.when, reraise=(KeyboardInterrupt, pytest.exit.Exception)
+        )
         phase.watch.pause()
         phase.watch.put_into(call)
         report = self.hook.pytest_runtest_makereport(item=self.item, call=call)

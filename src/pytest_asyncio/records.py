@@ -86,15 +86,12 @@ class Recorder:
     """Has the lanes of a session keep back what they do.
 
     What is done in no lane, as by a thread that nobody has given a context, is told with the test
-    at hand. What bypasses `sys.stdout` and `sys.stderr` is captured by pytest, and told with the
-    next test that it looks at.
+    at hand. So is what bypasses `sys.stdout` and `sys.stderr`, and is captured by pytest.
     """
 
     def __init__(self, config: pytest.Config) -> None:
         self._at_hand: RecordedLane | None = None
         self.is_at_work: bool = False
-        self._is_heard = False
-        """Whether pytest is listening to a test, in the middle of a phase."""
         self._capture: Final = internals.Capture(config)
         self._level: Final = internals.log_level(config)
         self._collector: Final = _Collector(self)
@@ -104,7 +101,7 @@ class Recorder:
         """Let lanes be run, the test at hand being that of one of them."""
         self._at_hand = at_hand
         try:
-            with self._keeping_back():
+            with self.recording_others():
                 yield
         finally:
             self._at_hand = None
@@ -113,16 +110,7 @@ class Recorder:
 
     @contextmanager
     def recording_others(self) -> Generator[None]:
-        """Let lanes be run beside the test at hand, to which pytest listens."""
-        self._is_heard = True
-        try:
-            with self._keeping_back():
-                yield
-        finally:
-            self._is_heard = False
-
-    @contextmanager
-    def _keeping_back(self) -> Generator[None]:
+        """Let lanes be run beside the test at hand."""
         self.is_at_work = True
         handlers = internals.capturing_handlers()
         for handler in handlers:
@@ -155,9 +143,9 @@ class Recorder:
         return isinstance(stream, _Stream) and stream.recorder is self
 
     @contextmanager
-    def unheard(self) -> Generator[None]:
-        """Let pytest look at another test than the one that it may be listening to."""
-        if not self._is_heard:
+    def looking_at(self, lane: RecordedLane) -> Generator[None]:
+        """Let pytest look at a test, which gets nothing of what is told with the one at hand."""
+        if lane is self._at_hand:
             yield
             return
         streams = sys.stdout, sys.stderr
