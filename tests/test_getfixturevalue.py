@@ -264,6 +264,67 @@ def test_a_wide_fixture_that_is_requested_late_is_shared(suite):
     result.assert_outcomes(passed=2)
 
 
+@pytest.mark.parametrize("end", ["yield", "return"])
+def test_those_who_request_a_fixture_at_the_same_time_share_it(suite, end):
+    result = suite(f"""
+        @pytest_asyncio.fixture
+        async def late():
+            for _ in range(3):
+                await asyncio.sleep(0)
+            {end} object()
+
+        @pytest.mark.asyncio
+        async def test_it(request):
+            requests = (pytest_asyncio.getfixturevalue(request, "late") for _ in range(2))
+            one, other = await asyncio.gather(*requests)
+            assert one is other
+    """)
+    result.assert_outcomes(passed=1)
+
+
+def test_those_who_request_a_wide_one_at_the_same_time_share_it_too(suite):
+    result = suite("""
+        pytestmark = pytest.mark.asyncio(concurrent=True)
+        values = set()
+
+        @pytest_asyncio.fixture(scope="module", loop_scope="module")
+        async def late():
+            for _ in range(20):
+                await asyncio.sleep(0)
+            yield object()
+
+        @pytest.mark.parametrize("_", range(3))
+        async def test_it(request, _):
+            values.add(await pytest_asyncio.getfixturevalue(request, "late"))
+            assert len(values) == 1
+    """)
+    result.assert_outcomes(passed=3)
+
+
+def test_they_set_it_up_anew_if_the_first_of_them_gives_up(suite):
+    result = suite("""
+        setups = []
+
+        @pytest_asyncio.fixture
+        async def late():
+            setups.append(1)
+            for _ in range(3):
+                await asyncio.sleep(0)
+            return len(setups)
+
+        @pytest.mark.asyncio
+        async def test_it(request):
+            first, second = (
+                asyncio.create_task(pytest_asyncio.getfixturevalue(request, "late"))
+                for _ in range(2)
+            )
+            await asyncio.sleep(0)
+            first.cancel()
+            assert await second == 2
+    """)
+    result.assert_outcomes(passed=1)
+
+
 @pytest.mark.parametrize(
     ("override", "value"),
     [("return 'mine', late", "('mine', 'base')"), ("raise LookupError('no')", "LookupError('no')")],

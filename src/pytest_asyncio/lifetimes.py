@@ -171,6 +171,9 @@ async def getfixturevalue(request: pytest.FixtureRequest, name: str) -> Any:
         except internals.Failed as refused:
             _name_requester(refused, frames.users(inspect.currentframe()))
             raise
+        if setup.settling is not None:  # by another request
+            await asyncio.wait({setup.settling})
+            continue
         try:
             await setup.settle()
         finally:
@@ -328,6 +331,7 @@ class Setup(ABC):
         self.loop: Final = owner.loop
         self.own: Final = own
         self.item: Final = internals.item_of(request)
+        self.settling: Future[None] | None = None
         self._coroutine: Final = coroutine
 
     def __str__(self) -> str:
@@ -387,6 +391,7 @@ class Setup(ABC):
 
     async def settle(self) -> None:
         """Wait for the setup, and let pytest find its value as if it had waited itself."""
+        self.settling = self.loop.create_future()
         self.begin()
         try:
             await self.owner.wait_for(self.run)
@@ -395,7 +400,10 @@ class Setup(ABC):
             await loops.cancel({self.run.task})
             internals.finish(self.fixturedef, self.request)
             raise
-        self.settled()
+        else:
+            self.settled()
+        finally:
+            self.settling.set_result(None)
 
     def settled(self) -> None:
         """Let pytest find what the setup, which is over, has come to."""
