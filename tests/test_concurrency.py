@@ -749,7 +749,9 @@ class TestReports:
             for number in range(3):
                 print(f"{name} out {number}")
                 print(f"{name} err {number}", file=sys.stderr)
-                logging.warning(f"{name} log {number}")
+                numbers = [number]
+                logging.warning("%s log %s", name, numbers)
+                numbers.clear()
                 await asyncio.sleep(0)
             await meet()
             lengths = sys.stdout.write("text"), sys.stdout.buffer.write(b"bytes\\n")
@@ -772,7 +774,7 @@ class TestReports:
                     "*Captured stderr call*",
                     *(f"{name} err {number}" for number in range(3)),
                     "*Captured log call*",
-                    *(f"WARNING *{name} log {number}" for number in range(3)),
+                    *(f"WARNING *{name} log ?{number}?" for number in range(3)),
                 ],
                 consecutive=False,
             )
@@ -899,14 +901,16 @@ class TestReports:
         result.assert_outcomes(passed=2)
         result.stdout.fnmatch_lines(["*___ test_b ___*", "of b"])
 
-    def test_the_streams_are_put_back(self, concurrent):
+    def test_streams_and_log_handlers_are_put_back(self, concurrent):
         concurrent(
             """
-        import sys
+        import logging, sys
         streams = sys.stdout, sys.stderr
         async def test_a(): await meet()
         async def test_b(): await meet()
-        def test_sync(): assert (sys.stdout, sys.stderr) == streams
+        def test_sync():
+            assert (sys.stdout, sys.stderr) == streams
+            assert not any(handler.filters for handler in logging.getLogger().handlers)
         """,
             "-s",
         ).assert_outcomes(passed=3)
@@ -1040,6 +1044,24 @@ class TestReports:
         """,
             passed=3,
         )
+
+    def test_that_of_the_test_at_hand_stays_where_others_are_reported(self, concurrent):
+        concurrent(
+            """
+        import contextlib, io
+        reported = asyncio.Event()
+        @pytest.fixture
+        def own():
+            yield
+            reported.set()
+        async def test_a():
+            with contextlib.redirect_stdout(io.StringIO()) as stream:
+                await reported.wait()
+                print("of a")
+            assert stream.getvalue() == "of a\\n"
+        async def test_b(own): pass
+        """
+        ).assert_outcomes(passed=2)
 
     def test_what_a_test_writes_when_such_a_stream_is_gone_is_told(self, concurrent_in_both_ways):
         result = concurrent_in_both_ways(
