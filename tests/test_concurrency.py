@@ -1545,6 +1545,32 @@ class TestTheTestAtHand:
         """,
         ).assert_outcomes(passed=2)
 
+    def test_none_is_begun_again_where_a_plugin_runs_them_in_another_order(self, concurrent):
+        result = concurrent(
+            """
+        setups = []
+        @pytest.fixture(scope="module", autouse=True)
+        def tell():
+            yield
+            print("setups:", len(setups))
+        @pytest.fixture(autouse=True)
+        def own(): setups.append(1)
+        async def test_a(): await alone()
+        async def test_b(): await alone()
+        async def test_c(): await alone()
+        """,
+            "-s",
+            conftest="""
+        def pytest_runtestloop(session):
+            order = session.items[::-1]
+            for item, nextitem in zip(order, [*order[1:], None]):
+                item.ihook.pytest_runtest_protocol(item=item, nextitem=nextitem)
+            return True
+        """,
+        )
+        result.assert_outcomes(passed=3)
+        result.stdout.fnmatch_lines(["*setups: 3"])
+
     def test_the_environment_tells_which_one_runs(self, concurrent):
         concurrent(
             """
@@ -2784,12 +2810,17 @@ async def test_it(number):
         workers(self.SUITE, "-n2", f"--dist={dist}").assert_outcomes(passed=4, failed=2)
 
     @pytest.mark.parametrize("dist", ["load", "loadgroup", "worksteal"])
-    def test_each_is_reported_once(self, workers, dist):
-        source = self.SUITE.replace("Barrier(3)", "Barrier(1)").replace("range(3)", "range(20)")
+    def test_each_is_run_and_reported_once(self, workers, dist, pytester):
+        source = self.SUITE.replace(
+            "await meeting.wait()",
+            "with open('ran', 'a') as ran: print(__name__, number, file=ran)\n"
+            "        await asyncio.sleep(0.01)",
+        ).replace("range(3)", "range(20)")
         result = workers(source, "-n2", f"--dist={dist}", "-v")
         result.assert_outcomes(passed=38, failed=2)
         told = re.findall(r"(?:PASSED|FAILED) (test_\w.py::test_it\[\d+\])", result.stdout.str())
-        assert len({*told}) == 40
+        ran = (pytester.path / "ran").read_text().splitlines()
+        assert len({*told}) == len({*ran}) == len(ran) == 40
 
     def test_the_last_one_of_a_worker_waits_alone(self, workers):
         result = workers(
