@@ -520,7 +520,8 @@ class TestFixtures:
         async def test_b(value): await meet()
 
         def test_sync():
-            gc.collect()
+            for _ in range(5):  # PyPy finds what is left in layers.
+                gc.collect()
             assert not values
         """,
             passed=3,
