@@ -1378,6 +1378,24 @@ class TestTheTestAtHand:
             "--deselect=test_it.py::test_g",
         ).assert_outcomes(passed=6, deselected=1)
 
+    def test_what_waits_on_another_loop_begins_no_other(self, concurrent):
+        concurrent(
+            """
+        begun = []
+
+        @pytest.fixture(autouse=True)
+        def noted(request): begun.append(request.node.name)
+
+        @pytest_asyncio.fixture(loop_scope="session")
+        async def elsewhere():
+            await alone()
+            assert begun == ["test_a"]
+
+        async def test_a(elsewhere): pass
+        async def test_b(): pass
+        """
+        ).assert_outcomes(passed=2)
+
     @pytest.mark.parametrize("call", ["pass", "await alone()"])
     def test_its_teardown_that_waits_ends_nothing_of_the_others(self, concurrent, call):
         concurrent(
