@@ -30,11 +30,10 @@ class TestAtHand:
         self.is_alone: bool = False
         """Whether it has a fixture that acts on the whole process."""
         self.run: Run | None = None
-        """What it waits for, while others run."""
+        """What it waits for, or has waited for last, while others run."""
         self._before: Context | None = None
         """Where its own fixtures have changed nothing yet."""
         self._warnings: Final = Warnings()
-        self._has_waited = False
         self._rejoin: Callable[[], None] | None = None
 
     @property
@@ -59,18 +58,13 @@ class TestAtHand:
         return records.showing_warnings(self._show)
 
     def _show(self, show: Show, warning: WarningMessage) -> None:
-        if self._warnings.add(warning) or not self._has_waited:
+        if self._warnings.add(warning) or self.run is None:
             show(warning)
 
-    @contextmanager
-    def waiting(self, run: Run) -> Generator[None]:
+    def begin_waiting(self, run: Run) -> None:
         """Wait for a run, while others go on."""
-        self.run, self._has_waited = run, True
+        self.run = run
         records.forget_warnings()
-        try:
-            yield
-        finally:
-            self.run = None
 
     @contextmanager
     def put_aside(self) -> Generator[None]:

@@ -185,8 +185,9 @@ class _Concurrency:
         following = self._queue.after(at_hand.item, at_hand.nextitem, len(self._flights))
         fitting = self._fitting(at_hand, following)
         run.awaited.add_done_callback(self._wake)
+        at_hand.begin_waiting(run)
         try:
-            with at_hand.waiting(run), self._recorder.recording_others():
+            with self._recorder.recording_others():
                 while not (run.awaited.done() or run.failure):
                     self._add_some(fitting)
                     self._go_on(at_hand)
