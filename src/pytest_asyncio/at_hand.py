@@ -22,8 +22,6 @@ _CURRENT_TEST: Final = "PYTEST_CURRENT_TEST"
 class TestAtHand:
     """The test that pytest runs."""
 
-    __test__ = False
-
     def __init__(self, item: pytest.Item, nextitem: pytest.Item | None) -> None:
         self.item: Final = item
         self.nextitem: Final = nextitem
