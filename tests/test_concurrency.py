@@ -2149,6 +2149,32 @@ class TestBreakingOff:
         result.assert_outcomes(failed=1)
         result.stdout.fnmatch_lines(["torn down: own"])
 
+    def test_a_fixture_that_is_set_up_at_that_moment_is_not_cancelled(self, concurrent):
+        result = concurrent(
+            """
+        pytest.torn_down = []
+        go = asyncio.Event()
+
+        @pytest_asyncio.fixture
+        async def own():
+            await go.wait()
+            yield
+            await asyncio.sleep(0)
+            pytest.torn_down.append("own")
+
+        async def test_fails():
+            await alone()
+            go.set()
+            assert 0
+
+        async def test_waits(own): await asyncio.Event().wait()
+        """,
+            "-x",
+            conftest=self.TELLING,
+        )
+        result.assert_outcomes(failed=1)
+        result.stdout.fnmatch_lines(["torn down: own"])
+
     @pytest.mark.usefixtures("_ctrl_c_is_of_the_inner_run")
     def test_the_others_end_without_their_loop_if_it_is_closed(self, concurrent):
         result = concurrent(
