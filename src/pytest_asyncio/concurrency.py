@@ -460,7 +460,6 @@ class _Concurrency:
         if (
             not mark.concurrent
             or mark.clock != "real"
-            or getattr(item.obj, "is_hypothesis_test", False)
             or not self._serial_fixtures.isdisjoint(item.fixturenames)
             or policies.is_pending(item)
         ):
