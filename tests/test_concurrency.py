@@ -360,6 +360,20 @@ class TestFixtures:
         """
         ).assert_outcomes(passed=2)
 
+    def test_so_it_has_of_what_it_requests_late(self, concurrent):
+        concurrent(
+            """
+        @pytest_asyncio.fixture
+        async def late(request): return request.node.name
+
+        @pytest.mark.parametrize("_", "abc")
+        async def test_it(request, _):
+            value = await pytest_asyncio.getfixturevalue(request, "late")
+            await asyncio.sleep(0.01)
+            assert value == request.node.name
+        """
+        ).assert_outcomes(passed=3)
+
     def test_one_that_asks_for_a_loop_of_its_own_gets_it(self, concurrent):
         concurrent(
             """
@@ -610,6 +624,27 @@ class TestFixtures:
         def test_sync(): assert variable.get() == "none"
         """
         ).assert_outcomes(passed=3)
+
+    @pytest.mark.parametrize("kind", ["async ", ""])
+    def test_a_wider_one_that_is_overridden_is_shared_too(self, concurrent, kind):
+        concurrent(
+            f"""
+        setups = []
+
+        @pytest_asyncio.fixture(scope="module", loop_scope="module")
+        {kind}def server():
+            setups.append("server")
+            yield
+            assert setups == ["server"]
+
+        class TestIt:
+            @pytest_asyncio.fixture
+            async def server(self, server): await meet()
+
+            async def test_a(self, server): assert setups == ["server"]
+            async def test_b(self, server): assert setups == ["server"]
+        """
+        ).assert_outcomes(passed=2)
 
     def test_context_variables_of_wider_ones_are_those_of_all_tests(self, concurrent):
         concurrent(

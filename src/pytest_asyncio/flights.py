@@ -264,7 +264,7 @@ class Flight(RecordedLane):
             self._setups[setup.fixturedef] = setup
 
     def _can_await(self, owner: LoopOwner, fixturedef: pytest.FixtureDef[Any]) -> bool:
-        return owner is self.owner
+        return owner is self.owner and not internals.is_shared(self.item, fixturedef)
 
     def _go_on_setting_up(self) -> Generator[Wait]:
         try:

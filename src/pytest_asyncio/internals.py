@@ -339,16 +339,21 @@ def arguments_of(item: pytest.Function) -> dict[str, Any]:
 
 
 def is_wide(item: pytest.Function, name: str) -> bool:
+    """Tell whether an item shares the fixture that it requests by a name with other items."""
+    definitions = fixture_definitions(item).get(name)
+    return definitions is not None and is_shared(item, definitions[-1])
+
+
+def is_shared(item: pytest.Function, fixturedef: pytest.FixtureDef[Any]) -> bool:
     """Tell whether an item shares a fixture with others, by its scope or that of its parameter.
 
     A function without a class is its own class.
     """
     callspec: Any = getattr(item, "callspec", None)
-    if callspec is not None and name in callspec._arg2scope:
-        scope = callspec._arg2scope[name].value
+    if callspec is not None and fixturedef.argname in callspec._arg2scope:
+        scope = callspec._arg2scope[fixturedef.argname].value
     else:
-        definitions = fixture_definitions(item).get(name)
-        scope = definitions[-1].scope if definitions else "function"
+        scope = fixturedef.scope
     return scope != "function" and (scope != "class" or item.cls is not None)
 
 
@@ -384,8 +389,10 @@ class _OwnDefinitions(dict[str, Sequence["pytest.FixtureDef[Any]"]]):
             definitions = self._shared.get(name) or visible_fixtures(self._item, name)
             if not definitions:
                 return default
-            has_own = name in self._shared and not is_wide(self._item, name)
-            self[name] = [*map(_copy, definitions)] if has_own else definitions
+            self[name] = [
+                definition if is_shared(self._item, definition) else _copy(definition)
+                for definition in definitions
+            ]
         return self[name]
 
 
