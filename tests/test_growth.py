@@ -15,8 +15,8 @@ COUNTING = """
     KINDS = (
         "Task", "_asyncio.Task", "Future", "Context", "Token", "coroutine", "async_generator",
         "SubRequest", "FixtureDef",
-        "AsyncioMark", "LoopOwner", "LoopRunner", "OwnContext", "Plan", "Run",
-        "_Awaiting", "_Lifetime", "_Prepared",
+        "AsyncioMark", "Flight", "LoopOwner", "LoopRunner", "OwnContext", "Plan", "Record", "Run",
+        "TestAtHand", "_Awaiting", "_Lifetime", "_Prepared",
     )
     counts = []
 
@@ -48,9 +48,17 @@ COUNTING = """
 """
 
 
-@pytest.mark.parametrize("loop_scope", ["function", "session"])
-@pytest.mark.parametrize("mode", ["strict", "auto"])
-def test_nothing_grows(pytester, mode, loop_scope):
+@pytest.mark.parametrize(
+    ("mode", "loop_scope", "concurrent"),
+    [
+        ("strict", "function", False),
+        ("strict", "session", False),
+        ("auto", "function", False),
+        ("auto", "session", False),
+        ("auto", "session", True),
+    ],
+)
+def test_nothing_grows(pytester, mode, loop_scope, concurrent):
     mark = f"pytest.mark.asyncio(loop_scope='{loop_scope}')" if mode == "strict" else "[]"
     pytester.makeconftest(HEADER + textwrap.dedent(COUNTING))
     pytester.makepyfile(
@@ -77,15 +85,22 @@ def test_nothing_grows(pytester, mode, loop_scope):
         async def late():
             yield
 
-        @pytest.mark.parametrize("number", range(502))
+        alone = pytest.mark.asyncio(concurrent=False, loop_scope="{loop_scope}")
+
+        @pytest.mark.parametrize(
+            "number", [pytest.param(n, marks=[alone] * (n in (50, 500))) for n in range(502)]
+        )
         async def test_it(wide, yielding, asyncio_runner, request, number):
             await pytest_asyncio.getfixturevalue(request, "late")
+            for _ in range(20):
+                await asyncio.sleep(0)
             var.set(object())
         """)
     )
     result = pytester.runpytest_subprocess(
         *("-s", "-q", "-p", "no:cacheprovider"),
         *(f"--asyncio-mode={mode}", "-o", f"asyncio_default_test_loop_scope={loop_scope}"),
+        *("-o", f"asyncio_concurrent={concurrent}"),
     )
     result.assert_outcomes(passed=502)
     result.stdout.fnmatch_lines(["*{}"])
