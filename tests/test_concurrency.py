@@ -743,6 +743,24 @@ class TestFixtures:
         """
         ).assert_outcomes(passed=3)
 
+    def test_a_wide_one_that_several_ask_for_is_set_up_once(self, concurrent):
+        concurrent(
+            """
+        setups = []
+        @pytest_asyncio.fixture(scope="module", loop_scope="module")
+        async def wide():
+            setups.append("wide")
+            await asyncio.sleep(0.01)
+            yield
+            assert setups == ["wide"]
+        @pytest.mark.parametrize("_", "abc")
+        async def test_it(request, _):
+            await asyncio.sleep(0.01)
+            await pytest_asyncio.getfixturevalue(request, "wide")
+            assert setups == ["wide"]
+        """
+        ).assert_outcomes(passed=3)
+
     def test_setup_and_teardown_of_the_class_surround_its_tests(self, concurrent):
         concurrent(
             """

@@ -244,6 +244,57 @@ def test_the_synchronous_request_works_from_synchronous_code(suite):
     result.assert_outcomes(passed=2)
 
 
+@pytest.mark.parametrize("one", ["late", "needing"])
+@pytest.mark.parametrize("other", ["late", "needing"])
+def test_requests_at_the_same_time_get_the_same(suite, one, other):
+    result = suite(f"""
+        setups = []
+
+        @pytest_asyncio.fixture
+        async def late():
+            setups.append("late")
+            await asyncio.sleep(0)
+            yield setups
+
+        @pytest_asyncio.fixture
+        async def needing(late):
+            await asyncio.sleep(0)
+            return late
+
+        @pytest.mark.asyncio
+        async def test_it(request):
+            values = await asyncio.gather(
+                pytest_asyncio.getfixturevalue(request, {one!r}),
+                pytest_asyncio.getfixturevalue(request, {other!r}),
+            )
+            assert values == [["late"], ["late"]]
+    """)
+    result.assert_outcomes(passed=1)
+
+
+def test_one_goes_on_with_a_setup_in_which_the_other_is_cancelled(suite):
+    result = suite("""
+        begun = []
+
+        @pytest_asyncio.fixture
+        async def late():
+            begun.append("late")
+            await asyncio.sleep(0)
+            yield "late"
+
+        @pytest.mark.asyncio
+        async def test_it(request):
+            one = asyncio.create_task(pytest_asyncio.getfixturevalue(request, "late"))
+            other = asyncio.create_task(pytest_asyncio.getfixturevalue(request, "late"))
+            while not begun:
+                await asyncio.sleep(0)
+            one.cancel()
+            assert await other == "late"
+            assert one.cancelled()
+    """)
+    result.assert_outcomes(passed=1)
+
+
 def test_a_wide_fixture_that_is_requested_late_is_shared(suite):
     result = suite("""
         pytestmark = pytest.mark.asyncio(loop_scope="module")
