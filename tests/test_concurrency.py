@@ -84,6 +84,16 @@ class TestWhichTests:
             "    async def test_b(self): await meet()\n"
         ).assert_outcomes(passed=2)
 
+    def test_what_is_no_test_of_ours_is_left_alone(self, suite):
+        result = suite(
+            f"{ALONE}\n"
+            "@pytest.mark.asyncio\n"
+            "async def test_a(): await alone()\n"
+            "async def test_b(): pass\n",
+            ini="asyncio_concurrent = true",
+        )
+        result.assert_outcomes(passed=1, failed=1)
+
     @pytest.mark.parametrize("mode", ["auto", "strict"])
     def test_the_option_is_for_all_async_tests(self, suite, mode):
         mark = "pytestmark = pytest.mark.asyncio\n" if mode == "strict" else ""
@@ -2121,6 +2131,104 @@ class TestBreakingOff:
         """
         )
         assert result.ret is pytest.ExitCode.INTERRUPTED
+
+    @pytest.mark.usefixtures("_ctrl_c_is_of_the_inner_run")
+    def test_ctrl_c_in_a_callback_of_another_ends_all_although_that_goes_on(self, concurrent):
+        result = concurrent(
+            """
+        import contextlib
+        over = asyncio.Event()
+
+        def interrupt(): raise KeyboardInterrupt
+
+        async def test_a():
+            await meet()
+            await over.wait()
+
+        async def test_b():
+            await meet()
+            asyncio.get_running_loop().call_soon(interrupt)
+            with contextlib.suppress(asyncio.CancelledError):
+                await asyncio.Event().wait()
+            over.set()
+        """
+        )
+        assert result.ret is pytest.ExitCode.INTERRUPTED
+
+    def test_what_is_torn_down_at_that_moment_is_not_cancelled(self, concurrent):
+        result = concurrent(
+            """
+        pytest.torn_down = []
+        go = asyncio.Event()
+
+        @pytest_asyncio.fixture
+        async def own():
+            yield
+            go.set()
+            for _ in range(20): await asyncio.sleep(0)
+            pytest.torn_down.append("own")
+
+        async def test_fails():
+            await go.wait()
+            assert 0
+
+        async def test_ends(own): pass
+        """,
+            "-x",
+            conftest=self.TELLING,
+        )
+        result.assert_outcomes(failed=1)
+        result.stdout.fnmatch_lines(["torn down: own"])
+
+    @pytest.mark.usefixtures("_impatient")
+    def test_a_setup_that_goes_on_although_it_is_cancelled_is_torn_down(self, concurrent):
+        result = concurrent(
+            """
+        import contextlib
+        pytest.torn_down = []
+
+        @pytest_asyncio.fixture
+        async def own():
+            await meet()
+            with contextlib.suppress(asyncio.CancelledError):
+                await asyncio.Event().wait()
+            yield
+            pytest.torn_down.append("own")
+
+        async def test_fails():
+            await meet()
+            assert 0
+
+        async def test_waits(own): await asyncio.Event().wait()
+        """,
+            "-x",
+            conftest=self.TELLING,
+        )
+        result.assert_outcomes(failed=1)
+        result.stdout.fnmatch_lines(["torn down: own"])
+
+    def test_what_has_not_begun_then_is_not_begun(self, concurrent, pytester):
+        concurrent(
+            """
+        import pathlib
+
+        @pytest_asyncio.fixture(scope="module", loop_scope="module")
+        async def slow():
+            for _ in range(40): await asyncio.sleep(0)
+
+        @pytest.fixture(scope="module")
+        def noted(): pathlib.Path("begun").touch()
+
+        async def test_fails():
+            for _ in range(20): await asyncio.sleep(0)
+            assert 0
+
+        async def test_waits(slow): await asyncio.Event().wait()
+        async def test_next(noted): pass
+        """,
+            "-x",
+        ).assert_outcomes(failed=1)
+        assert not (pytester.path / "begun").exists()
 
     def test_a_setup_of_many_fixtures_is_not_gone_on_with(self, concurrent):
         result = concurrent(
