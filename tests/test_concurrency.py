@@ -568,6 +568,33 @@ class TestFixtures:
         """
         ).assert_outcomes(passed=2, skipped=1)
 
+    def test_a_test_that_another_one_precedes_after_all_is_begun_anew(self, concurrent):
+        concurrent(
+            """
+        begun = []
+
+        @pytest.fixture
+        def noted(): begun.append("test_b")
+
+        async def test_a(): await meet()
+
+        async def test_b(noted):
+            if len(begun) == 1:
+                await meet()
+                await asyncio.Event().wait()
+
+        async def test_c(): assert begun == ["test_b"]
+        """,
+            "--asyncio-concurrency=2",
+            conftest="""
+        def pytest_runtestloop(session):
+            a, b, c = session.items
+            for item, nextitem in [(a, b), (c, b), (b, None)]:
+                item.ihook.pytest_runtest_protocol(item=item, nextitem=nextitem)
+            return True
+        """,
+        ).assert_outcomes(passed=3)
+
     def test_wider_ones_are_shared_and_outlive_the_tests(self, concurrent):
         result = concurrent(
             """
@@ -1183,6 +1210,28 @@ class TestReports:
         """,
             "-rP",
             files={"inner.py": f"{MODULE}{TOGETHER}\n{two}"},
+        )
+        result.assert_outcomes(passed=2)
+        result.stdout.fnmatch_lines(["*___ test_b ___*", "of b"])
+
+    def test_such_a_stream_of_the_test_at_hand_gets_nothing_of_the_others(self, concurrent):
+        result = concurrent(
+            """
+        import contextlib, io
+        go, over = asyncio.Event(), asyncio.Event()
+        @pytest_asyncio.fixture
+        async def waiting(): await go.wait()
+        @pytest.fixture
+        def telling(waiting): print("of b")
+        async def test_a():
+            await alone()
+            with contextlib.redirect_stdout(io.StringIO()) as stream:
+                go.set()
+                await over.wait()
+            assert not stream.getvalue()
+        async def test_b(telling): over.set()
+        """,
+            "-rP",
         )
         result.assert_outcomes(passed=2)
         result.stdout.fnmatch_lines(["*___ test_b ___*", "of b"])
@@ -2133,24 +2182,25 @@ class TestBreakingOff:
         assert result.ret is pytest.ExitCode.INTERRUPTED
 
     @pytest.mark.usefixtures("_ctrl_c_is_of_the_inner_run")
-    def test_ctrl_c_in_a_callback_of_another_ends_all_although_that_goes_on(self, concurrent):
-        result = concurrent(
+    def test_ctrl_c_in_a_callback_ends_all_although_they_go_on(self, concurrent_in_both_ways):
+        result = concurrent_in_both_ways(
             """
         import contextlib
         over = asyncio.Event()
 
+        async def go_on():
+            with contextlib.suppress(asyncio.CancelledError):
+                await over.wait()
+            over.set()
+
         def interrupt(): raise KeyboardInterrupt
 
-        async def test_a():
-            await meet()
-            await over.wait()
+        async def test_a(): await go_on()
 
         async def test_b():
-            await meet()
+            for _ in range(40): await asyncio.sleep(0)
             asyncio.get_running_loop().call_soon(interrupt)
-            with contextlib.suppress(asyncio.CancelledError):
-                await asyncio.Event().wait()
-            over.set()
+            await go_on()
         """
         )
         assert result.ret is pytest.ExitCode.INTERRUPTED
@@ -2803,29 +2853,41 @@ class TestMisuse:
         result.assert_outcomes(passed=1, failed=1)
         result.stdout.fnmatch_lines(["*___ test_a ___*", "*has called stop() on the event loop*"])
 
-    def test_a_loop_that_is_closed_fails_those_on_it(self, concurrent):
-        result = concurrent(
+    def test_a_loop_that_is_closed_fails_those_on_it(self, concurrent_in_both_ways):
+        result = concurrent_in_both_ways(
             """
-        async def test_a():
-            await asyncio.Event().wait()
+        async def test_a(): await asyncio.Event().wait()
+
         @pytest_asyncio.fixture
         async def own(): yield
+
         @pytest.fixture
         def closing(own):
             yield
             loop.close()
+
         async def test_b(closing):
             global loop
             loop = asyncio.get_running_loop()
+            for _ in range(40): await asyncio.sleep(0)
+
+        async def test_c(): await asyncio.Event().wait()
         """,
             "-Wdefault",
+            passed=1,
+            failed=2,
+            errors=1,
         )
-        result.assert_outcomes(failed=1, passed=1, errors=1)
         result.stdout.fnmatch_lines(
             [
                 "*ERROR at teardown of test_b*",
                 "The async fixture 'own' cannot be torn down: its event loop is closed.",
-                "*Something has closed the event loop of*",
+            ]
+        )
+        result.stdout.fnmatch_lines(
+            [
+                "FAILED *::test_a - Failed: Something has closed the event loop of *",
+                "FAILED *::test_c - Failed: Something has closed the event loop of *",
             ]
         )
 
