@@ -117,7 +117,6 @@ class _Concurrency:
             with hearing:
                 return (yield)
         except BaseException as error:
-            self._at_hand = None
             self._cancel(self._flights.values(), error)
             self._end_all(item)
             raise
@@ -398,7 +397,6 @@ class _Concurrency:
             return
         owner.cancel(tasks, interruption)
         if not all(task.done() for task in tasks):
-            self._fail_all(f"It did not end when it was cancelled, so {owner} was given up.")
             owner.give_up()
 
     def _is_ending(self) -> bool:
