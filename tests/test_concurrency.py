@@ -254,6 +254,15 @@ async def test_b(shared): await meet()
             ini="markers = flaky",
         ).assert_outcomes(passed=3)
 
+    def test_what_has_virtual_time_runs_alone(self, concurrent):
+        concurrent(
+            """
+        pytestmark = pytest.mark.asyncio(clock="virtual", concurrent=True)
+        async def test_a(): await alone()
+        async def test_b(): await alone()
+        """
+        ).assert_outcomes(passed=2)
+
     def test_hypothesis_runs_its_examples_alone(self, concurrent):
         concurrent(
             """
@@ -307,8 +316,9 @@ def test_most():
         assert found
         return int(found[1])
 
-    def test_the_option_says_how_many(self, suite):
-        assert self.count(suite, ini="asyncio_concurrency = 3") == 3
+    @pytest.mark.parametrize("argument", ["--capture=fd", "--capture=no"])
+    def test_the_option_says_how_many(self, suite, argument):
+        assert self.count(suite, argument, ini="asyncio_concurrency = 3") == 3
 
     def test_the_command_line_outweighs_it(self, suite):
         assert self.count(suite, "--asyncio-concurrency=2", ini="asyncio_concurrency = 3") == 2
@@ -332,6 +342,14 @@ def test_most():
     def test_what_needs_one_after_another_gets_it(self, suite, argument):
         most = self.count(suite, argument)
         assert most == (6 if argument == "--trace-config" else 1)
+
+    def test_so_does_an_option_of_another_plugin_in_the_ini_file(self, suite):
+        conftest = "def pytest_addoption(parser): parser.addini('reruns', '')"
+        assert self.count(suite, ini="reruns = 1", conftest=conftest) == 1
+
+    def test_so_does_a_plugin_that_may_run_tests_by_itself(self, suite):
+        conftest = "def pytest_runtest_protocol(item, nextitem): pass"
+        assert self.count(suite, conftest=conftest) == 1
 
 
 class TestFixtures:

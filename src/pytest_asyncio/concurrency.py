@@ -393,7 +393,6 @@ class _Concurrency:
             flight.run.break_off()
             tasks.add(flight.run.task)
         if next(iter(tasks)).get_loop().is_closed():
-            self._fail_all(_closed(owner))
             return
         owner.cancel(tasks, interruption)
         if not all(task.done() for task in tasks):
