@@ -323,6 +323,17 @@ def test_most():
     def test_the_command_line_outweighs_it(self, suite):
         assert self.count(suite, "--asyncio-concurrency=2", ini="asyncio_concurrency = 3") == 2
 
+    def test_one_that_is_over_makes_room_for_the_next(self, concurrent):
+        concurrent(
+            """
+        go = asyncio.Event()
+        async def test_a(): await asyncio.wait_for(go.wait(), 30)
+        async def test_b(): pass
+        async def test_c(): go.set()
+        """,
+            "--asyncio-concurrency=2",
+        ).assert_outcomes(passed=3)
+
     def test_one_is_one_after_another(self, suite):
         assert self.count(suite, "--asyncio-concurrency=1") == 1
 
