@@ -2499,6 +2499,7 @@ class TestBreakingOff:
             "-x",
         )
         result.assert_outcomes(passed=1, failed=1)
+        assert result.ret is pytest.ExitCode.TESTS_FAILED
 
     def test_system_exit_is_a_failure_of_its_test(self, concurrent_in_both_ways):
         concurrent_in_both_ways(
