@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio  # else each suite that is run in this process imports a new one
+import sys
 import textwrap
 from collections.abc import Callable, Mapping
 
@@ -13,8 +14,6 @@ from pytest_asyncio import lifetimes, loops, plugin, timeouts  # noqa: F401  # f
 pytest_plugins = ["pytester"]
 
 HEADER = "import asyncio, pytest, pytest_asyncio\n"
-OPTIMIZED = "ignore:assertions not in test modules:pytest.PytestConfigWarning"
-"""What `python -O` is warned of."""
 
 
 @pytest.fixture
@@ -42,7 +41,7 @@ def suite(
             path = pytester.path / name
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(HEADER + textwrap.dedent(text), encoding="utf-8")
-        ini = f"[pytest]\nfilterwarnings = error\n  {OPTIMIZED}\n" + textwrap.dedent(ini)
+        ini = "[pytest]\nfilterwarnings = error\n" + textwrap.dedent(ini)
         (pytester.path / "pytest.ini").write_text(ini, encoding="utf-8")
         return pytester.runpytest("-p", "no:cacheprovider", *args, plugins=[plugin])
 
@@ -61,3 +60,10 @@ def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
 def _no_debug_mode(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let loops be as they are by default, also where Python is run in its development mode."""
     monkeypatch.setattr(asyncio.coroutines, "_is_debug_mode", lambda: False)
+
+
+@pytest.fixture(autouse=sys.flags.optimize > 0)
+def _no_warning_of_optimization(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keep what pytest warns of under `python -O` out of the reports."""
+    monkeypatch.setattr(pytest.Config, "_warn_about_missing_assertion", lambda *_: None)
+    monkeypatch.delenv("PYTHONOPTIMIZE", raising=False)  # Else other processes warn too.
