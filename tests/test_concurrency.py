@@ -413,6 +413,53 @@ class TestFixtures:
         """
         ).assert_outcomes(passed=3)
 
+    @pytest.mark.parametrize("before", ["pass", "await asyncio.sleep(0.01)"])
+    def test_a_wide_one_that_one_test_awaits_late_is_that_of_the_others(
+        self, concurrent_in_both_ways, before
+    ):
+        concurrent_in_both_ways(
+            f"""
+        setups = []
+        @pytest_asyncio.fixture(scope="module")
+        async def wide():
+            setups.append(1)
+            await asyncio.sleep(0.05)
+            yield len(setups)
+        @pytest_asyncio.fixture(scope="module")
+        async def on_top(wide): return wide
+        async def test_a(request):
+            {before}
+            assert await pytest_asyncio.getfixturevalue(request, "on_top") == 1
+        async def test_b(wide): assert wide == 1
+        async def test_c(on_top): assert on_top == 1
+        """,
+            passed=3,
+        )
+
+    def test_one_that_others_await_cannot_be_requested_by_a_synchronous_one_meanwhile(
+        self, concurrent
+    ):
+        result = concurrent(
+            """
+        @pytest_asyncio.fixture(scope="module")
+        async def wide():
+            await asyncio.sleep(0.05)
+            return 1
+        @pytest_asyncio.fixture
+        async def before(): await asyncio.sleep(0.01)
+        @pytest.fixture
+        def own(before, request): return request.getfixturevalue("wide")
+        async def test_a(request):
+            assert await pytest_asyncio.getfixturevalue(request, "wide") == 1
+        async def test_b(own): pass
+        """
+        )
+        result.assert_outcomes(passed=1, errors=1)
+        result.stdout.fnmatch_lines(
+            "The async fixture 'wide' was requested synchronously while another test awaited its "
+            "setup. Request it as an argument."
+        )
+
     def test_one_that_asks_for_a_loop_of_its_own_gets_it(self, concurrent):
         concurrent(
             """

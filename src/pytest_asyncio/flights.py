@@ -243,9 +243,18 @@ class Flight(RecordedLane):
         request = internals.request_of(self.item)
         for name in self.item.fixturenames:
             if internals.is_wide(self.item, name):
-                self.item.funcargs[name] = request.getfixturevalue(name)
+                self.item.funcargs[name] = self._shared_value(request, name)
         self.context = copy_context()
         self._first = self.context.run(next, self._filling, None)
+
+    def _shared_value(self, request: pytest.FixtureRequest, name: str) -> Any:
+        __tracebackhide__ = True
+        while True:
+            try:
+                return request.getfixturevalue(name)
+            except Deferred as deferred:
+                setup = deferred.setup
+            setup.wait_for_other(self.item)
 
     def _fill(self, set_up: Callable[[], None]) -> Generator[Run]:
         """Set the item's own fixtures up, and yield each run that has to take place before."""
@@ -257,6 +266,9 @@ class Flight(RecordedLane):
                 return
             except Deferred as deferred:
                 setup = deferred.setup
+            if setup.settling is not None:
+                setup.wait_for_other(self.item)
+                continue
             setup.begin()
             yield setup.run
             setup.settled()

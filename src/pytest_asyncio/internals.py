@@ -210,6 +210,19 @@ def settle(fixturedef: pytest.FixtureDef[Any], value: object) -> None:
     definition.cached_result = (value, definition.cached_result[1], None)
 
 
+def hold_with_error(
+    fixturedef: pytest.FixtureDef[Any], request: pytest.FixtureRequest, error: BaseException
+) -> None:
+    """Let those that request a fixture get an exception while it is set up, or has no value."""
+    definition = cast("Any", fixturedef)
+    definition.cached_result = (None, definition.cache_key(request), (error, None))
+
+
+def release(fixturedef: pytest.FixtureDef[Any]) -> None:
+    """Let a fixture that was held be what it is where its setup has not ended."""
+    cast("Any", fixturedef).cached_result = None
+
+
 def setup_error(fixturedef: pytest.FixtureDef[Any]) -> BaseException | None:
     """The exception with which the setup of a fixture has failed."""
     result = fixturedef.cached_result

@@ -172,6 +172,7 @@ async def getfixturevalue(request: pytest.FixtureRequest, name: str) -> Any:
             _name_requester(refused, frames.users(inspect.currentframe()))
             raise
         if setup.settling is not None:  # by another request
+            _is_running(setup.owner, setup.fixturedef)
             await asyncio.wait({setup.settling})
             continue
         try:
@@ -386,8 +387,37 @@ class Setup(ABC):
         """Run the setup, and return the value of the fixture."""
         __tracebackhide__ = True
         self.begin()
-        self.go_through(self.run)
+        if self.owner.is_shared:
+            self._go_through_beside_others()
+        else:
+            self.go_through(self.run)
         return self.value()
+
+    def _go_through_beside_others(self) -> None:
+        """Let tests that run meanwhile wait for the fixture in place of setting it up too."""
+        __tracebackhide__ = True
+        self.settling = self.loop.create_future()
+        internals.hold_with_error(self.fixturedef, self.request, Deferred(self))
+        try:
+            self.go_through(self.run)
+        finally:
+            internals.release(self.fixturedef)
+            self.settling.set_result(None)
+
+    def wait_for_other(self, item: pytest.Function) -> None:
+        """Wait, in synchronous code, for a setup that goes on for another request."""
+        __tracebackhide__ = True
+        assert self.settling is not None
+        if self.settling.done():
+            pytest.fail(
+                f"The async {self} was requested synchronously while another test awaited its "
+                "setup. Request it as an argument.",
+                pytrace=False,
+            )
+        task = self.loop.create_task(loops.wait_for(self.settling))
+        run = Run(task, item, "setup", self.fixturedef)
+        self.owner.run(run)
+        run.result()
 
     async def settle(self) -> None:
         """Wait for the setup, and let pytest find its value as if it had waited itself."""

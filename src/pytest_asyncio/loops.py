@@ -300,6 +300,11 @@ class LoopOwner:
         """The run whose code asks, on this loop or another one, if any is going on."""
         return self._living.lane_of_caller().run
 
+    @property
+    def is_shared(self) -> bool:
+        """Whether tests may run on the loop at the same time."""
+        return self._living.traffic is not None
+
     def make_current(self) -> None:
         """Let synchronous code find the loop by `asyncio.get_event_loop()`."""
         __tracebackhide__ = True
