@@ -778,6 +778,37 @@ def test_a_test_that_stops_its_loop_is_told_and_the_next_one_runs(suite, base, b
     )
 
 
+@pytest.mark.parametrize(
+    "own",
+    [
+        "def run_forever(self): early.append(self._stopping); super().run_forever()",
+        "def stop(self): early.append(not self.is_running()); super().stop()",
+    ],
+    ids=["run_forever()", "stop()"],
+)
+def test_a_loop_that_runs_or_stops_in_a_way_of_its_own_is_not_stopped_before_it_runs(suite, own):
+    result = suite(
+        """
+        from conftest import early
+
+        async def test_it():
+            assert not any(early)
+
+        def test_after():
+            assert not any(early)
+        """,
+        "--asyncio-mode=auto",
+        "--asyncio-loop-factory=conftest:OwnLoop",
+        conftest=f"""
+        early = []
+
+        class OwnLoop(asyncio.SelectorEventLoop):
+            {own}
+        """,
+    )
+    result.assert_outcomes(passed=2)
+
+
 def test_a_test_that_stops_its_loop_as_its_last_act_passes_and_leaves_what_is_ready(suite):
     result = suite("""
         pytestmark = pytest.mark.asyncio(loop_scope="module")
