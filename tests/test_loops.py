@@ -856,6 +856,17 @@ def test_a_test_that_ends_together_with_the_process_leaves_its_loop_to_the_next_
     result.stdout.fnmatch_lines("*SystemExit: 3")
 
 
+def test_the_error_of_a_test_that_ends_together_with_the_process_is_shown_too(suite):
+    result = suite("""
+        @pytest.mark.asyncio
+        async def test_it():
+            asyncio.get_running_loop().call_soon(exit, 3)
+            raise ValueError("of the test")
+    """)
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(["*SystemExit: 3", "ValueError: of the test"])
+
+
 def test_a_failure_in_a_callback_fails_the_test(suite):
     result = suite("""
         @pytest.mark.asyncio

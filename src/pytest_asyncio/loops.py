@@ -567,7 +567,7 @@ class LoopOwner:
         __tracebackhide__ = True
         task = run.task
         run.break_off()
-        if not task.done() and not run.is_given_up:
+        if not run.is_given_up:
             self.cancel({task}, interruption)
             if task.done() and not is_outcome_of(task, interruption):
                 _tell_of_error(task, "unhandled exception after a run was broken off")
