@@ -434,6 +434,22 @@ def test_what_is_due_when_a_test_ends_is_run_before_its_sync_fixtures_end(suite)
     result.assert_outcomes(passed=1)
 
 
+@pytest.mark.parametrize("before", ["", "await asyncio.sleep(0)"], ids=["at once", "later"])
+def test_what_is_ready_when_a_test_ends_is_run_before_its_loop_stands_still(suite, before):
+    result = suite(f"""
+        called = []
+
+        @pytest.mark.asyncio(loop_scope="module")
+        async def test_async():
+            {before}
+            asyncio.get_running_loop().call_soon(called.append, True)
+
+        def test_sync():
+            assert called
+    """)
+    result.assert_outcomes(passed=2)
+
+
 def test_what_is_left_on_a_shared_loop_goes_on_with_the_next_test(suite):
     result = suite("""
         steps = []
