@@ -232,6 +232,20 @@ def test_tests_at_the_same_time_are_on_lanes_of_their_own(trace):
     assert [it.name for it in found.values() if it.category == "blocked"] == ["test_it.py:14"]
 
 
+def test_two_loops_that_are_open_have_lanes_of_their_own(trace):
+    found = trace("""
+        @pytest_asyncio.fixture(loop_scope="module")
+        async def server():
+            yield
+
+        @pytest.mark.asyncio
+        async def test_it(server):
+            pass
+    """)
+    assert ("pytest", "loop of test_it.py", "teardown of server") in found
+    assert ("pytest", "loops of single tests", "test_it") in found
+
+
 def test_the_loop_of_another_library_says_so(trace):
     pytest.importorskip("uvloop")
     found = trace(SERVER, "--asyncio-loop-factory=uvloop.new_event_loop")

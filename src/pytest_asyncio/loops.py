@@ -478,7 +478,7 @@ class LoopOwner:
         if loop is None:
             return
         error = context.get("exception")
-        if isinstance(error, _OUTCOMES) and "handle" in context and loop.is_running():
+        if isinstance(error, _OUTCOMES) and "handle" in context:
             run = _run_of(context["handle"])
             if run is not None:
                 run.cancel(error)
