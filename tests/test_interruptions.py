@@ -304,6 +304,36 @@ def test_what_is_broken_off_may_raise_in_its_clean_up(suite):
     result.stdout.fnmatch_lines(["*Failed: broken off", "*ValueError: clean-up"])
 
 
+def test_what_is_broken_off_is_left_in_peace_while_it_cleans_up(suite):
+    result = suite(
+        """
+        async def fail(failed):
+            failed.set()
+            raise ValueError("in the group")
+
+        @pytest_asyncio.fixture
+        async def group():
+            async with asyncio.TaskGroup() as group:
+                yield group
+
+        @pytest.mark.asyncio
+        async def test_it(group):
+            try:
+                asyncio.get_running_loop().call_soon(exit, 3)
+                await asyncio.Event().wait()
+            finally:
+                failed = asyncio.Event()
+                group.create_task(fail(failed))
+                await failed.wait()
+                await asyncio.sleep(0.01)
+                print("cleaned up")
+        """,
+        "-s",
+    )
+    result.assert_outcomes(failed=1, errors=1)
+    result.stdout.fnmatch_lines(["*cleaned up", "*ValueError: in the group", "*SystemExit: 3"])
+
+
 def test_ctrl_c_while_a_test_that_has_failed_goes_on_ends_the_session(suite):
     result = suite(
         SWALLOWING

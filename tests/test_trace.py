@@ -246,6 +246,22 @@ def test_two_loops_that_are_open_have_lanes_of_their_own(trace):
     assert ("pytest", "loops of single tests", "test_it") in found
 
 
+def test_a_fixture_that_its_test_awaits_is_set_up_within_the_slice_of_that(trace):
+    found = trace("""
+        @pytest_asyncio.fixture
+        async def late():
+            await asyncio.sleep(0)
+
+        @pytest.mark.asyncio
+        async def test_it(request):
+            await pytest_asyncio.getfixturevalue(request, "late")
+    """)
+    assert [name for _, lane, name in found if lane.startswith("loops")] == [
+        "test_it",
+        "fixture 'late'",
+    ]
+
+
 def test_the_loop_of_another_library_says_so(trace):
     pytest.importorskip("uvloop")
     found = trace(SERVER, "--asyncio-loop-factory=uvloop.new_event_loop")
