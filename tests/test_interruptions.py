@@ -304,6 +304,17 @@ def test_what_is_broken_off_may_raise_in_its_clean_up(suite):
     result.stdout.fnmatch_lines(["*Failed: broken off", "*ValueError: clean-up"])
 
 
+@pytest.mark.parametrize("error", ["KeyboardInterrupt", "SystemExit"])
+def test_what_ends_both_a_test_and_its_run_is_told_once(suite, error):
+    result = suite(f"""
+        @pytest.mark.asyncio
+        async def test_it():
+            raise {error}
+    """)
+    result.stdout.fnmatch_lines(f"*{error}*")
+    result.stdout.no_fnmatch_line("*unhandled exception*")
+
+
 def test_what_is_broken_off_is_left_in_peace_while_it_cleans_up(suite):
     result = suite(
         """

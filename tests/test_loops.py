@@ -1137,6 +1137,27 @@ def test_a_step_of_the_closing_that_fails_is_reported_and_the_others_are_done(su
     )
 
 
+@pytest.mark.parametrize("step", ["shutdown_asyncgens", "shutdown_default_executor"])
+def test_the_end_that_a_loop_has_of_its_own_is_awaited_although_nothing_is_left(suite, step):
+    result = suite(
+        """
+        async def test_it():
+            pass
+        """,
+        "--asyncio-mode=auto",
+        "--asyncio-loop-factory=conftest:OwnLoop",
+        "-s",
+        conftest=f"""
+        class OwnLoop(asyncio.SelectorEventLoop):
+            async def {step}(self):
+                await super().{step}()
+                print("its own end")
+        """,
+    )
+    result.assert_outcomes(passed=1)
+    result.stdout.fnmatch_lines("*its own end")
+
+
 def test_no_loop_is_left_open(suite):
     result = suite(
         """

@@ -772,8 +772,7 @@ def _has_nothing_left(loop: AbstractEventLoop) -> bool:
     own: Any = asyncio.BaseEventLoop
     state: Any = loop
     return (
-        isinstance(loop, own)
-        and getattr(loop.shutdown_asyncgens, "__func__", None) is own.shutdown_asyncgens
+        getattr(loop.shutdown_asyncgens, "__func__", None) is own.shutdown_asyncgens
         and getattr(loop.shutdown_default_executor, "__func__", None)
         is own.shutdown_default_executor
         and not (state._ready or state._scheduled or state._asyncgens or state._default_executor)
