@@ -305,12 +305,27 @@ def test_what_is_broken_off_may_raise_in_its_clean_up(suite):
 
 
 @pytest.mark.parametrize("error", ["KeyboardInterrupt", "SystemExit"])
-def test_what_ends_both_a_test_and_its_run_is_told_once(suite, error):
-    result = suite(f"""
+@pytest.mark.parametrize("act", ["await fail()", "await after_cancellation(create_task(fail()))"])
+def test_what_ends_both_a_test_and_its_run_is_told_once(suite, act, error):
+    result = suite(
+        f"""
+        from asyncio import create_task
+
+        async def fail():
+            raise {error}
+
+        async def after_cancellation(task):
+            try:
+                await asyncio.Event().wait()
+            finally:
+                await task
+
         @pytest.mark.asyncio
         async def test_it():
-            raise {error}
-    """)
+            {act}
+        """,
+        "--log-cli-level=ERROR",
+    )
     result.stdout.fnmatch_lines(f"*{error}*")
     result.stdout.no_fnmatch_line("*unhandled exception*")
 
