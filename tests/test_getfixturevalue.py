@@ -487,6 +487,26 @@ def test_a_time_out_breaks_such_a_teardown_off(suite):
     result.stdout.fnmatch_lines(["*The teardown of fixture 'dependent' raised CancelledError*"])
 
 
+def test_the_task_factory_of_the_test_makes_its_task(suite):
+    result = suite("""
+        @pytest_asyncio.fixture
+        async def late():
+            return asyncio.current_task()
+
+        @pytest.mark.asyncio
+        async def test_it(request):
+            made = []
+
+            def factory(loop, coro, **kwargs):
+                made.append(asyncio.Task(coro, loop=loop, **kwargs))
+                return made[-1]
+
+            asyncio.get_running_loop().set_task_factory(factory)
+            assert await pytest_asyncio.getfixturevalue(request, "late") in made
+    """)
+    result.assert_outcomes(passed=1)
+
+
 def test_its_own_time_out_bounds_such_a_teardown(suite):
     request = "await pytest_asyncio.getfixturevalue(request, 'late')"
     source = REPLACED.format("", "await asyncio.Event().wait()", request)
