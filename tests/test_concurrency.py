@@ -2980,7 +2980,7 @@ class TestMisuse:
             passed=1,
             failed=1,
         )
-        result.stdout.fnmatch_lines(["*___ test_a ___*", "*in a callback*"])
+        result.stdout.fnmatch_lines(["FAILED test_it.py::test_a - Failed: in a callback"])
 
     def test_pytest_fail_in_a_callback_leaves_the_test_at_hand_alone(self, concurrent):
         result = concurrent(
@@ -3098,8 +3098,12 @@ class TestMisuse:
     def test_one_that_refuses_to_end_keeps_the_loop_until_the_others_are_over(self, concurrent):
         result = concurrent(
             """
-        seen = []
-        async def test_refuses():
+        given_up, seen = asyncio.Event(), []
+        @pytest.fixture
+        def telling():
+            yield
+            given_up.set()
+        async def test_refuses(telling):
             await meet()
             asyncio.get_running_loop().call_soon(pytest.fail, "in a callback")
             while True:
@@ -3110,14 +3114,22 @@ class TestMisuse:
         async def test_b():
             await meet()
             seen.append(asyncio.get_running_loop())
-            await asyncio.sleep(0.3)
-        @pytest.mark.asyncio(concurrent=False)
-        async def test_c(): assert asyncio.get_running_loop() not in seen
+            await given_up.wait()
+        async def test_is_over_after_that():
+            await given_up.wait()
+            await alone()
+        async def test_next(): assert asyncio.get_running_loop() not in seen
         """,
             "-Wdefault",
+            ini="asyncio_concurrency = 3",
         )
-        result.assert_outcomes(passed=2, failed=1)
-        result.stdout.fnmatch_lines(["*in a callback*", "*did not end when it was cancelled*"])
+        result.assert_outcomes(passed=3, failed=1)
+        result.stdout.fnmatch_lines(
+            [
+                "E*did not end when it was cancelled, so the event loop of * was given up.",
+                "FAILED test_it.py::test_refuses - Failed: in a callback",
+            ]
+        )
 
 
 class TestXdist:

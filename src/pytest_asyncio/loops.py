@@ -81,7 +81,8 @@ def run_behind(error: BaseException) -> Run | None:
         for frame, _ in traceback.walk_tb(error.__traceback__)
         if frame.f_code is asyncio.Handle._run.__code__
     ]
-    return _run_of(handles[-1]) if handles else None
+    innermost = next(reversed(handles), None)  # One whose error was handled has let go of itself.
+    return None if innermost is None else _run_of(innermost)
 
 
 def _run_of(handle: Any) -> Run | None:
