@@ -2216,6 +2216,31 @@ class TestBreakingOff:
         result.assert_outcomes(passed=3)
         assert result.stdout.str().count("set up") == 1
 
+    def test_what_had_not_begun_then_makes_room(self, concurrent):
+        concurrent(
+            """
+        meeting, begun = asyncio.Barrier(3), asyncio.Event()
+        @pytest_asyncio.fixture(scope="module")
+        async def wide():
+            begun.set()
+            for _ in range(20):
+                await asyncio.sleep(0)
+        async def test_a(): await begun.wait()
+        @pytest.mark.parametrize("number", range(3))
+        async def test_b(wide, number): await meet()
+        def test_sync(): pass
+        """,
+            ini="asyncio_concurrency = 4",
+            conftest="""
+        def pytest_runtestloop(session):
+            a, *others, sync = session.items
+            order = [a, sync, *others]
+            for item, nextitem in zip(order, [others[0], *others, None]):
+                item.ihook.pytest_runtest_protocol(item=item, nextitem=nextitem)
+            return True
+        """,
+        ).assert_outcomes(passed=5)
+
     @pytest.mark.usefixtures("_ctrl_c_is_of_the_inner_run")
     @pytest.mark.parametrize("kind", ["async ", ""])
     @pytest.mark.parametrize("scope", ["module", "function"])
