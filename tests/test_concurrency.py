@@ -2889,6 +2889,34 @@ class TestTimeouts:
         result.stdout.fnmatch_lines(["E*TimeoutError: *"])
 
     @pytest.mark.usefixtures("_impatient")
+    def test_who_refuses_to_end_while_another_sets_a_wide_fixture_up_fails_alone(
+        self, concurrent_in_both_ways
+    ):
+        result = concurrent_in_both_ways(
+            """
+        async def refuse():
+            for _ in range(3):
+                try:
+                    await asyncio.Event().wait()
+                except asyncio.CancelledError:
+                    pass
+        @pytest.mark.asyncio(timeout=0.05)
+        async def test_a(): await refuse()
+        @pytest.mark.asyncio(timeout=0.1)
+        async def test_b(): await refuse()
+        @pytest_asyncio.fixture(scope="module")
+        async def wide(): await asyncio.sleep(0.4)
+        async def test_c(wide): pass
+        """,
+            "-Wdefault",
+            "-rfP",
+            passed=1,
+            failed=2,
+        )
+        result.stdout.no_fnmatch_line("*Exception in callback*")
+        result.stdout.fnmatch_lines(["FAILED *::test_a - TimeoutError*", "FAILED *::test_b - Tim*"])
+
+    @pytest.mark.usefixtures("_impatient")
     def test_a_fixture_that_refuses_to_end_fails_its_test(self, concurrent):
         result = concurrent(
             """

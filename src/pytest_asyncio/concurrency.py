@@ -336,7 +336,7 @@ class _Concurrency:
         try:
             owner.spin(future, patience)
         except loops.Stopped as stopped:
-            if self._has_given_up(owner) or run.is_given_up:
+            if self._has_given_up(owner):
                 return
             reason = f"{stopped} Something has called stop() on {owner}."
             self._blame(owner.stopped_by, run, pytest.fail.Exception(reason, pytrace=False))
@@ -357,18 +357,16 @@ class _Concurrency:
         return any(loops.is_outcome_of(run.task, error) for run in running)
 
     def _has_given_up(self, owner: LoopOwner) -> bool:
-        """Let the flights go on whose runs do not end. They are the last ones on their loop."""
-        given_up = [
-            flight
-            for flight in self._flights.values()
-            if flight.run in self._surroundings
-            and flight.run.is_given_up
-            and flight not in self._ready
-        ]
-        for flight in given_up:
-            self._make_ready(flight)
-            self._lost_on = owner
-        return bool(given_up)
+        """Tell whether a run does not end. If it is a flight's, that is the last on its loop."""
+        for flight in self._flights.values():
+            if (
+                flight.run in self._surroundings
+                and flight.run.is_given_up
+                and flight not in self._ready
+            ):
+                self._make_ready(flight)
+                self._lost_on = owner
+        return any(run.is_given_up for run in loops.all_running(self._session))
 
     def _fail_all(self, reason: str) -> None:
         if self._at_hand is not None and self._at_hand.run is not None:
