@@ -348,7 +348,8 @@ def test_most():
         result.stdout.fnmatch_lines(["asyncio: *asyncio_concurrency=32*"])
 
     @pytest.mark.parametrize(
-        "argument", ["--setup-show", "--asyncio-checks=all", "-pno:logging", "--trace-config"]
+        "argument",
+        ["--setup-show", "--asyncio-checks=all", "-pno:logging", "-pno:capture", "--trace-config"],
     )
     def test_what_needs_one_after_another_gets_it(self, suite, argument):
         most = self.count(suite, argument)
@@ -978,6 +979,20 @@ class TestReports:
         ).assert_outcomes(passed=2)
         (line,) = (pytester.path / "log.txt").read_text(encoding="utf-8").splitlines()
         assert "great" in line
+
+    def test_what_is_logged_before_a_wait_is_told_too(self, concurrent):
+        result = concurrent(
+            """
+        import logging
+        @pytest.fixture
+        def own(): logging.warning("of its fixture")
+        async def test_a(): await meet()
+        async def test_b(): await meet(); await alone()
+        async def test_c(own): assert 0
+        """,
+            "--asyncio-concurrency=2",
+        )
+        result.stdout.fnmatch_lines(["*Captured log setup*", "WARNING*of its fixture"])
 
     def test_output_that_is_shown_at_once_comes_in_order(self, concurrent):
         result = concurrent(
