@@ -372,7 +372,7 @@ class _Concurrency:
         if self._at_hand is not None and self._at_hand.run is not None:
             self._at_hand.run.failure = pytest.fail.Exception(reason, pytrace=False)
         for flight in self._flights.values():
-            if flight.run is not None and flight not in self._ready:
+            if flight.run is not None:
                 flight.run.failure = pytest.fail.Exception(reason, pytrace=False)
                 self._make_ready(flight)
 
