@@ -263,6 +263,17 @@ async def test_b(shared): await meet()
         """
         ).assert_outcomes(passed=2)
 
+    def test_what_has_an_event_loop_policy_of_its_own_runs_alone(self, concurrent):
+        concurrent(
+            """
+        @pytest.fixture(scope="module")
+        def event_loop_policy(): return asyncio.DefaultEventLoopPolicy()
+        async def test_a(): await alone()
+        async def test_b(): await alone()
+        """,
+            "-Wignore::DeprecationWarning",
+        ).assert_outcomes(passed=2)
+
     def test_hypothesis_runs_its_examples_alone(self, concurrent):
         concurrent(
             """
@@ -2347,6 +2358,30 @@ class TestBreakingOff:
         result.stdout.fnmatch_lines(["torn down: own"])
 
     @pytest.mark.usefixtures("_impatient")
+    @pytest.mark.usefixtures("_ctrl_c_is_of_the_inner_run")
+    def test_ctrl_c_breaks_off_what_is_torn_down_at_that_moment(self, concurrent, pytester):
+        result = concurrent(
+            """
+        import pathlib
+        ending = asyncio.Event()
+        @pytest_asyncio.fixture
+        async def own():
+            yield
+            ending.set()
+            try:
+                await asyncio.sleep(30)
+            except asyncio.CancelledError:
+                pathlib.Path("broken off").touch()
+                raise
+        async def test_a():
+            await ending.wait()
+            raise KeyboardInterrupt
+        async def test_b(own): pass
+        """
+        )
+        assert result.ret is pytest.ExitCode.INTERRUPTED
+        assert (pytester.path / "broken off").exists()
+
     def test_a_setup_that_goes_on_although_it_is_cancelled_is_torn_down(self, concurrent):
         result = concurrent(
             """
@@ -2997,6 +3032,26 @@ class TestMisuse:
         )
         result.assert_outcomes(passed=1, failed=1)
         result.stdout.fnmatch_lines(["*___ test_a ___*", "*has called stop() on the event loop*"])
+
+    @pytest.mark.usefixtures("_impatient")
+    def test_a_wide_fixture_that_stops_it_and_refuses_to_end_fails_its_test(self, concurrent):
+        result = concurrent(
+            """
+        @pytest_asyncio.fixture(scope="module")
+        async def wide():
+            asyncio.get_running_loop().stop()
+            for _ in range(3):
+                try:
+                    await asyncio.sleep(30)
+                except asyncio.CancelledError:
+                    pass
+        async def test_a(): await alone()
+        async def test_b(wide): pass
+        """,
+            "-Wdefault",
+        )
+        result.assert_outcomes(passed=1, errors=1)
+        result.stdout.fnmatch_lines(["ERROR *::test_b - Failed: Event loop stopped *"])
 
     def test_a_loop_that_is_closed_fails_those_on_it(self, concurrent_in_both_ways):
         result = concurrent_in_both_ways(
