@@ -544,14 +544,21 @@ class LoopOwner:
         """Run the loop until a future is done, and return what else would have ended that.
 
         Ctrl-C does end it, unless it is a known interruption: each task raises that once more
-        that has waited for the one which it hit.
+        that has waited for the one which it hit. So does a loop that does not run any more.
         """
         interruptions: list[BaseException] = []
+        turns: list[None] = []
+        has_turned = True
         while not future.done():
+            turns_before, had_turned = len(turns), has_turned
+            future.get_loop().call_soon(turns.append, None)
             try:
                 self.spin(future)
             except BaseException as error:
+                has_turned = len(turns) > turns_before
                 if isinstance(error, KeyboardInterrupt) and error is not interruption:
+                    raise
+                if not (has_turned or had_turned):  # It would go on like this for ever.
                     raise
                 interruptions.append(error)
         return interruptions
