@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+
 import pytest
 
 SCOPES = ("function", "class", "module", "package", "session")
