@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import gc
-
 import pytest
 
 SCOPES = ("function", "class", "module", "package", "session")
@@ -827,28 +825,28 @@ def test_a_loop_that_runs_or_stops_in_a_way_of_its_own_is_not_stopped_before_it_
     result.assert_outcomes(passed=2)
 
 
-@pytest.mark.filterwarnings("ignore:coroutine .* was never awaited:RuntimeWarning")
 @pytest.mark.parametrize("scope", ["function", "module"])
-def test_a_loop_that_does_not_run_ends_each_of_its_tests(suite, scope):
-    result = suite(
-        f"""
-        pytestmark = pytest.mark.asyncio(loop_scope={scope!r})
-        async def test_one(): pass
-        async def test_two(): pass
-        """,
-        "-Wdefault",
-        conftest="""
+def test_a_loop_that_does_not_run_ends_each_of_its_tests(pytester, scope):
+    pytester.makeconftest("""
+        import asyncio
+
         class Broken(asyncio.SelectorEventLoop):
             def run_forever(self):
                 raise OSError("it does not run")
 
         def pytest_asyncio_loop_factories():
             return {"broken": Broken}
-        """,
-    )
+    """)
+    pytester.makepyfile(f"""
+        import pytest
+
+        pytestmark = pytest.mark.asyncio(loop_scope={scope!r})
+        async def test_one(): pass
+        async def test_two(): pass
+    """)
+    result = pytester.runpytest_subprocess()  # It leaves coroutines that nothing can run.
     result.assert_outcomes(failed=2, errors={"function": 2, "module": 1}[scope])
     result.stdout.fnmatch_lines(["*test_one ___*", "E*OSError: it does not run"])
-    gc.collect()  # Nothing could run what was to end the tests.
 
 
 def test_a_test_that_stops_its_loop_as_its_last_act_passes_and_leaves_what_is_ready(suite):
