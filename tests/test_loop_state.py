@@ -61,6 +61,26 @@ def test_it_is_put_back_after_a_test_that_fails_too(suite, change):
 
 
 @every_change
+def test_what_a_test_changes_on_a_loop_of_its_own_lasts_until_its_fixtures_end(suite, change):
+    result = suite(
+        HELPERS
+        + f"""
+    @pytest_asyncio.fixture
+    async def looks():
+        loop = asyncio.get_running_loop()
+        before = settings(loop)
+        yield
+        assert settings(loop) != before
+
+    @pytest.mark.asyncio
+    async def test_changes_it(looks):
+        asyncio.get_running_loop().{change}
+"""
+    )
+    result.assert_outcomes(passed=1)
+
+
+@every_change
 def test_what_a_fixture_changes_lasts(suite, change):
     result = suite(
         HELPERS
