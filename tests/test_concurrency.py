@@ -1994,6 +1994,22 @@ class TestBreakingOff:
         async def test_waits_too(used): await asyncio.Event().wait()
     """
 
+    def test_what_those_raise_together_that_are_ended_ends_nothing_else(self, concurrent):
+        concurrent(
+            """
+        async def test_a():
+            await asyncio.sleep(0.01)
+            assert 0
+        @pytest.mark.parametrize("_", range(5))
+        async def test_b(_):
+            try:
+                await asyncio.Event().wait()
+            finally:
+                raise SystemExit(3)
+        """,
+            "-x",
+        ).assert_outcomes(failed=1)
+
     @pytest.mark.parametrize("argument", ["-x", "--maxfail=1"])
     def test_the_first_failure_ends_all_and_nothing_is_told_of_the_others(
         self, concurrent, argument

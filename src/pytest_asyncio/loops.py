@@ -29,6 +29,10 @@ LAST_GRACE: Final = 1.0
 """Seconds that it may take after that, before its loop is given up."""
 
 
+ENDLESS: Final = 1000
+"""How often something may keep a loop from going on before it counts as one that does not run."""
+
+
 def start(session: pytest.Session) -> None:
     """Let a session have loops, before anything else here is called for it, except watch_runs()."""
     session.stash.setdefault(_LIVING, _Living())
@@ -547,18 +551,12 @@ class LoopOwner:
         that has waited for the one which it hit. So does a loop that does not run any more.
         """
         interruptions: list[BaseException] = []
-        turns: list[None] = []
-        has_turned = True
         while not future.done():
-            turns_before, had_turned = len(turns), has_turned
-            future.get_loop().call_soon(turns.append, None)
             try:
                 self.spin(future)
             except BaseException as error:
-                has_turned = len(turns) > turns_before
-                if isinstance(error, KeyboardInterrupt) and error is not interruption:
-                    raise
-                if not (has_turned or had_turned):  # It would go on like this for ever.
+                is_ctrl_c = isinstance(error, KeyboardInterrupt) and error is not interruption
+                if is_ctrl_c or len(interruptions) == ENDLESS:
                     raise
                 interruptions.append(error)
         return interruptions
