@@ -2010,6 +2010,42 @@ class TestBreakingOff:
             "-x",
         ).assert_outcomes(failed=1)
 
+    def test_who_ends_with_the_process_when_another_is_over_ends_alone(self, concurrent):
+        result = concurrent(
+            """
+        is_set = asyncio.Event()
+        async def test_a(): await asyncio.sleep(0.1)
+        async def test_b(): await is_set.wait()
+        async def test_c():
+            await asyncio.sleep(0.01)
+            is_set.set()
+            loop = asyncio.get_running_loop()
+            loop.call_soon(loop.call_soon, exit, 3)  # in the turn that tells that test_b is over
+            await asyncio.Event().wait()
+        """
+        )
+        result.assert_outcomes(passed=2, failed=1)
+        result.stdout.fnmatch_lines(["*___ test_c ___*", "*SystemExit: 3"])
+
+    def test_who_ends_with_the_process_in_the_teardown_of_another_ends_alone(self, concurrent):
+        result = concurrent(
+            """
+        is_down = asyncio.Event()
+        @pytest_asyncio.fixture
+        async def used():
+            yield
+            is_down.set()
+            await asyncio.sleep(0.1)
+        async def test_a(used): await asyncio.sleep(0.05)
+        async def test_b():
+            await is_down.wait()
+            asyncio.get_running_loop().call_soon(exit, 3)
+            await asyncio.Event().wait()
+        """
+        )
+        result.assert_outcomes(passed=1, failed=1)
+        result.stdout.fnmatch_lines(["*___ test_b ___*", "*SystemExit: 3"])
+
     @pytest.mark.parametrize("argument", ["-x", "--maxfail=1"])
     def test_the_first_failure_ends_all_and_nothing_is_told_of_the_others(
         self, concurrent, argument

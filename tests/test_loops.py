@@ -677,6 +677,55 @@ def test_a_test_that_closes_a_shared_loop_is_told_although_its_teardown_fails(su
     )
 
 
+def test_a_loop_that_is_closed_and_not_made_anew_fails_its_test_alone(suite):
+    result = suite(
+        """
+        @pytest.fixture
+        def closing():
+            asyncio.get_event_loop().close()
+
+        @pytest.mark.asyncio
+        async def test_it(closing):
+            pass
+        """,
+        conftest="""
+        made = []
+
+        def make():
+            assert not made, "there is only one"
+            made.append(asyncio.SelectorEventLoop())
+            return made[0]
+
+        def pytest_asyncio_loop_factories():
+            return {"one": make}
+        """,
+    )
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines("E*there is only one*")
+
+
+def test_what_is_in_no_module_is_its_own(suite):
+    result = suite(
+        "",
+        "--asyncio-mode=auto",
+        ini="asyncio_default_test_loop_scope = module",
+        conftest="""
+        class Suite(pytest.File):
+            def collect(self):
+                async def test():
+                    await asyncio.sleep(0)
+
+                yield pytest.Function.from_parent(self, name="test_it", callobj=test)
+
+        def pytest_collect_file(file_path, parent):
+            if file_path.suffix == ".suite":
+                return Suite.from_parent(parent, path=file_path)
+        """,
+        files={"one.suite": ""},
+    )
+    result.assert_outcomes(passed=1)
+
+
 def test_a_fixture_that_closes_the_loop_is_told_and_the_test_gets_a_new_one(suite):
     result = suite(
         """
