@@ -988,6 +988,29 @@ def test_any_other_error_in_a_callback_is_logged_as_asyncio_does(suite):
     result.assert_outcomes(passed=1)
 
 
+@pytest.mark.parametrize("end", ['raise ValueError("nobody asks")', "return"])
+def test_what_a_task_raised_that_outlives_its_loop_is_logged_as_asyncio_does(suite, end):
+    result = suite(f"""
+        import gc
+
+        async def work():
+            {end}
+
+        @pytest.mark.asyncio
+        async def test_keeps_it():
+            global task
+            task = asyncio.create_task(work())
+            await asyncio.sleep(0)
+
+        def test_drops_it(caplog):
+            global task
+            del task
+            gc.collect()
+            assert ("nobody asks" in caplog.text) is ("nobody asks" in {end!r})
+    """)
+    result.assert_outcomes(passed=2)
+
+
 def test_a_failure_in_a_task_that_nobody_awaits_is_logged_as_asyncio_does(suite):
     result = suite("""
         import gc

@@ -479,10 +479,13 @@ class LoopOwner:
 
     def _handle_exception(self, context: dict[str, Any]) -> None:
         """Let `pytest.fail()` in a callback end the run instead of being logged."""
-        loop = self._loop
+        loop, error = self._loop, context.get("exception")
         if loop is None:
+            left = context.get("task") or context.get("future")
+            if left is not None and isinstance(error, Exception):  # Ctrl-C has been told.
+                loop = left.get_loop()
+                type(loop).default_exception_handler(loop, context)
             return
-        error = context.get("exception")
         if isinstance(error, _OUTCOMES) and "handle" in context:
             run = _run_of(context["handle"])
             if run is not None:
