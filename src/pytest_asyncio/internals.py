@@ -213,13 +213,13 @@ def settle(fixturedef: pytest.FixtureDef[Any], value: object) -> None:
 def hold_with_error(
     fixturedef: pytest.FixtureDef[Any], request: pytest.FixtureRequest, error: BaseException
 ) -> None:
-    """Let those that request a fixture get an exception while it is set up, or has no value."""
+    """Let those that request a fixture get an exception while it is being set up."""
     definition = cast("Any", fixturedef)
     definition.cached_result = (None, definition.cache_key(request), (error, None))
 
 
 def release(fixturedef: pytest.FixtureDef[Any]) -> None:
-    """Let a fixture that was held be what it is where its setup has not ended."""
+    """Let a fixture that was held be set up again, unless pytest is given its value now."""
     cast("Any", fixturedef).cached_result = None
 
 

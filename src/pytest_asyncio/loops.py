@@ -29,7 +29,7 @@ LAST_GRACE: Final = 1.0
 """Seconds that it may take after that, before its loop is given up."""
 
 
-ENDLESS: Final = 1000
+_ENDLESS: Final = 1000
 """How often something may keep a loop from going on before it counts as one that does not run."""
 
 
@@ -523,19 +523,14 @@ class LoopOwner:
         if asyncio._get_running_loop() is not None:
             return False
         self._is_stopped = False
-        self._turn(loop)
+        _take_turn(loop)
         if future.done():
             if loop._ready and not self._is_stopped:
-                self._turn(loop)
+                _take_turn(loop)
             return True
         if self._is_stopped:
             raise Stopped
         return False
-
-    def _turn(self, loop: AbstractEventLoop) -> None:
-        __tracebackhide__ = True
-        type(loop).stop(loop)
-        loop.run_forever()
 
     def _stop(self) -> None:
         """Stop the loop as its own `stop()` does, and know that something on it did."""
@@ -559,7 +554,7 @@ class LoopOwner:
                 self.spin(future)
             except BaseException as error:
                 is_ctrl_c = isinstance(error, KeyboardInterrupt) and error is not interruption
-                if is_ctrl_c or len(interruptions) == ENDLESS:
+                if is_ctrl_c or len(interruptions) == _ENDLESS:
                     raise
                 interruptions.append(error)
         return interruptions
@@ -693,6 +688,13 @@ def spin(loop: AbstractEventLoop, future: Future[Any], patience: int | None = No
         is_over = True
     if not future.done() and patience != 0:
         raise Stopped
+
+
+def _take_turn(loop: AbstractEventLoop) -> None:
+    """Run a loop for a single turn, if it is one that `_takes_single_turns()`."""
+    __tracebackhide__ = True
+    type(loop).stop(loop)
+    loop.run_forever()
 
 
 @contextmanager
