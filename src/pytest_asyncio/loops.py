@@ -481,7 +481,7 @@ class LoopOwner:
         """Let `pytest.fail()` in a callback end the run instead of being logged."""
         loop, error = self._loop, context.get("exception")
         if loop is None:
-            left = context.get("task") or context.get("future")
+            left: Future[Any] | None = context.get("task") or context.get("future")
             if left is not None and isinstance(error, Exception):  # Ctrl-C has been told.
                 loop = left.get_loop()
                 type(loop).default_exception_handler(loop, context)
