@@ -94,11 +94,11 @@ def selected_for(item: pytest.Function, mark: AsyncioMark) -> NamedFactory | Non
 
     That is its parameter, or, where it was not parametrized, the first that its mark selects.
     """
+    if mark.loop_factories is None and not _is_hooked(item.config):  # as in nearly all suites
+        return None
     if FIXTURE in (parameters := _parameters_of(item)):
         factory: NamedFactory | None = parameters[FIXTURE]
         return factory
-    if mark.loop_factories is None and not _is_hooked(item.config):  # as in nearly all suites
-        return None
     selected = _selected(item, mark)
     return None if selected is None else next(iter(selected.values()))
 

@@ -245,7 +245,7 @@ def has_one_fixture(session: pytest.Session, name: str) -> bool:
 
     It spares each test function of a suite the look-up of those that are visible to it.
     """
-    manager = cast("Any", session)._fixturemanager
+    manager: Any = session._fixturemanager
     by_node = getattr(manager, "_arg2node2fixturedefs", None)
     if by_node is None:  # pragma: no cover  # pytest < 9.1
         return len(manager._arg2fixturedefs[name]) == 1

@@ -141,13 +141,12 @@ def are_concurrent(session: pytest.Session) -> bool:
 
 
 def _nodes(session: pytest.Session) -> Iterator[pytest.Item | pytest.Collector]:
-    seen: set[pytest.Item | pytest.Collector | None] = {None}
+    parent: Any = None
     for item in session.items:
-        node: Any = item
-        while node not in seen:
-            seen.add(node)
-            yield node
-            node = node.parent
+        yield item
+        if item.parent is not parent:
+            parent = item.parent
+            yield from parent.listchain()
 
 
 def _is_of_others(item: pytest.Function) -> bool:
