@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 
 import pytest
 
-from pytest_asyncio import lifetimes, loops, plugin, timeouts  # noqa: F401  # for the same reason
+from pytest_asyncio import lifetimes, plugin, timeouts, turns  # noqa: F401  # for the same reason
 
 pytest_plugins = ["pytester"]
 
@@ -51,8 +51,8 @@ def suite(
 @pytest.fixture
 def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """Give up soon what does not end when it is cancelled."""
-    monkeypatch.setattr(loops, "GRACE", 0.05)
-    monkeypatch.setattr(loops, "LAST_GRACE", 0.05)
+    monkeypatch.setattr(turns, "GRACE", 0.05)
+    monkeypatch.setattr(turns, "LAST_GRACE", 0.05)
     monkeypatch.setattr(timeouts, "REACTION", 0.05)
 
 

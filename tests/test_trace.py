@@ -333,8 +333,8 @@ def test_a_session_that_is_broken_off_is_written(pytester, end):
 
 
 def test_a_task_that_does_not_end_is_shown_to_the_end(trace, monkeypatch):
-    monkeypatch.setattr("pytest_asyncio.loops.GRACE", 0.01)
-    monkeypatch.setattr("pytest_asyncio.loops.LAST_GRACE", 0.01)
+    monkeypatch.setattr("pytest_asyncio.turns.GRACE", 0.01)
+    monkeypatch.setattr("pytest_asyncio.turns.LAST_GRACE", 0.01)
     found = trace(
         """
         async def stay():

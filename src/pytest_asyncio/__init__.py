@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from .checks.open_resources import OpenResourceWarning
     from .checks.unhandled_exceptions import UnhandledExceptionWarning
     from .clock import Clock
-    from .lifetimes import getfixturevalue
+    from .requests import getfixturevalue
     from .runners import LoopRunner
 else:  # Type checkers are to know no other names.
 
@@ -58,5 +58,5 @@ _LATE = {
     "NeverAwaitedWarning": "checks.never_awaited",
     "OpenResourceWarning": "checks.open_resources",
     "UnhandledExceptionWarning": "checks.unhandled_exceptions",
-    "getfixturevalue": "lifetimes",
+    "getfixturevalue": "requests",
 }

@@ -12,8 +12,9 @@ from warnings import WarningMessage
 import pytest
 
 from . import calls, context, internals, records
-from .loops import LoopOwner, Run
+from .loops import LoopOwner
 from .records import Show, Warnings
+from .runs import Run
 
 _CURRENT_TEST: Final = "PYTEST_CURRENT_TEST"
 

@@ -23,8 +23,10 @@ from . import (
     policies,
     scopes,
     settings,
+    turns,
 )
-from .loops import LoopOwner, Run
+from .loops import LoopOwner
+from .runs import Run
 
 OUTCOME: Final[pytest.StashKey[Callable[[], Any]]] = pytest.StashKey()
 """Returns or raises what an async test did, whose call has taken place beside others."""
@@ -177,7 +179,7 @@ async def _alone(awaitable: Awaitable[Any]) -> None:
     try:
         await awaitable
     finally:
-        await loops.cancel(asyncio.all_tasks() - before)
+        await turns.cancel(asyncio.all_tasks() - before)
 
 
 def _refuse_unawaited(item: pytest.Function, result: object) -> None:

@@ -22,8 +22,9 @@ from weakref import WeakSet
 
 import pytest
 
-from . import calls, frames, internals, loops, tasks, walltime
+from . import calls, frames, internals, runs, tasks, walltime
 from .factories import ChosenFactory, NamedFactory
+from .runs import Run
 from .settings import ClockName, LoopFactory, is_timeout, shown
 
 if TYPE_CHECKING:
@@ -198,7 +199,7 @@ class VirtualLoop(asyncio.BaseEventLoop):
         self._work: set[object] = set()
         self._processes: WeakSet[SubprocessTransport] = WeakSet()
         self._threads_before = WeakSet(threading.enumerate())
-        self._deadlocked: loops.Run | None = None
+        self._deadlocked: Run | None = None
         self._step: _Step | None = None
         self._step_since = 0.0
 
@@ -275,7 +276,7 @@ class VirtualLoop(asyncio.BaseEventLoop):
 
     def _may_jump(self) -> bool:
         # What ends a run, or the loop, sets timers, and no test is there to advance the clock.
-        run = loops.running(self.session)
+        run = runs.running(self.session)
         return self.clock.autojump or run is None or run.is_broken_off
 
     def _move(self, step: _Step) -> None:
@@ -344,7 +345,7 @@ class VirtualLoop(asyncio.BaseEventLoop):
             f"could bring about, and no timer, I/O, thread or subprocess can wake one.{held}"
         )
         tasks.attach(deadlock, self, self.session)
-        run = loops.running(self.session)
+        run = runs.running(self.session)
         if run is None:  # The loop is being closed.
             for task in asyncio.all_tasks(self):
                 task.cancel()

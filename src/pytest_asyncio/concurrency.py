@@ -26,13 +26,16 @@ from . import (
     marks,
     policies,
     queues,
+    runs,
     scopes,
     settings,
+    turns,
 )
 from .at_hand import TestAtHand
 from .flights import Flight, SetupHooks
-from .loops import LoopOwner, Run
+from .loops import LoopOwner
 from .records import Recorder
+from .runs import Run
 
 SERIAL_FIXTURES: Final = frozenset(
     {
@@ -176,7 +179,7 @@ class _Concurrency:
         while not (run.awaited.done() or run.failure):
             self._spin(owner, run, run.awaited)
         if run.is_given_up:
-            raise loops.Stopped
+            raise turns.Stopped
 
     def _run_beside(self, at_hand: TestAtHand, run: Run) -> None:
         """Run what follows the test at hand too, until a run of that one is over."""
@@ -251,12 +254,12 @@ class _Concurrency:
                 return
             assert isinstance(item, pytest.Function)
             flight = self._flights[item] = Flight(item, self._hooks, self._recorder)
-            loops.lanes(self._session).append(flight)
+            runs.of(self._session).lanes.append(flight)
             self._make_ready(flight)
 
     def _forget(self, flight: Flight) -> None:
         del self._flights[flight.item]
-        loops.lanes(self._session).remove(flight)
+        runs.of(self._session).lanes.remove(flight)
         self._in_the_air.discard(flight)
         if self._lost_on is not None and not self._in_the_air:
             self._lost_on.give_up()
@@ -335,14 +338,14 @@ class _Concurrency:
             return
         try:
             owner.spin(future, patience)
-        except loops.Stopped as stopped:
+        except turns.Stopped as stopped:
             if self._has_given_up(owner):
                 return
             reason = f"{stopped} Something has called stop() on {owner}."
             self._blame(owner.stopped_by, run, pytest.fail.Exception(reason, pytrace=False))
         except BaseException as error:
             if not self._is_outcome(error):
-                self._blame(loops.run_behind(error), run, error)
+                self._blame(runs.behind(error), run, error)
 
     def _blame(self, culprit: Run | None, run: Run, error: BaseException) -> None:
         """End a run with an error, or raise that if it is the one at hand, or nobody's."""
@@ -353,8 +356,8 @@ class _Concurrency:
 
     def _is_outcome(self, error: BaseException) -> bool:
         """Tell whether a run has raised an error, which asyncio has let through, and is told it."""
-        running = loops.all_running(self._session)
-        return any(loops.is_outcome_of(run.task, error) for run in running)
+        running = runs.all_running(self._session)
+        return any(turns.is_outcome_of(run.task, error) for run in running)
 
     def _has_given_up(self, owner: LoopOwner) -> bool:
         """Tell whether a run does not end. If it is a flight's, that is the last on its loop."""
@@ -366,7 +369,7 @@ class _Concurrency:
             ):
                 self._make_ready(flight)
                 self._lost_on = owner
-        return any(run.is_given_up for run in loops.all_running(self._session))
+        return any(run.is_given_up for run in runs.all_running(self._session))
 
     def _fail_all(self, reason: str) -> None:
         if self._at_hand is not None and self._at_hand.run is not None:

@@ -12,8 +12,8 @@ from weakref import WeakKeyDictionary
 
 import pytest
 
-from . import loops, settings
-from .loops import Run
+from . import runs, settings
+from .runs import Run
 
 IdleClock: TypeAlias = Callable[[], float]
 """A clock that goes on only while a loop waits."""
@@ -53,7 +53,7 @@ class Durations:
     def __init__(self, session: pytest.Session) -> None:
         self._session: Final = session
         self._clocks: Final = WeakKeyDictionary[AbstractEventLoop, IdleClock]()
-        loops.watch_runs(session, self._watch)
+        runs.watch(session, self._watch)
 
     def send_with(self, report: pytest.TestReport, item: pytest.Item) -> None:
         """Let the report of a phase bring along what was spent in it."""

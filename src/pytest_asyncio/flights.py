@@ -16,10 +16,11 @@ from typing import Any, Final, TypeAlias, final
 
 import pytest
 
-from . import calls, internals, lifetimes, loops
+from . import calls, deferrals, internals, lifetimes, loops
 from .lifetimes import Deferred
-from .loops import LANE, LoopOwner, Phase, Run
+from .loops import LoopOwner
 from .records import Record, RecordedLane, Recorder
+from .runs import LANE, Phase, Run
 
 Wait: TypeAlias = Run | None
 """What a flight waits for: the end of a run, or, if it is None, its turn among the reports."""
@@ -261,7 +262,7 @@ class Flight(RecordedLane):
         __tracebackhide__ = True
         while not self.is_abandoned:
             try:
-                with lifetimes.deferral(self.item.session, self._can_await):
+                with deferrals.deferral(self.item.session, self._can_await):
                     set_up()
                 return
             except Deferred as deferred:

@@ -6,24 +6,22 @@ import asyncio
 import contextlib
 import functools
 import inspect
-import itertools
-import re
 from abc import ABC, abstractmethod
 from asyncio import CancelledError, Future, Task
-from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Generator, Iterator
+from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Iterator
 from collections.abc import Set as AbstractSet
-from pathlib import Path
-from types import FrameType
 from typing import Any, Final, NoReturn, Protocol, TypeVar, cast, final
 
 import pytest
 
-from . import context, fixtures, frames, internals, items, loops, scopes, settings
+from . import fixtures, internals, items, loops, runs, scopes, turns
 from .advice import advise
 from .callables import kind_of, standing_in_for
 from .context import OwnContext
+from .deferrals import in_one_go, no_deferral
 from .factories import ChosenFactory, factory_of
-from .loops import LANE, LoopOwner, Run
+from .loops import LoopOwner
+from .runs import Run
 from .settings import LoopFactory
 
 T = TypeVar("T")
@@ -62,7 +60,7 @@ def synchronous(
         call = _awaited(function, fixturedef, request, planned)
     else:
         if fixtures.DEFERRAL in request.session.stash:
-            function = _undeferred(function, request)
+            function = in_one_go(function, request)
         call = _on_its_loop(function, fixturedef, request, planned)
     return standing_in_for(function, call)
 
@@ -115,14 +113,14 @@ def _awaited(
         if not inspect.isasyncgen(result) and inspect.isawaitable(result):
             setup: Setup = _Awaiting(result, fixturedef, request, owner, own)
         elif (stages := _stages_of(result, fixturedef, request)) is not None:
-            setup = _Lifetime(stages, fixturedef, request, owner, own)
+            setup = Lifetime(stages, fixturedef, request, owner, own)
         else:
             return result
         if is_deferred:
             raise Deferred(setup)
         if can_await is None:
             return setup.synchronously()
-        with _no_deferral(session):
+        with no_deferral(session):
             return setup.synchronously()
 
     return set_up
@@ -135,163 +133,6 @@ def _refuse(fixturedef: pytest.FixtureDef[Any]) -> NoReturn:
         f"    await pytest_asyncio.getfixturevalue(request, {fixturedef.argname!r})",
         pytrace=False,
     )
-
-
-def _is_running(owner: LoopOwner, fixturedef: pytest.FixtureDef[Any]) -> bool:
-    if owner.loop is asyncio.get_running_loop():
-        return True
-    pytest.fail(
-        f"The async fixture {fixturedef.argname!r} runs on {owner}, and cannot be awaited on "
-        "another loop. Request it as an argument, or give both the same loop_scope.",
-        pytrace=False,
-    )
-
-
-async def getfixturevalue(request: pytest.FixtureRequest, name: str) -> Any:
-    """Request a fixture from async code: what `request.getfixturevalue()` is to synchronous code.
-
-    The fixture, and each async fixture that it needs, is awaited on the running loop where it is
-    not set up yet. It is torn down like any other. Raises what the fixture raises, and
-    `pytest.FixtureLookupError` where there is none of that name.
-    """
-    __tracebackhide__ = True
-    if not isinstance(request, pytest.FixtureRequest):  # pyright: ignore[reportUnnecessaryIsInstance]
-        raise TypeError(
-            "pytest_asyncio.getfixturevalue() needs the fixture 'request' of pytest, not "
-            f"{settings.shown(request)}."
-        )
-    for outdated in tuple(internals.outdated_fixtures(request, name)):
-        await _finish(outdated, request)
-    while True:
-        try:
-            with deferral(request.session, _is_running):
-                return request.getfixturevalue(name)
-        except Deferred as deferred:
-            setup = deferred.setup
-        except internals.Failed as refused:
-            _name_requester(refused, frames.users(inspect.currentframe()))
-            raise
-        if setup.settling is not None:  # by another request
-            _is_running(setup.owner, setup.fixturedef)
-            await asyncio.wait({setup.settling})
-            continue
-        try:
-            await setup.settle()
-        finally:
-            internals.forget_overridden(setup.request, request)
-
-
-def _name_requester(refused: internals.Failed, requester: FrameType | None) -> None:
-    """Where pytest tells which line requests a fixture, let that be the one that awaits it."""
-    if requester is not None and refused.msg:
-        line = f"{frames.short(requester.f_code.co_filename)}:{requester.f_lineno}"
-        own = rf"(?<=^Requested here:\n).*{Path(__file__).name}:\d+$"
-        refused.msg = re.sub(own, lambda _: line, refused.msg, flags=re.MULTILINE)
-
-
-async def _finish(fixturedef: pytest.FixtureDef[Any], request: pytest.FixtureRequest) -> None:
-    """Tear a fixture down as pytest does, but await what takes place on the running loop."""
-    __tracebackhide__ = True
-    failing: list[Callable[[], object]] = []
-    while (finalizer := internals.last_finalizer(fixturedef)) is not None:
-        try:
-            dependent = internals.fixture_of(finalizer)
-            lifetime = getattr(finalizer, "__self__", None)
-            if dependent is not None:
-                await _finish(dependent, request)
-            elif isinstance(lifetime, _Lifetime) and lifetime.is_on_running_loop():
-                await lifetime.tear_down()
-            else:
-                finalizer()
-        except BaseException as error:
-            failing.append(functools.partial(raise_again, error))
-    for finalizer in reversed(failing):  # pytest raises them together.
-        fixturedef.addfinalizer(finalizer)
-    internals.finish(fixturedef, request)
-
-
-def raise_again(error: BaseException) -> NoReturn:
-    """Stand, as a finalizer, for one that has raised an error before."""
-    __tracebackhide__ = True
-    raise error
-
-
-@contextlib.contextmanager
-def deferral(
-    session: pytest.Session, can_await: Callable[[LoopOwner, pytest.FixtureDef[Any]], bool]
-) -> Generator[None]:
-    """Leave a request of a fixture with `Deferred` where its loop's owner can be awaited."""
-    session.stash[fixtures.DEFERRAL] = can_await
-    try:
-        yield
-    finally:
-        del session.stash[fixtures.DEFERRAL]
-
-
-def undeferred(
-    fixturedef: pytest.FixtureDef[Any], request: pytest.FixtureRequest
-) -> Callable[..., Any]:
-    """Keep a synchronous fixture from being left in the middle, for what its function requests.
-
-    What it requests by its arguments is set up before.
-    """
-    function = internals.bound_fixture_function(fixturedef, request)
-    return functools.wraps(function)(_undeferred(function, request))
-
-
-def _undeferred(function: Callable[..., Any], request: pytest.FixtureRequest) -> Callable[..., Any]:
-    own = OwnContext()
-
-    def call(**kwargs: Any) -> Any:
-        __tracebackhide__ = True
-        with _no_deferral(request.session):
-            value = own.context.run(function, **kwargs)
-        _publish(own, request, loops.running(request.session))
-        request.addfinalizer(own.put_back)
-        return value
-
-    def generate(**kwargs: Any) -> Iterator[Any]:
-        __tracebackhide__ = True
-        generator: Iterator[Any] = function(**kwargs)
-        with _no_deferral(request.session):
-            values: list[Any] = own.context.run(list, itertools.islice(generator, 1))
-        _publish(own, request, loops.running(request.session))
-        try:
-            yield from values
-            own.bring()
-            yield from own.context.run(list, itertools.islice(generator, 1))
-        finally:
-            own.put_back()
-
-    return generate if inspect.isgeneratorfunction(function) else call
-
-
-def _publish(own: OwnContext, request: pytest.FixtureRequest, running: Run | None) -> None:
-    """Let what requests a fixture see its context variables, until the fixture is torn down.
-
-    Code on a loop, or in a lane, that requests it sees them too, but its context ends before the
-    fixture does.
-    """
-    lane = LANE.get()
-    if lane is not None and lane.context is not None and not internals.is_own(request):
-        on_end = lane.on_leave
-    elif running is not None:
-        on_end = running.on_end
-    else:
-        own.publish()
-        return
-    context.publish(own.context)
-    on_end.append(own.publish)
-
-
-@contextlib.contextmanager
-def _no_deferral(session: pytest.Session) -> Generator[None]:
-    can_await = session.stash[fixtures.DEFERRAL]
-    del session.stash[fixtures.DEFERRAL]
-    try:
-        yield
-    finally:
-        session.stash[fixtures.DEFERRAL] = can_await
 
 
 @final
@@ -414,7 +255,7 @@ class Setup(ABC):
                 "setup. Request it as an argument.",
                 pytrace=False,
             )
-        task = self.loop.create_task(loops.wait_for(self.settling))
+        task = self.loop.create_task(turns.wait_for(self.settling))
         run = Run(task, item, "setup", self.fixturedef)
         self.owner.run(run)
         run.result()
@@ -427,7 +268,7 @@ class Setup(ABC):
             await self.owner.wait_for(self.run)
         except CancelledError:
             self.run.break_off()
-            await loops.cancel({self.run.task})
+            await turns.cancel({self.run.task})
             internals.finish(self.fixturedef, self.request)
             raise
         else:
@@ -460,13 +301,13 @@ class _Awaiting(Setup):
     """A fixture that returns."""
 
     def __init__(self, awaitable: Awaitable[Any], *args: Any) -> None:
-        coroutine = awaitable if inspect.iscoroutine(awaitable) else loops.wait_for(awaitable)
+        coroutine = awaitable if inspect.iscoroutine(awaitable) else turns.wait_for(awaitable)
         super().__init__(coroutine, *args)
 
     def value(self) -> Any:
         __tracebackhide__ = True
         value = self._result(self.run)
-        _publish(self.own, self.request, self.owner.running)
+        runs.publish(self.own, self.request, self.owner.running)
         self.request.addfinalizer(self.own.put_back)
         return value
 
@@ -544,7 +385,7 @@ class _ContextManager:
 
 
 @final
-class _Lifetime(Setup):
+class Lifetime(Setup):
     """A fixture that yields: one task from its setup to its teardown.
 
     Cancel scopes, task groups and time-outs belong to the task that entered them, so the task
@@ -575,7 +416,7 @@ class _Lifetime(Setup):
         self.run.task.remove_done_callback(self._end_setup)  # It would take the loop another turn.
         if self.run.task.done():
             self._result(self.run)
-        _publish(self.own, self.request, self.owner.running)
+        runs.publish(self.own, self.request, self.owner.running)
         self.request.addfinalizer(self._tear_down)
         # To the tests, all tasks of their loop are their own: they count, await or cancel them.
         asyncio.tasks._unregister_task(self.run.task)
@@ -594,7 +435,7 @@ class _Lifetime(Setup):
         try:
             await self.owner.wait_for(run)
         except CancelledError:
-            await loops.cancel({run.task})
+            await turns.cancel({run.task})
             raise
         finally:
             self._tear_down()
@@ -681,7 +522,7 @@ class _Lifetime(Setup):
             session.stash[_ENDED] = []
             session.stash[ON_ENDED]()
         session.stash[_ENDED].append(self)
-        for running in loops.all_running(session):
+        for running in runs.all_running(session):
             if self._is_used_by(running):
                 running.cancel(Cancelled(self))
         internals.spoil(self.fixturedef, Cancelled(self))
@@ -690,6 +531,12 @@ class _Lifetime(Setup):
         if run.phase == "teardown":  # One that does not need the fixture is to go on.
             return internals.depends_on(run.fixturedef, self.fixturedef.argname, run.item)
         return internals.may_use(run.item, self.fixturedef)
+
+
+def raise_again(error: BaseException) -> NoReturn:
+    """Stand, as a finalizer, for one that has raised an error before."""
+    __tracebackhide__ = True
+    raise error
 
 
 def standing(session: pytest.Session) -> AbstractSet[Task[None]]:

@@ -8,34 +8,25 @@ import inspect
 import traceback
 import warnings
 from asyncio import AbstractEventLoop, Future, Task
-from collections.abc import Awaitable, Callable, Generator
-from contextlib import AbstractContextManager, contextmanager
-from contextvars import Context, ContextVar
+from collections.abc import Awaitable, Callable
+from contextlib import AbstractContextManager
+from contextvars import Context
 from functools import partial
-from typing import Any, Final, Literal, NoReturn, Protocol, TypeAlias, TypeVar, final
+from typing import Any, Final, NoReturn, Protocol, final
 
 import pytest
 
-from . import frames, settings
+from . import frames, runs, settings, turns
+from .runs import LANE, Run, Runs
 from .settings import LoopFactory, ScopeName
-
-T = TypeVar("T")
-Phase: TypeAlias = Literal["setup", "call", "teardown"]
-
-GRACE: Final = 10.0
-"""Seconds that a cancelled task may take to end before it is cancelled once more."""
-
-LAST_GRACE: Final = 1.0
-"""Seconds that it may take after that, before its loop is given up."""
-
 
 _ENDLESS: Final = 1000
 """How often something may keep a loop from going on before it counts as one that does not run."""
 
 
 def start(session: pytest.Session) -> None:
-    """Let a session have loops, before anything else here is called for it, except watch_runs()."""
-    session.stash.setdefault(_LIVING, _Living())
+    """Let a session have loops, before anything else here is called for it."""
+    session.stash.setdefault(_LIVING, _Living(runs.of(session)))
 
 
 def owner_of(node: pytest.Item | pytest.Collector, factory: LoopFactory | None) -> LoopOwner:
@@ -64,34 +55,6 @@ def node_of_scope(
     if scope == "class":
         return node.getparent(pytest.Class) or node
     return node
-
-
-def running(session: pytest.Session) -> Run | None:
-    """Return the run whose code asks, if any is going on."""
-    return session.stash[_LIVING].lane_of_caller().run
-
-
-def all_running(session: pytest.Session) -> tuple[Run, ...]:
-    """Return the runs that are going on: one, or those of the tests that run at the same time."""
-    living = session.stash[_LIVING]
-    lanes = (living.main_lane, *living.lanes)
-    return tuple(lane.run for lane in lanes if lane.run is not None)
-
-
-def run_behind(error: BaseException) -> Run | None:
-    """Return the run, of those that go on at the same time, whose callback raised an error."""
-    handles = [
-        frame.f_locals["self"]
-        for frame, _ in traceback.walk_tb(error.__traceback__)
-        if frame.f_code is asyncio.Handle._run.__code__
-    ]
-    innermost = next(reversed(handles), None)  # One whose error was handled has let go of itself.
-    return None if innermost is None else _run_of(innermost)
-
-
-def _run_of(handle: Any) -> Run | None:
-    lane = handle._context.get(LANE)  # No public way leads from a callback to its context.
-    return None if lane is None else lane.run
 
 
 def owner_of_open(loop: AbstractEventLoop, session: pytest.Session) -> LoopOwner:
@@ -125,115 +88,6 @@ def raise_postponed(session: pytest.Session) -> None:
         raise interruption
 
 
-@final
-class Run:
-    """One entry into a loop: a phase of a fixture, or the call of a test.
-
-    `phase` is pytest's word for it; `fixturedef` is the fixture, or None for a test.
-    """
-
-    __slots__ = (
-        "awaited",
-        "failure",
-        "fixturedef",
-        "is_broken_off",
-        "is_given_up",
-        "item",
-        "on_break_off",
-        "on_end",
-        "phase",
-        "reason",
-        "refusing",
-        "task",
-        "within",
-    )
-
-    def __init__(
-        self,
-        task: Task[Any],
-        item: pytest.Function,
-        phase: Phase,
-        fixturedef: pytest.FixtureDef[Any] | None = None,
-        *,
-        awaited: Future[Any] | None = None,
-    ) -> None:
-        self.task: Final = task
-        self.item: Final = item
-        self.phase: Final = phase
-        self.fixturedef: Final = fixturedef
-        self.awaited: Final = awaited or task
-        """What ends the run when it is done."""
-        self.is_broken_off: bool = False
-        self.is_given_up: bool = False
-        self.on_break_off: Callable[[], None] | None = None
-        self.on_end: list[Callable[[], None]] = []
-        """What is to be called outside of the loop when it stands still again."""
-        self.reason: BaseException | None = None
-        """Why the task was cancelled, which is what the run raises if that ends it."""
-        self.failure: BaseException | None = None
-        """What the run raises, whatever its task does."""
-        self.within: Run | None = None
-        """The run whose code awaits this one, if its loop is not run for it alone."""
-        self.refusing: Task[Any] = task
-        """What did not end when it was cancelled, where the run was given up: one within it."""
-
-    def cancel(self, reason: BaseException) -> None:
-        """Cancel the task, once; if that ends it, the run raises `reason`."""
-        if self.reason is None and not self.is_broken_off and not self.awaited.done():
-            self.reason = reason
-            self.task.cancel()
-
-    def break_off(self) -> None:
-        """Let the task know that nobody waits any more for what the run was to do."""
-        self.is_broken_off = True
-        if self.on_break_off is not None:
-            self.on_break_off()
-
-    def give_up(self, failure: BaseException) -> None:
-        """End the run with `failure` although its task goes on. Its loop is given up too."""
-        self.failure = failure
-        self.is_given_up = True
-        if self.within is None:
-            self.task.get_loop().stop()
-        else:
-            self.within.refusing = self.refusing
-            self.within.give_up(failure)
-
-    def result(self) -> Any:
-        """Return or raise what the task did."""
-        __tracebackhide__ = True
-        if self.failure is not None:
-            raise self.failure
-        try:
-            return self.task.result()
-        except asyncio.CancelledError as error:
-            if self.reason is None:
-                raise
-            traceback = frames.up_to_users(error.__traceback__)
-            raise self.reason.with_traceback(traceback) from None
-
-
-class Lane:
-    """One of several tests that run at the same time, as seen by the code that it runs."""
-
-    def __init__(self) -> None:
-        self.run: Run | None = None
-        """Its run that is going on."""
-        self.is_over: bool = False
-        self.context: Context | None = None
-        """What its own fixtures and its call are run in, once the wider fixtures are set up."""
-        self.on_leave: list[Callable[[], None]] = []
-        """What is to be called outside of its context when it is left."""
-
-
-LANE: Final = ContextVar[Lane | None]("LANE", default=None)
-
-
-def lanes(session: pytest.Session) -> list[Lane]:
-    """The tests that run beside the one that pytest runs, for the feature that lets them."""
-    return session.stash[_LIVING].lanes
-
-
 class Traffic(Protocol):
     """A feature that lets other tests run where one waits."""
 
@@ -255,19 +109,6 @@ def direct_by(session: pytest.Session, traffic: Traffic) -> None:
     session.stash[_LIVING].traffic = traffic
 
 
-Watcher: TypeAlias = Callable[[Run], AbstractContextManager[None] | None]
-"""A feature that sees every run of a session, and may return what is to surround it."""
-
-
-def watch_runs(session: pytest.Session, watcher: Watcher, *, within: bool = False) -> None:
-    """Have a watcher surround every run from now on, or also those that lie within another one."""
-    living = session.stash.setdefault(_LIVING, _Living())
-    if watcher not in living.watchers:
-        living.watchers.append(watcher)
-        if within:
-            living.watchers_within.append(watcher)
-
-
 @final
 class LoopOwner:
     """The one object that opens, runs and closes the loop of a node and a loop factory.
@@ -280,6 +121,7 @@ class LoopOwner:
         self.node: Final = node
         self._factory: Final = factory
         self._living: Final = node.session.stash[_LIVING]
+        self._runs: Final = self._living.runs
         self._loop: AbstractEventLoop | None = None
         self._steered: AbstractEventLoop | None = None
         """The loop, if it takes a single turn where it is stopped before it runs."""
@@ -303,7 +145,7 @@ class LoopOwner:
     @property
     def running(self) -> Run | None:
         """The run whose code asks, on this loop or another one, if any is going on."""
-        return self._living.lane_of_caller().run
+        return self._runs.lane_of_caller().run
 
     @property
     def is_shared(self) -> bool:
@@ -332,7 +174,7 @@ class LoopOwner:
         What it changes on a loop that it shares with other tests is put back.
         """
         loop = self.loop
-        coroutine = awaitable if inspect.iscoroutine(awaitable) else wait_for(awaitable)
+        coroutine = awaitable if inspect.iscoroutine(awaitable) else turns.wait_for(awaitable)
         run = Run(loop.create_task(coroutine, context=context), item, "call")
         if self.node is not item:
             if not self._calls:
@@ -351,8 +193,8 @@ class LoopOwner:
         Synchronous fixtures may look, at their teardown, for what these do.
         """
         if getattr(loop, "_ready", None):  # Not all loops tell.
-            with contextlib.suppress(Stopped):  # Too late to end anything.
-                spin(loop, loop.create_task(asyncio.sleep(0)))
+            with contextlib.suppress(turns.Stopped):  # Too late to end anything.
+                turns.spin(loop, loop.create_task(asyncio.sleep(0)))
 
     def run(self, run: Run) -> None:
         """Run the loop until what a run awaits is done.
@@ -362,7 +204,7 @@ class LoopOwner:
         task is cancelled and awaited, and then that is raised.
         """
         __tracebackhide__ = True
-        lane, traffic = self._living.lane_of_caller(), self._living.traffic
+        lane, traffic = self._runs.lane_of_caller(), self._living.traffic
         before, lane.run = lane.run, run
         try:
             with self.surround(run):
@@ -372,7 +214,7 @@ class LoopOwner:
                     traffic.wait(self, run)
         except BaseException as error:
             # What the task itself raised, and asyncio let through, is Ctrl-C or SystemExit.
-            if not is_outcome_of(run.task, error):
+            if not turns.is_outcome_of(run.task, error):
                 self._break_off(run, run.failure or error)
         finally:
             lane.run = before
@@ -386,13 +228,9 @@ class LoopOwner:
             await asyncio.wait({run.awaited})
 
     def surround(self, run: Run) -> AbstractContextManager[None]:
-        """Return what a run is to take place in, by the word of all that watches runs."""
+        """Return what a run on the loop is to take place in."""
         self._has_run = True
-        watchers = self._living.watchers if run.within is None else self._living.watchers_within
-        if not watchers:
-            return _NOTHING
-        surroundings = [watch(run) for watch in watchers]
-        return _together(surroundings) if any(surroundings) else _NOTHING
+        return self._runs.surround(run)
 
     def close(self) -> None:
         """End what is left on the loop, close it, and put the thread's current loop back."""
@@ -450,7 +288,7 @@ class LoopOwner:
         # An attribute, so that the handler that a test sets, or reads, stays its own.
         loop.default_exception_handler = self._handle_exception  # type: ignore[method-assign]
         loop.stop = self._stop  # type: ignore[method-assign]  # To tell who did it.
-        self._steered = loop if _takes_single_turns(loop) else None
+        self._steered = loop if turns.takes_single_turns(loop) else None
         self._loop = loop
         self._has_run = False
         self._living.add(self, loop)
@@ -487,7 +325,7 @@ class LoopOwner:
                 type(loop).default_exception_handler(loop, context)
             return
         if isinstance(error, _OUTCOMES) and "handle" in context:
-            run = _run_of(context["handle"])
+            run = runs.of_handle(context["handle"])
             if run is not None:
                 run.cancel(error)
             else:
@@ -508,10 +346,10 @@ class LoopOwner:
         try:
             if traffic is not None:
                 with traffic.apart():
-                    spin(loop, future, patience)
+                    turns.spin(loop, future, patience)
             elif loop is not self._steered or not self._ends_at_once(loop, future):
-                spin(loop, future, patience)
-        except Stopped:
+                turns.spin(loop, future, patience)
+        except turns.Stopped:
             if self._failure is None:
                 raise
         if self._failure is not None:
@@ -523,13 +361,13 @@ class LoopOwner:
         if asyncio._get_running_loop() is not None:
             return False
         self._is_stopped = False
-        _take_turn(loop)
+        turns.take_turn(loop)
         if future.done():
             if loop._ready and not self._is_stopped:
-                _take_turn(loop)
+                turns.take_turn(loop)
             return True
         if self._is_stopped:
-            raise Stopped
+            raise turns.Stopped
         return False
 
     def _stop(self) -> None:
@@ -561,7 +399,7 @@ class LoopOwner:
 
     def cancel(self, tasks: set[Task[Any]], interruption: BaseException | None = None) -> None:
         """Cancel tasks and wait until they have ended, or until another Ctrl-C comes."""
-        ending = next(iter(tasks)).get_loop().create_task(cancel(tasks))
+        ending = next(iter(tasks)).get_loop().create_task(turns.cancel(tasks))
         try:
             self.see_through(ending, interruption)
         except KeyboardInterrupt as another:
@@ -573,8 +411,8 @@ class LoopOwner:
         run.break_off()
         if not run.is_given_up:
             self.cancel({task}, interruption)
-            if task.done() and not is_outcome_of(task, interruption):
-                _tell_of_error(task, "unhandled exception after a run was broken off")
+            if task.done() and not turns.is_outcome_of(task, interruption):
+                turns.tell_of_error(task, "unhandled exception after a run was broken off")
         if not task.done():
             interruption.add_note(
                 f"{run.refusing.get_name()} did not end when it was cancelled, "
@@ -584,7 +422,7 @@ class LoopOwner:
                 self.give_up()
             else:
                 self._living.traffic.give_up(self)
-        if isinstance(interruption, Stopped):
+        if isinstance(interruption, turns.Stopped):
             pytest.fail(f"{interruption} Something has called stop() on {self}.", pytrace=False)
         raise interruption
 
@@ -595,11 +433,11 @@ class LoopOwner:
                 "on it could not be ended. Leave the closing to pytest-asyncio."
             )
             return
-        if _has_nothing_left(loop):
+        if turns.has_nothing_left(loop):
             return
-        ending = loop.create_task(_end_everything(loop))
+        ending = loop.create_task(turns.end_everything(loop))
         for interruption in self.see_through(ending):
-            if not isinstance(interruption, Stopped):
+            if not isinstance(interruption, turns.Stopped):
                 raise interruption
         for error in ending.result():
             _warn_of_teardown("".join(traceback.format_exception(error)))
@@ -608,19 +446,12 @@ class LoopOwner:
 class _Living:
     """The owners of a session whose loops are open, in the order in which they were opened."""
 
-    def __init__(self) -> None:
-        self.main_lane: Final = Lane()
-        self.lanes: list[Lane] = []
+    def __init__(self, of_session: Runs) -> None:
+        self.runs: Final = of_session
         self.traffic: Traffic | None = None
         self.interruption: KeyboardInterrupt | None = None
-        self.watchers: list[Watcher] = []
-        self.watchers_within: list[Watcher] = []
         self.loops: dict[LoopOwner, AbstractEventLoop] = {}
         self._before: AbstractEventLoop | None = None
-
-    def lane_of_caller(self) -> Lane:
-        lane = LANE.get()
-        return self.main_lane if lane is None or lane.is_over else lane
 
     def add(self, owner: LoopOwner, loop: AbstractEventLoop) -> None:
         if not self.loops:
@@ -634,90 +465,16 @@ class _Living:
         asyncio.set_event_loop(None if loop is None or loop.is_closed() else loop)
 
 
-_NOTHING: Final = contextlib.nullcontext()
 _OWNERS: Final[pytest.StashKey[dict[LoopFactory | None, LoopOwner]]] = pytest.StashKey()
 _LIVING: Final[pytest.StashKey[_Living]] = pytest.StashKey()
 _OUTCOMES: Final = (pytest.fail.Exception, pytest.skip.Exception, pytest.exit.Exception)
 
 
-class Stopped(RuntimeError):
-    """A loop was stopped by something that ran on it."""
-
-    def __init__(self) -> None:
-        super().__init__("Event loop stopped before Future completed.")
-
-
-def spin(loop: AbstractEventLoop, future: Future[Any], patience: int | None = None) -> None:
-    """Run a loop until a future is done, also where another loop is running in the thread.
-
-    If patience is limited, it is so many turns of the loop at most.
-
-    Unlike `run_until_complete()`, it leaves the result, and the traceback of an exception, to
-    `future.result()`.
-    """
-    __tracebackhide__ = True
-    is_over = False
-
-    def stop(_: Future[Any]) -> None:
-        if not is_over:  # It may have been broken off before it got here.
-            loop.stop()
-
-    def stop_early(again: Any) -> None:  # Its own name in it would make a reference cycle.
-        """Spare what never waits another turn of the loop, if there is nothing else to run."""
-        nonlocal patience
-        if is_over:
-            return
-        is_idle = future.done() and not getattr(loop, "_ready", True)  # Not all loops tell.
-        if is_idle or patience == 0:
-            loop.stop()
-        elif patience is None or future.done():
-            future.add_done_callback(stop)
-        else:
-            patience -= 1
-            loop.call_soon(again, again)
-
-    loop.call_soon(stop_early, stop_early)
-    outer = asyncio._get_running_loop()
-    try:
-        if outer is None:
-            loop.run_forever()
-        else:
-            with _out_of_the_way(outer):
-                loop.run_forever()
-    finally:
-        is_over = True
-    if not future.done() and patience != 0:
-        raise Stopped
-
-
-def _take_turn(loop: AbstractEventLoop) -> None:
-    """Run a loop for a single turn, if it is one that `_takes_single_turns()`."""
-    __tracebackhide__ = True
-    type(loop).stop(loop)
-    loop.run_forever()
-
-
-@contextmanager
-def _out_of_the_way(outer: AbstractEventLoop) -> Generator[None]:
-    """Hide a loop that is running in the thread, and its task, from one that is to run in it."""
-    task = asyncio.current_task(outer)
-    if task is not None:
-        asyncio.tasks._leave_task(outer, task)
-    asyncio._set_running_loop(None)
-    try:
-        yield
-    finally:
-        asyncio._set_running_loop(outer)
-        if task is not None:
-            asyncio.tasks._enter_task(outer, task)
-
-
-@contextmanager
-def _together(surroundings: list[AbstractContextManager[None] | None]) -> Generator[None]:
-    with contextlib.ExitStack() as stack:
-        for surrounding in filter(None, surroundings):
-            stack.enter_context(surrounding)
-        yield
+def _warn_of_teardown(reason: str) -> None:
+    warnings.warn(
+        RuntimeWarning(f"An exception occurred during teardown of an asyncio.Runner.\n{reason}"),
+        stacklevel=1,
+    )
 
 
 def _settings(loop: AbstractEventLoop) -> tuple[Any, bool, Any]:
@@ -746,81 +503,3 @@ def _current_loop() -> AbstractEventLoop | None:
 _policy_in_force: Final[Callable[[], Any]] = (
     getattr(asyncio.events, "_get_event_loop_policy", None) or asyncio.get_event_loop_policy  # pyright: ignore[reportDeprecated]
 )
-
-
-def is_outcome_of(task: Task[Any], error: BaseException) -> bool:
-    return task.done() and not task.cancelled() and task.exception() is error
-
-
-async def wait_for(awaitable: Awaitable[T]) -> T:
-    return await awaitable
-
-
-async def cancel(tasks: set[Task[Any]]) -> set[Task[Any]]:
-    """Cancel tasks and let them end; return those that refuse to."""
-    for seconds in (GRACE, LAST_GRACE):
-        for task in tasks:
-            task.cancel()
-        if tasks:
-            _, tasks = await asyncio.wait(tasks, timeout=seconds)
-    return tasks
-
-
-def _takes_single_turns(loop: AbstractEventLoop) -> bool:
-    """Tell whether a loop is known to take one turn where `stop()` comes before `run_forever()`.
-
-    So asyncio says. Loops that have these of their own may run without an end.
-    """
-    own, kind = asyncio.BaseEventLoop, type(loop)
-    return kind.run_forever is own.run_forever and kind.stop is own.stop
-
-
-def _has_nothing_left(loop: AbstractEventLoop) -> bool:
-    """Tell whether there is nothing to run or to await before a loop is closed.
-
-    Only asyncio's own loops tell. The others are run, and so are those with an end of their own.
-    """
-    own: Any = asyncio.BaseEventLoop
-    state: Any = loop
-    return (
-        getattr(loop.shutdown_asyncgens, "__func__", None) is own.shutdown_asyncgens
-        and getattr(loop.shutdown_default_executor, "__func__", None)
-        is own.shutdown_default_executor
-        and not (state._ready or state._scheduled or state._asyncgens or state._default_executor)
-        and not asyncio.all_tasks(loop)
-    )
-
-
-async def _end_everything(loop: AbstractEventLoop) -> list[Exception]:
-    errors: list[Exception] = []
-    for end in (_end_tasks, loop.shutdown_asyncgens, loop.shutdown_default_executor):
-        try:
-            await end()
-        except Exception as error:
-            errors.append(error)
-    return errors
-
-
-async def _end_tasks() -> None:
-    loop = asyncio.get_running_loop()
-    tasks = asyncio.all_tasks(loop) - {asyncio.current_task(loop)}
-    refusing = await cancel(tasks)
-    for task in tasks - refusing:
-        _tell_of_error(task, "unhandled exception while the event loop was closed")
-    if refusing:
-        names = ", ".join(sorted(task.get_name() for task in refusing))
-        raise RuntimeError(f"These tasks did not end when they were cancelled: {names}.")
-
-
-def _tell_of_error(task: Task[Any], message: str) -> None:
-    """Let the loop tell what a task that was cancelled has raised instead."""
-    if not task.cancelled() and (error := task.exception()) is not None:
-        context = {"message": message, "exception": error, "task": task}
-        task.get_loop().call_exception_handler(context)
-
-
-def _warn_of_teardown(reason: str) -> None:
-    warnings.warn(
-        RuntimeWarning(f"An exception occurred during teardown of an asyncio.Runner.\n{reason}"),
-        stacklevel=1,
-    )

@@ -177,8 +177,9 @@ def _function_for(
             _Async.of(item.session)
             return xunit.synchronous(fixturedef, request)
     if fixtures.DEFERRAL in request.session.stash:
-        call = _Async.of(item.session).lifetimes.undeferred(fixturedef, request)
-        return call
+        from . import deferrals
+
+        return deferrals.undeferred(fixturedef, request)
     return None
 
 
@@ -336,11 +337,11 @@ class _Checked:
     """The hooks of a session that has checks switched on."""
 
     def __init__(self, session: pytest.Session) -> None:
-        from . import checks, loops
+        from . import checks, runs
 
         names = checks.selected(settings.of(session.config).checks)
         self.checks = checks.Checks(session, names)
-        loops.watch_runs(session, self.checks.watch)
+        runs.watch(session, self.checks.watch)
 
     @pytest.hookimpl(wrapper=True)
     def pytest_fixture_setup(

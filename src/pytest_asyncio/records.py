@@ -17,7 +17,7 @@ from typing import Any, Final, TextIO, TypeAlias, TypeGuard, final
 import pytest
 
 from . import internals
-from .loops import LANE, Lane
+from .runs import LANE, Lane
 
 _STREAMS: Final = ("stdout", "stderr")
 

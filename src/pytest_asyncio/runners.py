@@ -11,7 +11,7 @@ from typing import Any, Self, TypeVar
 
 import pytest
 
-from . import calls, factories, internals, items, loops
+from . import calls, factories, internals, items, loops, runs
 from .loops import LoopOwner
 from .settings import ScopeName, shown
 
@@ -51,7 +51,7 @@ class LoopRunner(asyncio.Runner):  # type: ignore[misc]  # Other plugins look fo
             raise TypeError(f"asyncio_runner.run() needs a coroutine, not {shown(coro)}.")
         if not isinstance(context, Context | None):  # pyright: ignore[reportUnnecessaryIsInstance]
             raise TypeError(f"asyncio_runner.run() needs a context, not {shown(context)}.")
-        if loops.running(self._item.session) is not None:
+        if runs.running(self._item.session) is not None:
             if inspect.iscoroutine(coro):
                 coro.close()
             pytest.fail(

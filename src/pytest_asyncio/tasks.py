@@ -14,8 +14,8 @@ from typing import Any, Final
 
 import pytest
 
-from . import frames, internals, lifetimes, loops, settings
-from .loops import Run
+from . import frames, internals, lifetimes, runs, settings
+from .runs import Run
 
 TITLE: Final = "asyncio tasks"
 WIDTH: Final = 80
@@ -41,9 +41,7 @@ def render(
     and its await chain down to the line that waits. Fixtures that are set up are among them.
     """
     fixtures = {task for task in lifetimes.standing(session) if task.get_loop() is loop}
-    tests = {
-        run.task: run.item.name for run in loops.all_running(session) if run.fixturedef is None
-    }
+    tests = {run.task: run.item.name for run in runs.all_running(session) if run.fixturedef is None}
     return list(_Tree(asyncio.all_tasks(loop) | fixtures, tests, first).lines())
 
 
@@ -61,7 +59,7 @@ def start(session: pytest.Session) -> None:
     The end of a time-out shows it without being asked.
     """
     if settings.of(session.config).task_trees:
-        loops.watch_runs(session, _attach_to_failure)
+        runs.watch(session, _attach_to_failure)
 
 
 @contextmanager

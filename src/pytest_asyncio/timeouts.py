@@ -14,9 +14,9 @@ from typing import Any, Final, final
 
 import pytest
 
-from . import debuggers, fixtures, frames, items, loops, settings, tasks
+from . import debuggers, fixtures, frames, items, runs, settings, tasks, turns
 from .alarms import Alarms
-from .loops import Run
+from .runs import Run
 
 REACTION: Final = 1.0
 """Seconds after which a loop that does not react to the end of a time-out counts as blocked."""
@@ -30,7 +30,7 @@ def start(session: pytest.Session) -> None:
 
     Called when the first of them is known, so that a session without one does not pay for it.
     """
-    loops.watch_runs(session, _bound, within=True)
+    runs.watch(session, _bound, within=True)
 
 
 def foresee(session: pytest.Session) -> None:
@@ -110,13 +110,13 @@ class _Bound:
         error = self._error = self._error or self._failure()
         if not self._is_interrupted:  # A second cancellation would break its clean-up off.
             self._run.cancel(error)
-        yield loops.GRACE
+        yield turns.GRACE
         self._run.task.cancel()
-        yield loops.LAST_GRACE
+        yield turns.LAST_GRACE
         tasks.attach(error, self._loop, self.session, self._run.task)
         self._run.give_up(error)
         while True:  # Other tests may use the loop for as long as they need it.
-            yield loops.LAST_GRACE
+            yield turns.LAST_GRACE
 
     def _expire(self) -> None:
         """Have the next step taken. Called in the alarms' thread, as is `_unblock`."""
@@ -155,7 +155,7 @@ class _Bound:
         if frame is None or _is_loops(frame):  # pragma: no cover  # It has gone on just now.
             return
         is_task = asyncio.current_task(self._loop) is self._run.task
-        if not is_task and loops.running(self.session) is not self._run:
+        if not is_task and runs.running(self.session) is not self._run:
             return  # Another test, or what awaits this run, blocks the loop.
         blocking = frames.users(frame) or frame
         self._blocked_at = frames.place(blocking.f_code, blocking.f_lineno)

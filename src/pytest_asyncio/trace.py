@@ -22,9 +22,10 @@ from weakref import WeakSet
 
 import pytest
 
-from . import frames, loops, settings
+from . import frames, loops, runs, settings
 from .checks import CheckWarning, blocked_loop
-from .loops import LoopOwner, Run
+from .loops import LoopOwner
+from .runs import Run
 
 Event: TypeAlias = dict[str, Any]
 """A slice of the trace. Until it is written, its process is a name, its thread a lane and a part of
@@ -53,7 +54,7 @@ class Recorder:
         self._ended: list[Event] = []
         self._blocked: Final[dict[str, Event]] = {}
         self._loops: Final = WeakSet[AbstractEventLoop]()
-        loops.watch_runs(session, self._watch)
+        runs.watch(session, self._watch)
 
     def phase(self, phase: str, item: pytest.Item) -> AbstractContextManager[None]:
         """Record a phase of an item."""

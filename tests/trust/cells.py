@@ -192,9 +192,9 @@ class Logged(logging.Handler):
 
 def pytest_configure(config: pytest.Config) -> None:
     """See to it that what a session leaves behind is recorded, after all else is cleaned up."""
-    from pytest_asyncio import loops, timeouts
+    from pytest_asyncio import timeouts, turns
 
-    loops.GRACE = loops.LAST_GRACE = GRACE
+    turns.GRACE = turns.LAST_GRACE = GRACE
     timeouts.REACTION = GRACE
     before = _things()
     logged = Logged()

@@ -22,7 +22,7 @@ import pytest
 from pytest_asyncio import internals, items, settings
 
 if TYPE_CHECKING:
-    from pytest_asyncio.loops import Run
+    from pytest_asyncio.runs import Run
 
 
 class CheckWarning(pytest.PytestWarning):

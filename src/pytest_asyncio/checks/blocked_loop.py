@@ -15,7 +15,7 @@ import pytest
 
 from pytest_asyncio import debuggers, frames, settings
 from pytest_asyncio.alarms import Alarms
-from pytest_asyncio.loops import Run
+from pytest_asyncio.runs import Run
 
 from . import CULPRIT, BaseCheck, CheckWarning, Report
 

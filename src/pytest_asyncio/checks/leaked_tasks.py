@@ -10,8 +10,8 @@ from typing import Any, Final, final
 
 import pytest
 
-from pytest_asyncio import frames, loops, tasks
-from pytest_asyncio.loops import Run
+from pytest_asyncio import frames, tasks, turns
+from pytest_asyncio.runs import Run
 
 from . import BaseCheck, CheckWarning, Culprit, Report
 from ._origins import Origins
@@ -47,7 +47,7 @@ class Check(BaseCheck):
         for task in left:
             if not task.done() and not task.cancelling():
                 self._tell(task)
-        _see_through(loop, loops.cancel(left))
+        _see_through(loop, turns.cancel(left))
 
     def _tell(self, task: Task[Any]) -> None:
         origin = self._origins.find(task)
@@ -68,8 +68,8 @@ def _see_through(loop: AbstractEventLoop, coroutine: Coroutine[Any, Any, Any]) -
     """Run a coroutine on a loop, also one that something stops: its test has ended before."""
     task = loop.create_task(coroutine)
     while not task.done():
-        with suppress(loops.Stopped):
-            loops.spin(loop, task)
+        with suppress(turns.Stopped):
+            turns.spin(loop, task)
 
 
 async def _turn() -> None:

@@ -13,7 +13,7 @@ from typing import Any, Final, final
 import pytest
 
 from pytest_asyncio import frames
-from pytest_asyncio.loops import Run
+from pytest_asyncio.runs import Run
 
 from . import CULPRIT, BaseCheck, CheckWarning
 

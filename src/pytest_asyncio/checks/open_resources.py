@@ -16,7 +16,7 @@ from weakref import WeakKeyDictionary, WeakSet
 import pytest
 
 from pytest_asyncio import frames, lifetimes
-from pytest_asyncio.loops import Run
+from pytest_asyncio.runs import Run
 
 from . import BaseCheck, CheckWarning, Culprit, Report
 from ._instruments import instrument

@@ -10,8 +10,8 @@ from weakref import WeakKeyDictionary, ref
 
 import pytest
 
-from pytest_asyncio import frames, loops
-from pytest_asyncio.loops import Run
+from pytest_asyncio import frames, runs
+from pytest_asyncio.runs import Run
 
 from . import CULPRIT, BaseCheck, CheckWarning, Culprit, Report
 from ._instruments import instrument
@@ -87,7 +87,7 @@ class Check(BaseCheck):
         of_callback: Context | None = getattr(context.get("handle"), "_context", None)
         if of_callback is not None and CULPRIT in of_callback:
             return of_callback[CULPRIT]
-        run = loops.running(self.session)
+        run = runs.running(self.session)
         if run is not None and run.task.get_loop() is loop:
             return CULPRIT.get()
         return next(iter(tests)) if len(tests) == 1 else None

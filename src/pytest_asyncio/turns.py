@@ -1,0 +1,162 @@
+"""What runs any event loop, and what ends all that is on it, whoever has opened it."""
+
+from __future__ import annotations
+
+import asyncio
+from asyncio import AbstractEventLoop, Future, Task
+from collections.abc import Awaitable, Generator
+from contextlib import contextmanager
+from typing import Any, Final, TypeVar
+
+T = TypeVar("T")
+
+GRACE: Final = 10.0
+"""Seconds that a cancelled task may take to end before it is cancelled once more."""
+
+LAST_GRACE: Final = 1.0
+"""Seconds that it may take after that, before its loop is given up."""
+
+
+class Stopped(RuntimeError):
+    """A loop was stopped by something that ran on it."""
+
+    def __init__(self) -> None:
+        super().__init__("Event loop stopped before Future completed.")
+
+
+def spin(loop: AbstractEventLoop, future: Future[Any], patience: int | None = None) -> None:
+    """Run a loop until a future is done, also where another loop is running in the thread.
+
+    If patience is limited, it is so many turns of the loop at most.
+
+    Unlike `run_until_complete()`, it leaves the result, and the traceback of an exception, to
+    `future.result()`.
+    """
+    __tracebackhide__ = True
+    is_over = False
+
+    def stop(_: Future[Any]) -> None:
+        if not is_over:  # It may have been broken off before it got here.
+            loop.stop()
+
+    def stop_early(again: Any) -> None:  # Its own name in it would make a reference cycle.
+        """Spare what never waits another turn of the loop, if there is nothing else to run."""
+        nonlocal patience
+        if is_over:
+            return
+        is_idle = future.done() and not getattr(loop, "_ready", True)  # Not all loops tell.
+        if is_idle or patience == 0:
+            loop.stop()
+        elif patience is None or future.done():
+            future.add_done_callback(stop)
+        else:
+            patience -= 1
+            loop.call_soon(again, again)
+
+    loop.call_soon(stop_early, stop_early)
+    outer = asyncio._get_running_loop()
+    try:
+        if outer is None:
+            loop.run_forever()
+        else:
+            with _out_of_the_way(outer):
+                loop.run_forever()
+    finally:
+        is_over = True
+    if not future.done() and patience != 0:
+        raise Stopped
+
+
+@contextmanager
+def _out_of_the_way(outer: AbstractEventLoop) -> Generator[None]:
+    """Hide a loop that is running in the thread, and its task, from one that is to run in it."""
+    task = asyncio.current_task(outer)
+    if task is not None:
+        asyncio.tasks._leave_task(outer, task)
+    asyncio._set_running_loop(None)
+    try:
+        yield
+    finally:
+        asyncio._set_running_loop(outer)
+        if task is not None:
+            asyncio.tasks._enter_task(outer, task)
+
+
+def take_turn(loop: AbstractEventLoop) -> None:
+    """Run a loop for a single turn, if it is one that `takes_single_turns()`."""
+    __tracebackhide__ = True
+    type(loop).stop(loop)
+    loop.run_forever()
+
+
+def takes_single_turns(loop: AbstractEventLoop) -> bool:
+    """Tell whether a loop is known to take one turn where `stop()` comes before `run_forever()`.
+
+    So asyncio says. Loops that have these of their own may run without an end.
+    """
+    own, kind = asyncio.BaseEventLoop, type(loop)
+    return kind.run_forever is own.run_forever and kind.stop is own.stop
+
+
+def is_outcome_of(task: Task[Any], error: BaseException) -> bool:
+    """Tell whether an error is what a task has raised."""
+    return task.done() and not task.cancelled() and task.exception() is error
+
+
+async def wait_for(awaitable: Awaitable[T]) -> T:
+    return await awaitable
+
+
+async def cancel(tasks: set[Task[Any]]) -> set[Task[Any]]:
+    """Cancel tasks and let them end; return those that refuse to."""
+    for seconds in (GRACE, LAST_GRACE):
+        for task in tasks:
+            task.cancel()
+        if tasks:
+            _, tasks = await asyncio.wait(tasks, timeout=seconds)
+    return tasks
+
+
+def has_nothing_left(loop: AbstractEventLoop) -> bool:
+    """Tell whether there is nothing to run or to await before a loop is closed.
+
+    Only asyncio's own loops tell. The others are run, and so are those with an end of their own.
+    """
+    own: Any = asyncio.BaseEventLoop
+    state: Any = loop
+    return (
+        getattr(loop.shutdown_asyncgens, "__func__", None) is own.shutdown_asyncgens
+        and getattr(loop.shutdown_default_executor, "__func__", None)
+        is own.shutdown_default_executor
+        and not (state._ready or state._scheduled or state._asyncgens or state._default_executor)
+        and not asyncio.all_tasks(loop)
+    )
+
+
+async def end_everything(loop: AbstractEventLoop) -> list[Exception]:
+    """Cancel what is left on the running loop and shut the rest down; return what went wrong."""
+    errors: list[Exception] = []
+    for end in (_end_tasks, loop.shutdown_asyncgens, loop.shutdown_default_executor):
+        try:
+            await end()
+        except Exception as error:
+            errors.append(error)
+    return errors
+
+
+async def _end_tasks() -> None:
+    loop = asyncio.get_running_loop()
+    tasks = asyncio.all_tasks(loop) - {asyncio.current_task(loop)}
+    refusing = await cancel(tasks)
+    for task in tasks - refusing:
+        tell_of_error(task, "unhandled exception while the event loop was closed")
+    if refusing:
+        names = ", ".join(sorted(task.get_name() for task in refusing))
+        raise RuntimeError(f"These tasks did not end when they were cancelled: {names}.")
+
+
+def tell_of_error(task: Task[Any], message: str) -> None:
+    """Let the loop tell what a task that was cancelled has raised instead."""
+    if not task.cancelled() and (error := task.exception()) is not None:
+        context = {"message": message, "exception": error, "task": task}
+        task.get_loop().call_exception_handler(context)
