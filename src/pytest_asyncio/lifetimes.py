@@ -8,7 +8,7 @@ import functools
 import inspect
 from abc import ABC, abstractmethod
 from asyncio import CancelledError, Future, Task
-from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Iterator
+from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Generator, Iterator
 from collections.abc import Set as AbstractSet
 from typing import Any, Final, NoReturn, Protocol, TypeVar, cast, final
 
@@ -174,6 +174,7 @@ class Setup(ABC):
         self.own: Final = own
         self.item: Final = internals.item_of(request)
         self.settling: Future[None] | None = None
+        """Ends when what the setup has come to can be found, for those that wait for it too."""
         self._coroutine: Final = coroutine
 
     def __str__(self) -> str:
@@ -237,12 +238,19 @@ class Setup(ABC):
     def _go_through_beside_others(self) -> None:
         """Let tests that run meanwhile wait for the fixture in place of setting it up too."""
         __tracebackhide__ = True
+        with self._settling():
+            internals.hold_with_error(self.fixturedef, self.request, Deferred(self))
+            try:
+                self.go_through(self.run)
+            finally:
+                internals.release(self.fixturedef)
+
+    @contextlib.contextmanager
+    def _settling(self) -> Generator[None]:
         self.settling = self.loop.create_future()
-        internals.hold_with_error(self.fixturedef, self.request, Deferred(self))
         try:
-            self.go_through(self.run)
+            yield
         finally:
-            internals.release(self.fixturedef)
             self.settling.set_result(None)
 
     def wait_for_other(self, item: pytest.Function) -> None:
@@ -262,19 +270,16 @@ class Setup(ABC):
 
     async def settle(self) -> None:
         """Wait for the setup, and let pytest find its value as if it had waited itself."""
-        self.settling = self.loop.create_future()
-        self.begin()
-        try:
-            await self.owner.wait_for(self.run)
-        except CancelledError:
-            self.run.break_off()
-            await turns.cancel({self.run.task})
-            internals.finish(self.fixturedef, self.request)
-            raise
-        else:
+        with self._settling():
+            self.begin()
+            try:
+                await self.owner.wait_for(self.run)
+            except CancelledError:
+                self.run.break_off()
+                await turns.cancel({self.run.task})
+                internals.finish(self.fixturedef, self.request)
+                raise
             self.settled()
-        finally:
-            self.settling.set_result(None)
 
     def settled(self) -> None:
         """Let pytest find what the setup, which is over, has come to."""
