@@ -495,6 +495,26 @@ def test_what_is_due_when_a_loop_is_closed_is_called(suite, call):
     result.assert_outcomes(passed=2)
 
 
+def test_code_may_run_the_loop_of_its_test_from_within(suite):
+    result = suite("""
+        def run(task):  # as nest_asyncio does
+            loop = task.get_loop()
+            outer = asyncio.current_task()
+            asyncio.tasks._leave_task(loop, outer)
+            while not task.done():
+                loop._run_once()
+                if loop._stopping:
+                    break
+            asyncio.tasks._enter_task(loop, outer)
+            return task.result()
+
+        @pytest.mark.asyncio
+        async def test_it():
+            assert run(asyncio.create_task(asyncio.sleep(0, "done"))) == "done"
+    """)
+    result.assert_outcomes(passed=1)
+
+
 @pytest.mark.parametrize("steps", [1, 2, 3])
 def test_a_loop_that_is_stopped_after_its_test_has_ended_does_no_harm(suite, steps):
     result = suite(f"""

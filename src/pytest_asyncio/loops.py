@@ -123,9 +123,8 @@ class LoopOwner:
         self._living: Final = node.session.stash[_LIVING]
         self._runs: Final = self._living.runs
         self._loop: AbstractEventLoop | None = None
-        self._steered: AbstractEventLoop | None = None
-        """The loop, if it takes a single turn where it is stopped before it runs."""
-        self._is_stopped = False
+        self._spinner: turns.Spinner | None = None
+        """What runs the loop, if that is asyncio's own."""
         self.stopped_by: Run | None = None
         """The run beside others whose code has stopped the loop."""
         self._has_run = False
@@ -288,7 +287,7 @@ class LoopOwner:
         # An attribute, so that the handler that a test sets, or reads, stays its own.
         loop.default_exception_handler = self._handle_exception  # type: ignore[method-assign]
         loop.stop = self._stop  # type: ignore[method-assign]  # To tell who did it.
-        self._steered = loop if turns.takes_single_turns(loop) else None
+        self._spinner = turns.Spinner(loop) if turns.is_asyncios(loop) else None
         self._loop = loop
         self._has_run = False
         self._living.add(self, loop)
@@ -310,9 +309,12 @@ class LoopOwner:
             )
 
     def _drop(self) -> None:
-        loop, self._loop, self._steered = self._loop, None, None
+        loop, self._loop = self._loop, None
         assert loop is not None
         loop.close()
+        if self._spinner is not None:
+            self._spinner.forget()
+            self._spinner = None
         self._living.remove(self)
 
     def _handle_exception(self, context: dict[str, Any]) -> None:
@@ -343,38 +345,25 @@ class LoopOwner:
         __tracebackhide__ = True
         self._failure = None
         loop, traffic = future.get_loop(), self._living.traffic
+        spinner = self._spinner if loop is self._loop else None
         try:
             if traffic is not None:
                 with traffic.apart():
                     turns.spin(loop, future, patience)
-            elif loop is not self._steered or not self._ends_at_once(loop, future):
-                turns.spin(loop, future, patience)
+            elif spinner is not None and asyncio._get_running_loop() is None:
+                spinner.spin(future)
+            else:
+                turns.spin(loop, future)
         except turns.Stopped:
             if self._failure is None:
                 raise
         if self._failure is not None:
             raise self._failure
 
-    def _ends_at_once(self, loop: Any, future: Future[Any]) -> bool:
-        """Take one turn, which is all that most runs need, and one for what that has left ready."""
-        __tracebackhide__ = True
-        if asyncio._get_running_loop() is not None:
-            return False
-        self._is_stopped = False
-        turns.take_turn(loop)
-        if future.done():
-            if loop._ready and not self._is_stopped:
-                turns.take_turn(loop)
-            return True
-        if self._is_stopped:
-            raise turns.Stopped
-        return False
-
     def _stop(self) -> None:
         """Stop the loop as its own `stop()` does, and know that something on it did."""
         lane = LANE.get()
         self.stopped_by = None if lane is None else lane.run
-        self._is_stopped = True
         if self._loop is not None:
             type(self._loop).stop(self._loop)
 

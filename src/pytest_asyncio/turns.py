@@ -6,7 +6,8 @@ import asyncio
 from asyncio import AbstractEventLoop, Future, Task
 from collections.abc import Awaitable, Generator
 from contextlib import contextmanager
-from typing import Any, Final, TypeVar
+from contextvars import Context
+from typing import Any, Final, TypeVar, final
 
 T = TypeVar("T")
 
@@ -82,18 +83,46 @@ def _out_of_the_way(outer: AbstractEventLoop) -> Generator[None]:
             asyncio.tasks._enter_task(outer, task)
 
 
-def take_turn(loop: AbstractEventLoop) -> None:
-    """Run a loop for a single turn, if it is one that `takes_single_turns()`."""
-    __tracebackhide__ = True
-    type(loop).stop(loop)
-    loop.run_forever()
+@final
+class Spinner:
+    """Runs a loop that is asyncio's own as `spin()` does, by one callback for all of its runs."""
+
+    def __init__(self, loop: AbstractEventLoop) -> None:
+        self._loop: Any = loop
+        self._awaited: Future[Any] | None = None
+        self._after_a_turn: Final = asyncio.Handle(self._stop_early, (), loop, Context())
+
+    def spin(self, future: Future[Any]) -> None:
+        __tracebackhide__ = True
+        self._awaited = future
+        self._loop._ready.append(self._after_a_turn)
+        try:
+            self._loop.run_forever()
+        finally:
+            self._awaited = None  # What is left of this run has no say in the next one.
+        if not future.done():
+            raise Stopped
+
+    def forget(self) -> None:
+        """Let go of the loop, which is not run any more."""
+        self._after_a_turn.cancel()  # A cycle would keep both from being freed at once.
+
+    def _stop_early(self) -> None:
+        future = self._awaited
+        if future is None:
+            return
+        if future.done() and not self._loop._ready:
+            self._stop(future)
+        else:
+            future.add_done_callback(self._stop)
+
+    def _stop(self, future: Future[Any]) -> None:
+        if future is self._awaited:
+            type(self._loop).stop(self._loop)
 
 
-def takes_single_turns(loop: AbstractEventLoop) -> bool:
-    """Tell whether a loop is known to take one turn where `stop()` comes before `run_forever()`.
-
-    So asyncio says. Loops that have these of their own may run without an end.
-    """
+def is_asyncios(loop: AbstractEventLoop) -> bool:
+    """Tell whether a loop runs and stops as asyncio's own do."""
     own, kind = asyncio.BaseEventLoop, type(loop)
     return kind.run_forever is own.run_forever and kind.stop is own.stop
 
