@@ -80,6 +80,98 @@ def test_a_suite_that_overrides_nothing_needs_no_policy(suite, monkeypatch, func
     result.assert_outcomes(passed=1)
 
 
+SETS_POLICY = """
+    class Policy(asyncio.DefaultEventLoopPolicy):
+        _loop_factory = type("Loop", (asyncio.SelectorEventLoop,), {})
+
+    before = asyncio.get_event_loop_policy()
+"""
+
+
+def test_a_policy_that_a_test_sets_is_put_back_when_it_has_run(suite):
+    result = suite(
+        SETS_POLICY
+        + """
+    @pytest.mark.asyncio
+    async def test_sets():
+        asyncio.set_event_loop_policy(Policy())
+
+    @pytest.mark.asyncio
+    async def test_async():
+        assert asyncio.get_event_loop_policy() is before
+        assert type(asyncio.get_running_loop()) is not Policy._loop_factory
+
+    def test_sync():
+        assert asyncio.get_event_loop_policy() is before
+    """,
+        *IGNORED,
+    )
+    result.assert_outcomes(passed=3)
+
+
+@pytest.mark.parametrize("fixture", ["yield", "return"])
+def test_a_policy_that_an_async_fixture_sets_is_in_force_until_its_teardown(suite, fixture):
+    result = suite(
+        SETS_POLICY
+        + f"""
+    @pytest_asyncio.fixture(scope="module")
+    async def policy():
+        policy = Policy()
+        asyncio.set_event_loop_policy(policy)
+        {fixture} policy
+
+    class Test:
+        def test_sync(self, policy):
+            assert asyncio.get_event_loop_policy() is policy
+
+        @pytest.mark.asyncio
+        async def test_async(self, policy, request):
+            assert asyncio.get_event_loop_policy() is policy
+            inner = await pytest_asyncio.getfixturevalue(request, "inner")
+            assert asyncio.get_event_loop_policy() is inner
+
+        @pytest_asyncio.fixture
+        async def inner(self):
+            inner = Policy()
+            asyncio.set_event_loop_policy(inner)
+            {fixture} inner
+
+        def test_after(self, policy):
+            assert asyncio.get_event_loop_policy() is policy
+    """,
+        *IGNORED,
+        files={
+            "test_next.py": """
+                def test_after(pytestconfig):
+                    import test_it
+                    assert asyncio.get_event_loop_policy() is test_it.before
+            """
+        },
+    )
+    result.assert_outcomes(passed=4)
+
+
+@pytest.mark.parametrize("scope", SCOPES)
+def test_a_policy_that_a_synchronous_fixture_sets_makes_none_of_the_loops(suite, scope):
+    result = suite(
+        SETS_POLICY
+        + f"""
+    @pytest.fixture(scope="{scope}", autouse=True)
+    def policy():
+        asyncio.set_event_loop_policy(Policy())
+        yield
+        asyncio.set_event_loop_policy(before)
+
+    @pytest.mark.parametrize("number", range(2))
+    @pytest.mark.asyncio
+    async def test_it(number):
+        assert type(asyncio.get_running_loop()) is not Policy._loop_factory
+    """,
+        *IGNORED,
+    )
+    result.assert_outcomes(passed=2)
+
+
 @pytest.mark.parametrize("scope", SCOPES)
 def test_the_override_makes_the_loops_of_tests_and_fixtures(suite, scope):
     result = suite(PRINTS_LOOP.format(scope=scope), "-s", *IGNORED, conftest=override())

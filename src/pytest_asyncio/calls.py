@@ -132,11 +132,12 @@ def _run_test(item: pytest.Function, awaitable: Awaitable[Any]) -> None:
     __tracebackhide__ = True
     planned = item.stash[items.PLANNED]
     owner = planned.owner or prepare(item)
-    own_context = copy_context()
+    own_context, policy = copy_context(), turns.policy_in_force()
     try:
         result = owner.call(awaitable, own_context, item)
     finally:
         planned.undo = context.publish(own_context, planned.before)
+        policies.put_back(policy)
     _refuse_unawaited(item, result)
 
 

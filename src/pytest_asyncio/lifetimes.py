@@ -14,7 +14,7 @@ from typing import Any, Final, NoReturn, Protocol, TypeVar, cast, final
 
 import pytest
 
-from . import fixtures, internals, items, loops, runs, scopes, turns
+from . import fixtures, internals, items, loops, policies, runs, scopes, turns
 from .advice import advise
 from .callables import kind_of, standing_in_for
 from .context import OwnContext
@@ -173,6 +173,7 @@ class Setup(ABC):
         self.loop: Final = owner.loop
         self.own: Final = own
         self.item: Final = internals.item_of(request)
+        self._policy: Final = turns.policy_in_force()
         self.settling: Future[None] | None = None
         """Ends when what the setup has come to can be found, for those that wait for it too."""
         self._coroutine: Final = coroutine
@@ -189,9 +190,15 @@ class Setup(ABC):
             coroutine = _after_a_turn(coroutine)  # Started at once, it would be outside of its run.
         return self.loop.create_task(coroutine, name=str(self), context=self.own.context)
 
-    @abstractmethod
     def value(self) -> Any:
         """Return the value of the fixture, once the run is over, and have it torn down."""
+        __tracebackhide__ = True
+        if turns.policy_in_force() is not self._policy:
+            self.request.addfinalizer(functools.partial(policies.put_back, self._policy))
+        return self._value()
+
+    @abstractmethod
+    def _value(self) -> Any: ...
 
     def begin_teardown(self) -> Run | None:
         """Return the run, if there is one, to be gone through before the fixture is torn down."""
@@ -309,7 +316,7 @@ class _Awaiting(Setup):
         coroutine = awaitable if inspect.iscoroutine(awaitable) else turns.wait_for(awaitable)
         super().__init__(coroutine, *args)
 
-    def value(self) -> Any:
+    def _value(self) -> Any:
         __tracebackhide__ = True
         value = self._result(self.run)
         runs.publish(self.own, self.request, self.owner.running)
@@ -415,7 +422,7 @@ class Lifetime(Setup):
         self.run = Run(task, self.item, "setup", self.fixturedef, awaited=self._yielded)
         self.run.on_break_off = self._leave
 
-    def value(self) -> Any:
+    def _value(self) -> Any:
         __tracebackhide__ = True
         self.run.on_break_off = None  # A cycle would keep the generator from being freed at once.
         self.run.task.remove_done_callback(self._end_setup)  # It would take the loop another turn.

@@ -8,7 +8,7 @@ import inspect
 import traceback
 import warnings
 from asyncio import AbstractEventLoop, Future, Task
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable
 from contextlib import AbstractContextManager
 from contextvars import Context
 from functools import partial
@@ -155,7 +155,7 @@ class LoopOwner:
         """Let synchronous code find the loop by `asyncio.get_event_loop()`."""
         __tracebackhide__ = True
         loop = self.loop
-        if _current_loop() is not loop:
+        if turns.current_loop() is not loop:
             asyncio.set_event_loop(loop)
 
     def call(self, awaitable: Awaitable[Any], context: Context, item: pytest.Function) -> Any:
@@ -297,7 +297,7 @@ class LoopOwner:
         """Call the loop factory."""
         __tracebackhide__ = True
         try:
-            return (self._factory or asyncio.new_event_loop)()
+            return (self._factory or self._living.policy.new_event_loop)()
         except Exception as error:
             if not frames.ends_in_own(error.__traceback__):
                 raise
@@ -437,6 +437,8 @@ class _Living:
 
     def __init__(self, of_session: Runs) -> None:
         self.runs: Final = of_session
+        self.policy: Final = turns.policy_in_force()
+        """Makes the loops that nothing else makes, whatever policy a test or fixture sets."""
         self.traffic: Traffic | None = None
         self.interruption: KeyboardInterrupt | None = None
         self.loops: dict[LoopOwner, AbstractEventLoop] = {}
@@ -444,7 +446,7 @@ class _Living:
 
     def add(self, owner: LoopOwner, loop: AbstractEventLoop) -> None:
         if not self.loops:
-            self._before = _current_loop()
+            self._before = turns.current_loop()
         self.loops[owner] = loop
         asyncio.set_event_loop(loop)
 
@@ -477,18 +479,3 @@ def _restore(loop: AbstractEventLoop, handler: Any, debug: bool, task_factory: A
         loop.set_debug(debug)
     if loop.get_task_factory() is not task_factory:
         loop.set_task_factory(task_factory)
-
-
-def _current_loop() -> AbstractEventLoop | None:
-    """The loop that synchronous code would find.
-
-    `asyncio.get_event_loop()` would make one where there is none, or find one that is running.
-    """
-    local = getattr(_policy_in_force(), "_local", None)
-    return getattr(local, "_loop", None)
-
-
-# Python 3.14 has deprecated the public name.
-_policy_in_force: Final[Callable[[], Any]] = (
-    getattr(asyncio.events, "_get_event_loop_policy", None) or asyncio.get_event_loop_policy  # pyright: ignore[reportDeprecated]
-)

@@ -99,6 +99,14 @@ def default() -> Any:
         return asyncio.get_event_loop_policy()  # pyright: ignore[reportDeprecated]  # as the filter
 
 
+def put_back(policy: Any) -> None:
+    """Put a policy back in force that has been replaced."""
+    from .turns import policy_in_force
+
+    if policy_in_force() is not policy:
+        _set_policy(policy)
+
+
 def _set_policy(policy: Any) -> None:
     import asyncio
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from asyncio import AbstractEventLoop, Future, Task
-from collections.abc import Awaitable, Generator
+from collections.abc import Awaitable, Callable, Generator
 from contextlib import contextmanager
 from contextvars import Context
 from typing import Any, Final, TypeVar, final
@@ -189,3 +189,18 @@ def tell_of_error(task: Task[Any], message: str) -> None:
     if not task.cancelled() and (error := task.exception()) is not None:
         context = {"message": message, "exception": error, "task": task}
         task.get_loop().call_exception_handler(context)
+
+
+def current_loop() -> AbstractEventLoop | None:
+    """The loop that synchronous code would find.
+
+    `asyncio.get_event_loop()` would make one where there is none, or find one that is running.
+    """
+    local = getattr(policy_in_force(), "_local", None)
+    return getattr(local, "_loop", None)
+
+
+# Python 3.14 has deprecated the public name.
+policy_in_force: Final[Callable[[], Any]] = (
+    getattr(asyncio.events, "_get_event_loop_policy", None) or asyncio.get_event_loop_policy  # pyright: ignore[reportDeprecated]
+)
