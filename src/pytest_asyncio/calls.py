@@ -137,7 +137,8 @@ def _run_test(item: pytest.Function, awaitable: Awaitable[Any]) -> None:
         result = owner.call(awaitable, own_context, item)
     finally:
         planned.undo = context.publish(own_context, planned.before)
-        policies.put_back(policy)
+        if turns.policy_in_force() is not policy:
+            policies.put_in_force(policy)
     _refuse_unawaited(item, result)
 
 

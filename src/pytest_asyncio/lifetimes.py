@@ -194,7 +194,7 @@ class Setup(ABC):
         """Return the value of the fixture, once the run is over, and have it torn down."""
         __tracebackhide__ = True
         if turns.policy_in_force() is not self._policy:
-            self.request.addfinalizer(functools.partial(policies.put_back, self._policy))
+            self.request.addfinalizer(functools.partial(policies.put_in_force, self._policy))
         return self._value()
 
     @abstractmethod

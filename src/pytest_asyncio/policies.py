@@ -75,8 +75,8 @@ def factory_of(item: pytest.Function) -> LoopFactory | None:
         )
     before = default()
     if before is not policy:
-        _set_policy(policy)
-        item.addfinalizer(partial(_set_policy, before))
+        put_in_force(policy)
+        item.addfinalizer(partial(put_in_force, before))
     factory: LoopFactory = policy.new_event_loop
     return factory
 
@@ -99,15 +99,7 @@ def default() -> Any:
         return asyncio.get_event_loop_policy()  # pyright: ignore[reportDeprecated]  # as the filter
 
 
-def put_back(policy: Any) -> None:
-    """Put a policy back in force that has been replaced."""
-    from .turns import policy_in_force
-
-    if policy_in_force() is not policy:
-        _set_policy(policy)
-
-
-def _set_policy(policy: Any) -> None:
+def put_in_force(policy: Any) -> None:
     import asyncio
 
     with warnings.catch_warnings():
