@@ -354,6 +354,42 @@ def test_a_decorator_may_make_a_fixture_synchronous(suite):
     result.assert_outcomes(passed=1)
 
 
+@pytest.mark.parametrize(
+    ("decorator", "mode"), [("pytest_asyncio.fixture", "strict"), ("pytest.fixture", "auto")]
+)
+def test_a_decorator_may_make_a_fixture_a_synchronous_generator(suite, decorator, mode):
+    result = suite(
+        f"""
+        import functools
+
+        def on_a_loop_of_its_own(function):
+            @functools.wraps(function)
+            def generate():
+                with asyncio.Runner() as runner:
+                    generator = function()
+                    yield runner.run(anext(generator))
+                    runner.run(anext(generator, None))
+            return generate
+
+        log = []
+
+        @{decorator}
+        @on_a_loop_of_its_own
+        async def value():
+            yield 1
+            log.append("torn down")
+
+        def test_it(value):
+            assert value == 1
+
+        def test_next():
+            assert log == ["torn down"]
+        """,
+        f"--asyncio-mode={mode}",
+    )
+    result.assert_outcomes(passed=2)
+
+
 def test_a_decorator_may_make_a_fixture_return_another_awaitable(suite):
     result = suite("""
         import functools

@@ -737,6 +737,31 @@ def test_the_tasks_of_fixtures_are_no_tasks_of_the_test(suite, scope):
 
 
 @pytest.mark.skipif(sys.implementation.name != "cpython", reason="it counts no references")
+def test_the_finalizers_of_a_fixture_may_be_looked_at(suite):
+    result = suite(
+        """
+        @pytest_asyncio.fixture(scope="session")
+        async def resource():
+            yield 1
+
+        @pytest.mark.asyncio
+        async def test_it(resource):
+            assert resource == 1
+        """,
+        conftest="""
+            import inspect
+
+            @pytest.hookimpl(wrapper=True)
+            def pytest_fixture_setup(fixturedef):  # as allure-pytest does
+                try:
+                    return (yield)
+                finally:
+                    list(map(inspect.getfullargspec, fixturedef._finalizers))
+        """,
+    )
+    result.assert_outcomes(passed=1)
+
+
 def test_a_fixture_that_is_over_is_not_left_to_the_garbage_collector(suite):
     suite(
         """

@@ -495,6 +495,29 @@ def test_what_is_due_when_a_loop_is_closed_is_called(suite, call):
     result.assert_outcomes(passed=2)
 
 
+@pytest.mark.parametrize(
+    ("place", "stand_in"),
+    [
+        ("asyncio, 'sleep'", "lambda delay: 1 / 0"),
+        ("asyncio.get_running_loop(), 'create_task'", "lambda coroutine: coroutine.close()"),
+    ],
+)
+def test_what_a_test_patches_is_called_by_nobody_else(suite, place, stand_in):
+    result = suite(f"""
+        @pytest.mark.asyncio
+        async def test_it(monkeypatch):
+            done = set()
+            task = asyncio.create_task(asyncio.Event().wait())
+            task.add_done_callback(done.add)
+            await asyncio.sleep(0)
+            monkeypatch.setattr({place}, {stand_in})
+            task.cancel()
+
+        def test_next(): pass
+    """)
+    result.assert_outcomes(passed=2)
+
+
 def test_code_may_run_the_loop_of_its_test_from_within(suite):
     result = suite("""
         def run(task):  # as nest_asyncio does

@@ -389,6 +389,25 @@ def test_an_override_that_is_no_policy_fails_the_test_clearly(suite, override, s
     result.stdout.fnmatch_lines([f"*he fixture 'event_loop_policy' {sentence}"])
 
 
+def test_an_override_that_returns_nothing_leaves_the_loops_to_asyncio(suite):
+    result = suite(
+        SETS_POLICY
+        + """
+    @pytest.fixture(scope="session")
+    def event_loop_policy():
+        asyncio.set_event_loop_policy(Policy())
+        yield
+        asyncio.set_event_loop_policy(before)
+
+    @pytest.mark.asyncio
+    async def test_it():
+        assert type(asyncio.get_running_loop()) is not Policy._loop_factory
+    """,
+        *IGNORED,
+    )
+    result.assert_outcomes(passed=1)
+
+
 def test_an_override_may_be_declared_like_the_fixtures_of_this_plugin(suite):
     result = suite(
         """

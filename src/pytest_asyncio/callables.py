@@ -21,6 +21,8 @@ def kind_of(function: Callable[..., Any]) -> Kind | None:
     """
     code = getattr(function, "__code__", None)
     if isinstance(code, CodeType):  # Nearly all are found here; the rest costs ten times as much.
+        if code.co_flags & inspect.CO_GENERATOR:  # whatever it wraps
+            return None
         if code.co_flags & inspect.CO_COROUTINE:
             return "coroutine"
         if code.co_flags & inspect.CO_ASYNC_GENERATOR:

@@ -39,7 +39,7 @@ def owner_for(
         return loops.owner_of(loops.node_of_scope(item, scope), factory)
     bound = item.session.stash.setdefault(_BOUND, {})
     bound[fixturedef] = (factory, request)
-    request.addfinalizer(functools.partial(bound.pop, fixturedef, None))
+    request.addfinalizer(functools.partial(_unbind, bound, fixturedef))
     node = loops.node_of_scope(cast("Any", request).node, scope)
     if scope != "package" or node is not request.session:
         return loops.owner_of(node, factory)
@@ -48,6 +48,11 @@ def owner_for(
     owner = loops.owner_of(node, factory)
     node.addfinalizer(functools.partial(internals.finish, fixturedef, request))
     return owner
+
+
+def _unbind(bound: dict[pytest.FixtureDef[Any], Any], fixturedef: pytest.FixtureDef[Any]) -> None:
+    """Forget a fixture's loop: a finalizer, whose signature other plugins may read."""
+    bound.pop(fixturedef, None)
 
 
 def synchronous(
@@ -304,7 +309,7 @@ class Setup(ABC):
 
 
 async def _after_a_turn(coroutine: Coroutine[Any, Any, T]) -> T:
-    await asyncio.sleep(0)
+    await turns.turn()
     return await coroutine
 
 

@@ -193,7 +193,7 @@ class LoopOwner:
         """
         if getattr(loop, "_ready", None):  # Not all loops tell.
             with contextlib.suppress(turns.Stopped):  # Too late to end anything.
-                turns.spin(loop, loop.create_task(asyncio.sleep(0)))
+                turns.take_turn(loop)
 
     def run(self, run: Run) -> None:
         """Run the loop until what a run awaits is done.

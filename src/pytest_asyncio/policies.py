@@ -67,6 +67,8 @@ def factory_of(item: pytest.Function) -> LoopFactory | None:
     if _override_of(item) is None:
         return None
     policy = internals.request_of(item).getfixturevalue(FIXTURE)
+    if policy is None:  # as asyncio's own default
+        return None
     if not _is_policy(policy):
         pytest.fail(
             f"{item.nodeid}: the fixture 'event_loop_policy' must return an event loop policy, "

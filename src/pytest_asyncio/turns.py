@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import types
 from asyncio import AbstractEventLoop, Future, Task
 from collections.abc import Awaitable, Callable, Generator
 from contextlib import contextmanager
@@ -81,6 +82,19 @@ def _out_of_the_way(outer: AbstractEventLoop) -> Generator[None]:
         asyncio._set_running_loop(outer)
         if task is not None:
             asyncio.tasks._enter_task(outer, task)
+
+
+@types.coroutine
+def turn() -> Generator[None]:
+    """Wait for the next turn of the loop, as `asyncio.sleep(0)` does, which tests replace."""
+    yield
+
+
+def take_turn(loop: AbstractEventLoop) -> None:
+    """Run a loop for a single turn, in which it calls what is ready."""
+    over = loop.create_future()
+    loop.call_soon(over.set_result, None)
+    spin(loop, over)
 
 
 @final

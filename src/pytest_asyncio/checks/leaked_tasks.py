@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from asyncio import AbstractEventLoop, Task
 from collections.abc import Coroutine
 from contextlib import AbstractContextManager, nullcontext, suppress
@@ -74,4 +73,4 @@ def _see_through(loop: AbstractEventLoop, coroutine: Coroutine[Any, Any, Any]) -
 
 async def _turn() -> None:
     for _ in range(_TURNS):
-        await asyncio.sleep(0)
+        await turns.turn()
