@@ -68,6 +68,27 @@ def test_a_late_mark_merges_with_those_in_the_code_in_the_order_of_pytest(suite,
     result.assert_outcomes(passed=1)
 
 
+@pytest.mark.parametrize("mark", ["", "@pytest.mark.asyncio"], ids=["marked late", "marked"])
+def test_a_late_mark_may_have_the_deprecated_scope(suite, mark):
+    result = suite(
+        f"""
+        loops = set()
+
+        {mark}
+        @pytest.mark.parametrize("_", [1, 2])
+        async def test_it(_):
+            loops.add(asyncio.get_running_loop())
+            assert len(loops) == 1
+        """,
+        conftest="""
+            def pytest_collection_modifyitems(items):
+                for item in items:
+                    item.add_marker(pytest.mark.asyncio(scope="session"), append=False)
+        """,
+    )
+    result.assert_outcomes(passed=2)
+
+
 def test_a_late_mark_of_a_parameter_is_for_that_parameter(suite):
     result = suite(
         """

@@ -274,6 +274,12 @@ def test_one_mark_on_two_tests_leaves_each_its_other_marks(suite):
     result.assert_outcomes(passed=3)
 
 
+DEPRECATED_SCOPE = (
+    '*plugin.py:*: PytestDeprecationWarning: The "scope" keyword argument to the asyncio marker '
+    "has been deprecated. Write @pytest.mark.asyncio(loop_scope='{}')."
+)
+
+
 @pytest.mark.parametrize("loop_scope", LOOP_SCOPES)
 def test_scope_is_the_deprecated_name_of_loop_scope(suite, loop_scope):
     result = suite(
@@ -285,10 +291,67 @@ def test_scope_is_the_deprecated_name_of_loop_scope(suite, loop_scope):
         "-Wdefault",
     )
     result.assert_outcomes(passed=1, warnings=1)
-    result.stdout.fnmatch_lines(
-        "*PytestDeprecationWarning: test_it.py::test_it: the 'scope' of mark.asyncio is "
-        f"deprecated. Write @pytest.mark.asyncio(loop_scope='{loop_scope}')."
+    result.stdout.fnmatch_lines(DEPRECATED_SCOPE.format(loop_scope))
+
+
+def test_a_mark_with_the_deprecated_scope_is_warned_of_once(suite):
+    result = suite(
+        """
+        @pytest.mark.asyncio(scope="module")
+        @pytest.mark.parametrize("_", range(5))
+        async def test_function(_):
+            pass
+
+        @pytest.mark.asyncio(scope="class")
+        class TestClass:
+            async def test_one(self): pass
+            async def test_two(self): pass
+        """,
+        "-Wdefault",
     )
+    result.assert_outcomes(passed=7, warnings=2)
+
+
+def test_each_test_with_a_mark_with_the_deprecated_scope_fails_where_warnings_are_errors(suite):
+    result = suite(
+        """
+        @pytest.mark.asyncio(scope="module")
+        @pytest.mark.parametrize("_", range(5))
+        async def test_function(_):
+            pass
+        """
+    )
+    result.assert_outcomes(errors=5)
+
+
+def test_warnings_of_the_deprecated_scope_are_shown_as_one_that_names_the_tests(suite):
+    result = suite(
+        """
+        @pytest.mark.asyncio(scope="module")
+        async def test_one(): pass
+
+        @pytest.mark.asyncio(scope="module")
+        async def test_two(): pass
+        """,
+        "-Wdefault",
+    )
+    result.assert_outcomes(passed=2, warnings=2)
+    result.stdout.fnmatch_lines(
+        ["test_it.py::test_one", "test_it.py::test_two", DEPRECATED_SCOPE.format("module")],
+        consecutive=True,
+    )
+
+
+@pytest.mark.parametrize("closer", ["", "loop_scope='class'"], ids=["default", "loop_scope"])
+def test_a_deprecated_scope_that_a_closer_mark_hides_is_not_warned_of(suite, closer):
+    result = suite(f"""
+        pytestmark = pytest.mark.asyncio(scope="module")
+
+        @pytest.mark.asyncio({closer})
+        async def test_it():
+            pass
+    """)
+    result.assert_outcomes(passed=1)
 
 
 @pytest.mark.parametrize(

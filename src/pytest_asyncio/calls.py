@@ -45,8 +45,9 @@ def plan(item: pytest.Function) -> items.Plan:
         if is_async:
             raise
         mark, selected = marks.default(item.config), None
-    if is_async and mark.deprecated_scope:
-        marks.warn_of_deprecated_scope(mark, item)
+    deprecated = mark.deprecated_scope
+    if is_async and deprecated is not None and internals.is_in_code(deprecated, item):
+        marks.warn_of_deprecated_scope(deprecated, item.session)
     if mark.timeout:
         item.session.stash[items.ON_TIMEOUT](item.session)
     planned = item.stash[items.PLANNED] = items.Plan(mark, selected, is_async)

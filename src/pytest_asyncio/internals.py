@@ -22,6 +22,7 @@ from _pytest._code.code import ExceptionRepr
 from _pytest.fixtures import getfixturemarker, reorder_items, resolve_fixture_function
 from _pytest.logging import LogCaptureHandler
 from _pytest.logging import catching_logs as catching_logs
+from _pytest.mark.structures import get_unpacked_marks
 from _pytest.outcomes import Failed as _Failed
 from _pytest.outcomes import OutcomeException
 from _pytest.runner import _update_current_test_var, check_interactive_exception
@@ -56,6 +57,18 @@ def request_of(item: pytest.Function) -> pytest.FixtureRequest:
     An item gets it from no public attribute.
     """
     return item._request
+
+
+def is_in_code(mark: pytest.Mark, item: pytest.Item) -> bool:
+    """Tell whether a mark of an item is written in the code: no hook or fixture has added it.
+
+    pytest keeps both kinds in one list.
+    """
+    return any(
+        mark is written
+        for node in item.listchain()
+        for written in get_unpacked_marks(getattr(node, "obj", None))
+    )
 
 
 def is_fixture(function: object) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Sequence
 from operator import is_
 from typing import Any, Final, NamedTuple, cast
@@ -20,7 +21,8 @@ class AsyncioMark(NamedTuple):
     clock: ClockName | None = None
     timeout: float | None = None
     concurrent: bool | None = None
-    deprecated_scope: bool = False
+    deprecated_scope: pytest.Mark | None = None
+    """The mark that says the loop scope, if it calls that `scope`."""
 
 
 def merged(item: pytest.Item) -> AsyncioMark:
@@ -100,7 +102,6 @@ def _keywords(mark: pytest.Mark, item: pytest.Item) -> dict[str, Any]:
             pytrace=False,
         )
     keywords = dict(mark.kwargs)
-    deprecated = {}
     if "scope" in keywords:
         if "loop_scope" in keywords:
             pytest.fail(
@@ -109,23 +110,34 @@ def _keywords(mark: pytest.Mark, item: pytest.Item) -> dict[str, Any]:
                 pytrace=False,
             )
         keywords["loop_scope"] = keywords.pop("scope")
-        deprecated = {"deprecated_scope": True}
     if not keywords:
-        return {"loop_scope": None, "loop_factories": None}
-    return {
+        return {"loop_scope": None, "deprecated_scope": None, "loop_factories": None}
+    values: dict[str, Any] = {
         keyword: _VALIDATORS[keyword](value, item)
         for keyword, value in keywords.items()
         if value is not None or keyword == "timeout"
-    } | deprecated
+    }
+    if "loop_scope" in values:
+        values["deprecated_scope"] = mark if "scope" in mark.kwargs else None
+    return values
 
 
-def warn_of_deprecated_scope(mark: AsyncioMark, item: pytest.Item) -> None:
-    item.warn(
-        pytest.PytestDeprecationWarning(
-            f"{item.nodeid}: the 'scope' of mark.asyncio is deprecated. "
-            f"Write @pytest.mark.asyncio(loop_scope={mark.loop_scope!r})."
+def warn_of_deprecated_scope(mark: pytest.Mark, session: pytest.Session) -> None:
+    """Warn, once, of a mark that calls its loop scope `scope`."""
+    warned = session.stash.setdefault(_WARNED, set())
+    if id(mark) not in warned:
+        warnings.warn(
+            pytest.PytestDeprecationWarning(
+                'The "scope" keyword argument to the asyncio marker has been deprecated. '
+                f"Write @pytest.mark.asyncio(loop_scope={mark.kwargs['scope']!r})."
+            ),
+            stacklevel=3,  # Filters know it as one of `plugin`.
         )
-    )
+        warned.add(id(mark))
+
+
+_WARNED: Final[pytest.StashKey[set[int]]] = pytest.StashKey()
+"""The ids of the marks that were warned of, for marks cannot be hashed."""
 
 
 def _as_written(mark: pytest.Mark) -> str:
