@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 import pytest
 
 
@@ -209,4 +211,16 @@ def test_without_the_plugin_sync_fixtures_that_it_declares_are_fixtures(bare):
         def test_it(value):
             assert value == 42
     """)
+    result.assert_outcomes(passed=1)
+
+
+@pytest.mark.parametrize("option", ["--strict-markers", "-Werror"])
+def test_without_the_plugin_its_package_can_be_imported(pytester, option):
+    pytester.makepyfile("""
+        import pytest_asyncio
+
+        def test_it():
+            pass
+    """)
+    result = pytester.run(sys.executable, "-m", "pytest", "-p", "no:asyncio", option)
     result.assert_outcomes(passed=1)

@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from .marks import AsyncioMark
     from .settings import LoopFactory
 
-_IMPLIED: Final = pytest.mark.asyncio  # one for all, so that it is read once
 _OTHER_FRAMEWORKS: Final = ("anyio", "trio")
 
 
@@ -118,12 +117,12 @@ def refuse_generator(item: pytest.Item) -> None:
         item.add_marker(pytest.mark.xfail(run=False, reason=reason))
 
 
-def add_implied_mark(item: pytest.Function) -> None:
+def add_implied_mark(mark: pytest.MarkDecorator, item: pytest.Function) -> None:
     """Mark an async test in auto mode, unless another framework's plugin is to run it."""
     if getattr(item, "nofuncargs", False) or callables.kind_of(test_function(item)) is None:
         return
     if not is_marked(item) and not _is_of_others(item):
-        item.add_marker(_IMPLIED)
+        item.add_marker(mark)
 
 
 def are_concurrent(session: pytest.Session) -> bool:

@@ -196,14 +196,17 @@ def pytest_exception_interact(
 class _AutoMode:
     """The hooks of a session in auto mode."""
 
+    def __init__(self) -> None:
+        self.implied_mark = pytest.mark.asyncio  # One for all items, so that it is read once.
+
     @pytest.hookimpl(tryfirst=True)
     def pytest_generate_tests(self, metafunc: pytest.Metafunc) -> None:
-        items.add_implied_mark(metafunc.definition)
+        items.add_implied_mark(self.implied_mark, metafunc.definition)
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_itemcollected(self, item: pytest.Item) -> None:
         if isinstance(item, pytest.Function):
-            items.add_implied_mark(item)
+            items.add_implied_mark(self.implied_mark, item)
 
 
 class _Async:
