@@ -68,6 +68,42 @@ def test_a_late_mark_merges_with_those_in_the_code_in_the_order_of_pytest(suite,
     result.assert_outcomes(passed=1)
 
 
+@pytest.mark.parametrize("node", ["item", "item.parent"], ids=["function", "module"])
+def test_a_late_mark_counts_in_auto_mode(suite, node):
+    result = suite(
+        SHARED_LOOP,
+        "--asyncio-mode=auto",
+        conftest=f"""
+            def pytest_collection_modifyitems(items):
+                for item in items:
+                    {node}.add_marker(pytest.mark.asyncio(loop_scope="module"))
+        """,
+    )
+    result.assert_outcomes(passed=2)
+
+
+@pytest.mark.parametrize("mode", ["strict", "auto"])
+def test_a_late_mark_is_hidden_by_one_without_keywords_in_the_code(suite, mode):
+    result = suite(
+        """
+        loops = set()
+
+        @pytest.mark.asyncio
+        @pytest.mark.parametrize("_", [1, 2])
+        async def test_it(_):
+            assert asyncio.get_running_loop() not in loops
+            loops.add(asyncio.get_running_loop())
+        """,
+        f"--asyncio-mode={mode}",
+        conftest="""
+            def pytest_collection_modifyitems(items):
+                for item in items:
+                    item.add_marker(pytest.mark.asyncio(loop_scope="module"))
+        """,
+    )
+    result.assert_outcomes(passed=2)
+
+
 @pytest.mark.parametrize("mark", ["", "@pytest.mark.asyncio"], ids=["marked late", "marked"])
 def test_a_late_mark_may_have_the_deprecated_scope(suite, mark):
     result = suite(

@@ -197,7 +197,8 @@ class _AutoMode:
     """The hooks of a session in auto mode."""
 
     def __init__(self) -> None:
-        self.implied_mark = pytest.mark.asyncio  # One for all items, so that it is read once.
+        # One for all items, so that it is read once. It says nothing, so that it hides no other.
+        self.implied_mark = pytest.mark.asyncio(loop_scope=None)
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_generate_tests(self, metafunc: pytest.Metafunc) -> None:
