@@ -294,6 +294,26 @@ def test_scope_is_the_deprecated_name_of_loop_scope(suite, loop_scope):
     result.stdout.fnmatch_lines(DEPRECATED_SCOPE.format(loop_scope))
 
 
+@pytest.mark.parametrize(
+    "ignored",
+    [
+        "ignore::pytest.PytestDeprecationWarning:pytest_asyncio.plugin",
+        'ignore:The "scope" keyword argument to the asyncio marker has been deprecated',
+    ],
+    ids=["module", "text"],
+)
+def test_the_deprecation_of_scope_may_be_ignored_by_module_or_text(suite, ignored):
+    result = suite(
+        """
+        @pytest.mark.asyncio(scope="module")
+        async def test_it():
+            pass
+        """,
+        f"-W{ignored}",
+    )
+    result.assert_outcomes(passed=1)
+
+
 def test_a_mark_with_the_deprecated_scope_is_warned_of_once(suite):
     result = suite(
         """

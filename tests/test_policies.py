@@ -197,9 +197,28 @@ def test_the_override_is_deprecated(suite):
     )
     result.assert_outcomes(passed=1)
     result.stdout.fnmatch_lines(
-        "*PytestDeprecationWarning: Overriding the fixture event_loop_policy is deprecated. "
-        "Implement the hook pytest_asyncio_loop_factories to say what makes the event loops."
+        '*plugin.py:*: PytestDeprecationWarning: Overriding the "event_loop_policy" fixture is '
+        "deprecated. Implement the hook pytest_asyncio_loop_factories to say what makes the event "
+        "loops."
     )
+
+
+@pytest.mark.parametrize(
+    "ignored",
+    [
+        "ignore::pytest.PytestDeprecationWarning:pytest_asyncio.plugin",
+        'ignore:Overriding the "event_loop_policy" fixture is deprecated',
+    ],
+    ids=["module", "text"],
+)
+def test_the_deprecation_may_be_ignored_by_module_or_text(suite, ignored):
+    result = suite(
+        PRINTS_LOOP.format(scope="function"),
+        "-Wignore::DeprecationWarning:asyncio",
+        f"-W{ignored}",
+        conftest=override(),
+    )
+    result.assert_outcomes(passed=1)
 
 
 def test_only_the_tests_that_see_the_override_use_it(suite):

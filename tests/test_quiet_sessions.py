@@ -106,8 +106,8 @@ def test_no_event_loop_policy_is_read_or_set(suite, monkeypatch):
 
 
 ADVICE = (
-    '*PytestWarning: The configuration option "asyncio_default_fixture_loop_scope" is unset, '
-    "and the async fixture 'database' has no loop_scope: its loop is shared in its module. *"
+    '*PytestDeprecationWarning: The configuration option "asyncio_default_fixture_loop_scope" is '
+    "unset, and the async fixture 'database' has no loop_scope: its loop is shared in its module. *"
 )
 
 
@@ -126,6 +126,29 @@ def test_a_wide_async_fixture_that_names_no_loop_scope_is_advised_of_once(suite)
     )
     result.assert_outcomes(passed=4, warnings=1)
     result.stdout.fnmatch_lines(ADVICE)
+
+
+@pytest.mark.parametrize(
+    "ignored",
+    [
+        "ignore::pytest.PytestDeprecationWarning",
+        "ignore::pytest.PytestDeprecationWarning:pytest_asyncio.plugin",
+        'ignore:The configuration option "asyncio_default_fixture_loop_scope" is unset',
+    ],
+    ids=["class", "module", "text"],
+)
+def test_the_advice_may_be_ignored(suite, ignored):
+    result = suite(
+        """
+        @pytest_asyncio.fixture(scope="module")
+        async def database(): pass
+
+        @pytest.mark.asyncio
+        async def test_it(database): pass
+        """,
+        f"-W{ignored}",
+    )
+    result.assert_outcomes(passed=1, warnings=0)
 
 
 @pytest.mark.parametrize(

@@ -7,18 +7,20 @@ import warnings
 import pytest
 
 
-def advise(item: pytest.Item, message: str) -> None:
+def advise(
+    item: pytest.Item, message: str, category: type[pytest.PytestWarning] = pytest.PytestWarning
+) -> None:
     """Show a warning about an item in the summary, also where warnings are made errors."""
-    advice = pytest.PytestWarning(message)
+    advice = category(message)
+    path, line, _ = item.location
+    lineno = (line or 0) + 1
     try:
-        item.warn(advice)
-    except pytest.PytestWarning:
-        path, line, _ = item.location
+        # Filters know it as one of `plugin`.
+        warnings.warn_explicit(advice, category, path, lineno, "pytest_asyncio.plugin")
+    except category:
         item.config.hook.pytest_warning_recorded.call_historic(
             kwargs={
-                "warning_message": warnings.WarningMessage(
-                    advice, type(advice), path, (line or 0) + 1
-                ),
+                "warning_message": warnings.WarningMessage(advice, category, path, lineno),
                 "when": "runtest",
                 "nodeid": item.nodeid,
                 "location": None,

@@ -188,6 +188,7 @@ def advise_of_unset_option(fixturedef: pytest.FixtureDef[Any], item: pytest.Item
             f"async fixture {fixturedef.argname!r} has no loop_scope: its loop is shared in its "
             f"{fixturedef.scope}. Set the option to 'fixture-scope' to keep that, or to the loop "
             f"scope that such fixtures shall have: {', '.join(SCOPES)}.",
+            pytest.PytestDeprecationWarning,
         )
 
 

@@ -40,10 +40,10 @@ def warn_of_override(fixturedef: pytest.FixtureDef[Any]) -> None:
     if is_override(fixturedef):
         warnings.warn(
             pytest.PytestDeprecationWarning(
-                "Overriding the fixture event_loop_policy is deprecated. Implement the hook "
+                'Overriding the "event_loop_policy" fixture is deprecated. Implement the hook '
                 "pytest_asyncio_loop_factories to say what makes the event loops."
             ),
-            stacklevel=1,
+            stacklevel=2,  # Filters know it as one of `plugin`.
         )
 
 
