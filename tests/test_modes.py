@@ -110,6 +110,46 @@ def test_strict_mode_leaves_plain_async_fixtures_alone_and_says_so(suite):
         )
 
 
+def test_strict_mode_says_so_too_where_code_on_the_loop_requests_a_plain_async_fixture(suite):
+    result = suite(
+        """
+        @pytest.fixture
+        async def plain():
+            return 1
+
+        @pytest.mark.asyncio
+        async def test_it(request):
+            (await pytest_asyncio.getfixturevalue(request, "plain")).close()
+        """,
+        "-Wdefault",
+    )
+    outcome = "passed" if pytest.version_tuple < (9, 1) else "failed"  # pytest refuses it.
+    assert result.parseoutcomes()[outcome] == 1
+    result.stdout.fnmatch_lines("*asyncio test 'test_it' requested async @pytest.fixture 'plain'*")
+
+
+def test_strict_mode_says_nothing_of_a_plain_async_fixture_that_a_hook_makes_synchronous(suite):
+    result = suite(
+        """
+        @pytest.fixture
+        async def number():
+            return 1
+
+        @pytest.mark.asyncio
+        async def test_it(number):
+            assert number == 1
+        """,
+        conftest="""
+            @pytest.hookimpl(tryfirst=True)
+            def pytest_fixture_setup(fixturedef, request):
+                function = fixturedef.func
+                if fixturedef.argname == "number":
+                    fixturedef.func = lambda: asyncio.run(function())
+        """,
+    )
+    result.assert_outcomes(passed=1)
+
+
 def test_auto_mode_does_not_mark_what_is_marked(suite):
     result = suite(
         """

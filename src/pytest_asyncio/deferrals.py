@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from . import internals, runs
+from .callables import kind_of
 from .context import OwnContext
 from .fixtures import DEFERRAL
 from .loops import LoopOwner
@@ -42,11 +43,13 @@ def no_deferral(session: pytest.Session) -> Generator[None]:
 
 def undeferred(
     fixturedef: pytest.FixtureDef[Any], request: pytest.FixtureRequest
-) -> Callable[..., Any]:
+) -> Callable[..., Any] | None:
     """Keep a synchronous fixture from being left in the middle, for what its function requests.
 
-    What it requests by its arguments is set up before.
+    What it requests by its arguments is set up before. An async one is left to pytest.
     """
+    if kind_of(fixturedef.func) is not None:
+        return None
     function = internals.bound_fixture_function(fixturedef, request)
     return functools.wraps(function)(in_one_go(function, request))
 

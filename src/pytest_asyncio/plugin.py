@@ -129,28 +129,33 @@ def pytest_fixture_setup(
     fixturedef: pytest.FixtureDef[Any], request: pytest.FixtureRequest
 ) -> Generator[None, object, object]:
     __tracebackhide__ = True
-    function = _function_for(fixturedef, request)
-    if function is None:
-        value = yield
-        item = internals.item_of(request)
-        if items.is_marked_late(item):
-            _Async.of(item.session)
-        return value
-    original = internals.replace_fixture_function(fixturedef, function)
+    if getattr(request.config.option, "setupplan", False):  # It calls nothing.
+        return (yield)
+    item = internals.item_of(request)
+    planned = items.plan_of(item)
+    function = _function_for(fixturedef, request, item, planned)
+    if function is not None:
+        original = internals.replace_fixture_function(fixturedef, function)
+        try:
+            return (yield)
+        finally:
+            internals.restore_fixture_function(fixturedef, original)
     try:
         return (yield)
     finally:
-        internals.restore_fixture_function(fixturedef, original)
+        if planned is not None and planned.is_async:
+            fixtures.warn_of_plain_async(fixturedef, item)
+        elif items.is_marked_late(item):
+            _Async.of(item.session)
 
 
 def _function_for(
-    fixturedef: pytest.FixtureDef[Any], request: pytest.FixtureRequest
+    fixturedef: pytest.FixtureDef[Any],
+    request: pytest.FixtureRequest,
+    item: pytest.Function,
+    planned: items.Plan | None,
 ) -> Callable[..., Any] | None:
     """Return what pytest is to call in place of the fixture function, if anything."""
-    if getattr(request.config.option, "setupplan", False):  # It calls nothing.
-        return None
-    item = internals.item_of(request)
-    planned = items.plan_of(item)
     rooms = _Async.of(item.session) if planned is not None and planned.is_async else None
     if fixturedef.argname == "event_loop_policy":
         from . import policies
@@ -168,8 +173,6 @@ def _function_for(
             _bound_runs(item.session)
         call = rooms.lifetimes.synchronous(fixturedef, request, planned)
         return call
-    if rooms is not None:
-        fixtures.warn_of_plain_async(fixturedef, item)
     if fixturedef.argname.startswith("_xunit_setup_"):
         from . import xunit
 
