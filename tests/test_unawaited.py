@@ -119,6 +119,30 @@ def test_a_method_that_a_decorator_makes_synchronous_is_left_alone(suite):
     result.stdout.fnmatch_lines("*LookupError*")
 
 
+def test_a_method_that_a_fixture_makes_synchronous_is_left_alone(suite):
+    result = suite(
+        """
+        import unittest
+
+        class TestIt(unittest.TestCase):
+            async def test_passes(self):
+                await asyncio.sleep(0)
+
+            async def test_fails(self):
+                await asyncio.sleep(0)
+                raise LookupError
+        """,
+        conftest="""
+            @pytest.fixture(autouse=True)
+            def synchronous(request):
+                method = request.function
+                setattr(request.instance, request.node.name, lambda: asyncio.run(method()))
+        """,
+    )
+    result.assert_outcomes(passed=1, failed=1)
+    result.stdout.fnmatch_lines("*LookupError*")
+
+
 def test_an_async_test_that_no_plugin_runs_fails(suite):
     result = suite(
         """

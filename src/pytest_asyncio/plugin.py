@@ -16,7 +16,7 @@ import pytest
 
 from . import fixtures, hooks, internals, items, modules, settings
 from .fixtures import fixture
-from .items import is_async_test
+from .items import is_async_test, refuse_generator
 from .settings import LoopFactory as _LoopFactory
 from .settings import ScopeName as _ScopeName
 
@@ -77,7 +77,7 @@ def pytest_collection_modifyitems(
     config: pytest.Config, items: list[pytest.Item]
 ) -> Generator[None]:
     for item in items:
-        _refuse(item)
+        refuse_generator(item)
     yield
     if _has_loop_factories(config):
         from . import factories
@@ -91,15 +91,6 @@ def pytest_collection_modifyitems(
 
 def _has_loop_factories(config: pytest.Config) -> bool:
     return bool(config.hook.pytest_asyncio_loop_factories.get_hookimpls())
-
-
-def _refuse(item: pytest.Item) -> None:
-    if getattr(item, "nofuncargs", False) and isinstance(item, pytest.Function):
-        from . import testcases
-
-        testcases.refuse_unawaited(item)
-    else:
-        items.refuse_generator(item)
 
 
 @pytest.hookimpl(tryfirst=True)

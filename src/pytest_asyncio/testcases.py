@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 import inspect
 import sys
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -20,15 +22,15 @@ def refuse_unawaited(item: pytest.Function) -> None:
         for name in ("run", "__call__", "_callTestMethod")
     )
     if is_plain and callables.kind_of(item.obj) == "coroutine":
-        item.obj = _failing_if_unawaited(item)
+        item.instance._callTestMethod = functools.partial(_call, item)
 
 
-def _failing_if_unawaited(item: pytest.Function) -> Any:
-    method = item.obj
+def _call(item: pytest.Function, method: Callable[[], Any]) -> None:
+    __tracebackhide__ = True
 
     def call() -> Any:
         __tracebackhide__ = True
-        result = method()  # A decorator may have made it synchronous.
+        result = method()  # A decorator or a fixture may have made it synchronous.
         if not inspect.iscoroutine(result):
             return result
         result.close()
@@ -38,4 +40,4 @@ def _failing_if_unawaited(item: pytest.Function) -> Any:
             pytrace=False,
         )
 
-    return callables.standing_in_for(method, call)
+    type(item.instance)._callTestMethod(item.instance, call)
