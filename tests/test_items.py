@@ -25,6 +25,39 @@ def test_a_decorator_that_runs_the_coroutine_itself_is_left_alone(suite):
     result.assert_outcomes(passed=1)
 
 
+def test_an_async_generator_fails_where_warnings_are_errors_and_no_other_test(suite):
+    result = suite(
+        """
+        async def test_generator():
+            yield
+
+        async def test_it():
+            pass
+        """,
+        "--asyncio-mode=auto",
+    )
+    result.assert_outcomes(errors=1, passed=1)
+    result.stdout.fnmatch_lines(
+        "E*PytestCollectionWarning: Tests based on asynchronous generators *"
+    )
+
+
+def test_an_async_generator_that_is_marked_late_is_not_run(suite):
+    result = suite(
+        """
+        async def test_it():
+            yield
+        """,
+        "-Wdefault",
+        conftest="""
+            def pytest_collection_modifyitems(items):
+                for item in items:
+                    item.add_marker(pytest.mark.asyncio)
+        """,
+    )
+    result.assert_outcomes(xfailed=1, warnings=1)
+
+
 @pytest.mark.parametrize("mode", ["auto", "strict"])
 @pytest.mark.parametrize("decorator", ["", "@staticmethod"])
 def test_async_generators_are_not_run(suite, mode, decorator):

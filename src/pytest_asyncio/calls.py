@@ -37,7 +37,11 @@ def plan(item: pytest.Function) -> items.Plan:
 
     Marks that are wrong do not keep a synchronous test from running: it has no need of them.
     """
-    is_async = callables.kind_of(items.test_function(item)) is not None
+    function = items.test_function(item)
+    kind = callables.kind_of(function)
+    is_async = kind is not None
+    if kind == "generator" and inspect.isasyncgenfunction(function):  # What wraps one may run.
+        items.refuse_generator(item)
     try:
         mark = marks.merged(item)
         selected = factories.selected_for(item, mark)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, Final, TypeGuard
 
@@ -104,17 +103,11 @@ def test_function(item: pytest.Function) -> Any:
 
 def refuse_generator(item: pytest.Item) -> None:
     """Turn a test that is an async generator away."""
-    if (
-        is_marked(item)
-        and callables.kind_of(function := test_function(item)) == "generator"  # It is cheaper.
-        and inspect.isasyncgenfunction(function)
-    ):
-        reason = (
-            "Tests based on asynchronous generators are not supported. "
-            f"{item.name} will be ignored."
-        )
-        item.warn(pytest.PytestCollectionWarning(reason))
-        item.add_marker(pytest.mark.xfail(run=False, reason=reason))
+    reason = (
+        f"Tests based on asynchronous generators are not supported. {item.name} will be ignored."
+    )
+    item.warn(pytest.PytestCollectionWarning(reason))
+    item.add_marker(pytest.mark.xfail(run=False, reason=reason))
 
 
 def add_implied_mark(mark: pytest.MarkDecorator, item: pytest.Function) -> None:

@@ -16,7 +16,7 @@ import pytest
 
 from . import fixtures, hooks, internals, items, modules, settings
 from .fixtures import fixture
-from .items import is_async_test, refuse_generator
+from .items import is_async_test
 from .settings import LoopFactory as _LoopFactory
 from .settings import ScopeName as _ScopeName
 
@@ -76,8 +76,6 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 def pytest_collection_modifyitems(
     config: pytest.Config, items: list[pytest.Item]
 ) -> Generator[None]:
-    for item in items:
-        refuse_generator(item)
     yield
     if _has_loop_factories(config):
         from . import factories
