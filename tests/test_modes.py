@@ -128,6 +128,28 @@ def test_strict_mode_says_so_too_where_code_on_the_loop_requests_a_plain_async_f
     result.stdout.fnmatch_lines("*asyncio test 'test_it' requested async @pytest.fixture 'plain'*")
 
 
+def test_strict_mode_says_nothing_of_a_plain_fixture_that_a_decorator_makes_synchronous(suite):
+    result = suite("""
+        import functools
+
+        def run(function):
+            @functools.wraps(function)
+            def synchronous():
+                return asyncio.run(function())
+            return synchronous
+
+        @pytest.fixture
+        @run
+        async def value():
+            return 42
+
+        @pytest.mark.asyncio
+        async def test_it(value):
+            assert value == 42
+    """)
+    result.assert_outcomes(passed=1)
+
+
 def test_strict_mode_says_nothing_of_a_plain_async_fixture_that_a_hook_makes_synchronous(suite):
     result = suite(
         """

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import warnings
 from collections.abc import Callable, Iterable
 from typing import Any, Final, ParamSpec, TypeVar, overload
@@ -158,7 +159,10 @@ def timeout_of(fixturedef: pytest.FixtureDef[Any]) -> float | None:
 
 def warn_of_plain_async(fixturedef: pytest.FixtureDef[Any], item: pytest.Function) -> None:
     """Warn about an async fixture of an asyncio test that strict mode leaves alone."""
-    if kind_of(fixturedef.func) is not None:
+    function = fixturedef.func
+    if kind_of(function) is not None and (
+        inspect.iscoroutinefunction(function) or inspect.isasyncgenfunction(function)
+    ):  # What only wraps one may run it.
         warnings.warn(
             pytest.PytestDeprecationWarning(
                 f"asyncio test {item.name!r} requested async @pytest.fixture "
