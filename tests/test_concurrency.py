@@ -1551,6 +1551,35 @@ class TestReports:
         looks = re.findall(r"looked into .*", result.stdout.str())
         assert looks == ["looked into test_a call", "looked into test_b call"]
 
+    REFUSING = """
+        @pytest.hookimpl(wrapper=True)
+        def pytest_runtest_makereport(item, call):
+            report = yield
+            if item.name == "test_b" and call.when == {when!r}:
+                raise LookupError("not known")
+            return report
+    """
+
+    @pytest.mark.parametrize("when", ["setup", "call", "teardown"])
+    def test_what_a_plugin_raises_about_a_test_ends_the_session_in_its_turn(self, concurrent, when):
+        result = concurrent(
+            WAITING + "async def test_b(): pass\nasync def test_c(): pass",
+            conftest=self.REFUSING.format(when=when),
+        )
+        assert result.ret is pytest.ExitCode.INTERNAL_ERROR
+        result.assert_outcomes(passed=2 if when == "teardown" else 1)
+        result.stdout.fnmatch_lines(["INTERNALERROR> LookupError: not known"])
+        result.stdout.no_fnmatch_line("*AssertionError*")
+
+    def test_nothing_is_raised_about_one_that_does_not_get_its_turn(self, concurrent):
+        result = concurrent(
+            WAITING + "    assert 0\nasync def test_b(): pass",
+            "-x",
+            conftest=self.REFUSING.format(when="setup"),
+        )
+        assert result.ret is pytest.ExitCode.TESTS_FAILED
+        result.assert_outcomes(failed=1)
+
 
 class TestTheTestAtHand:
     """pytest runs it itself, and what follows is begun only where it waits."""

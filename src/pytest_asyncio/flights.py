@@ -340,11 +340,24 @@ class Flight(RecordedLane):
     def _conclude(self, phase: _Phase, look: Callable[[], object]) -> Generator[Wait]:
         """Have pytest look at a phase, and report it, in its turn if that matters."""
         is_in_order = self._hooks.are_live or isinstance(phase.failure, pytest.exit.Exception)
-        if is_in_order and not (self._has_turn or self.is_abandoned):
-            yield None
-        if not self.is_abandoned:
+        if is_in_order:
+            yield from self._wait_for_turn()
+        if self.is_abandoned:
+            return
+        try:
             self._report(phase, look)
-            self._recorder.listen()
+        except KeyboardInterrupt:
+            raise
+        except BaseException:  # By a hook of a plugin: it ends the session when the test's turn is.
+            yield from self._wait_for_turn()
+            if self.is_abandoned:
+                return
+            raise
+        self._recorder.listen()
+
+    def _wait_for_turn(self) -> Generator[Wait]:
+        if not (self._has_turn or self.is_abandoned):
+            yield None
 
     def _report(self, phase: _Phase, look: Callable[[], object]) -> None:
         self._told, self.record = phase, None
