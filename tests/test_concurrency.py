@@ -370,9 +370,36 @@ def test_most():
         conftest = "def pytest_addoption(parser): parser.addini('reruns', '')"
         assert self.count(suite, ini="reruns = 1", conftest=conftest) == 1
 
-    def test_so_does_a_plugin_that_may_run_tests_by_itself(self, suite):
-        conftest = "def pytest_runtest_protocol(item, nextitem): pass"
-        assert self.count(suite, conftest=conftest) == 1
+    @pytest.mark.parametrize(
+        "hook",
+        [
+            "def pytest_runtest_protocol(item): pass",
+            "@pytest.hookimpl(wrapper=True)\ndef pytest_runtest_protocol(item): return (yield)",
+            "@pytest.hookimpl(hookwrapper=True)\ndef pytest_runtest_protocol(item): yield",
+        ],
+        ids=["plain", "wrapper", "hookwrapper"],
+    )
+    def test_so_does_a_plugin_that_sees_each_test_from_start_to_end(self, suite, hook):
+        assert self.count(suite, conftest=hook) == 1
+
+    def test_so_does_one_that_is_found_late(self, suite):
+        hook = "@pytest.hookimpl(wrapper=True)\ndef pytest_runtest_protocol(): return (yield)"
+        files = {"late/conftest.py": hook, "late/test_late.py": "def test_sync(): pass"}
+        assert self.count(suite, files=files) == 1
+
+    def test_such_a_plugin_is_told_once(self, suite):
+        conftest = "def pytest_runtest_protocol(item): pass"
+        result = suite(MODULE + self.COUNTING, conftest=conftest)
+        result.assert_outcomes(passed=7, warnings=1)
+        result.stdout.fnmatch_lines(
+            "*PytestWarning: Concurrent tests run one after another, because a test that is begun "
+            "early would not be seen from start to end by conftest.pytest_runtest_protocol()."
+        )
+
+    @pytest.mark.parametrize("argument", ["--asyncio-concurrency=1", "--asyncio-checks=all"])
+    def test_it_is_not_told_where_something_else_has_them_run_so(self, suite, argument):
+        conftest = "def pytest_runtest_protocol(item): pass"
+        suite(MODULE + self.COUNTING, argument, conftest=conftest).assert_outcomes(passed=7)
 
 
 class TestFixtures:

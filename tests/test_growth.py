@@ -36,7 +36,7 @@ COUNTING = """
         } | {kind: kinds[kind] for kind in KINDS}
 
     @pytest.hookimpl(wrapper=True)
-    def pytest_runtest_protocol(item):
+    def pytest_runtest_teardown(item):
         result = yield
         if item.name in ("test_it[50]", "test_it[500]"):
             counts.append(count(item.session))

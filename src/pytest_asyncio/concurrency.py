@@ -31,6 +31,7 @@ from . import (
     settings,
     turns,
 )
+from .advice import advise
 from .at_hand import TestAtHand
 from .flights import Flight, SetupHooks
 from .loops import LoopOwner
@@ -66,7 +67,12 @@ _SERIAL_OPTIONS: Final = (
     *("force_reruns", "looptime", "reruns"),
     *("setuponly", "setupplan", "setupshow", "trace", "usepdb"),
 )
-_RUNNERS: Final = {"asyncio-concurrency", "rerunfailures", "runner"}
+_UNAFFECTED: Final = {"_pytest", "pytest_rerunfailures", "pytest_timeout"}
+"""Packages that have a hook around each test, and need not see all of it there.
+
+pytest-timeout bounds the time that pytest takes for a test; pytest-rerunfailures does nothing
+unless one of `_SERIAL_MARKS` or `_SERIAL_OPTIONS` is given.
+"""
 
 PATIENCE: Final = 8
 """Turns of the loop that a test may take before it counts as one that waits."""
@@ -74,10 +80,33 @@ PATIENCE: Final = 8
 
 def start(session: pytest.Session) -> None:
     """Let tests of a session run beside others, unless something needs them one by one."""
-    if not _has_to_be_serial(session):
-        concurrency = _Concurrency(session)
-        session.config.pluginmanager.register(concurrency, "asyncio-concurrency")
-        loops.direct_by(session, concurrency)
+    if _has_to_be_serial(session):
+        return
+    plugins = session.config.pluginmanager
+    affected = _hooks_around_each_test(session.config)
+    if affected:
+        plugins.register(_Advice(affected))
+        return
+    concurrency = _Concurrency(session)
+    plugins.register(concurrency, "asyncio-concurrency")
+    loops.direct_by(session, concurrency)
+
+
+@final
+class _Advice:
+    """Tells, with the first test of a session, why they run one by one."""
+
+    def __init__(self, hooks: Sequence[str]) -> None:
+        self._hooks: Final = hooks
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_setup(self, item: pytest.Item) -> None:
+        item.config.pluginmanager.unregister(self)
+        advise(
+            item,
+            "Concurrent tests run one after another, because a test that is begun early would not "
+            f"be seen from start to end by {' and '.join(self._hooks)}.",
+        )
 
 
 @final
@@ -489,16 +518,23 @@ def _turn_away(fixturedef: pytest.FixtureDef[Any], request: pytest.FixtureReques
 def _has_to_be_serial(session: pytest.Session) -> bool:
     """Tell whether something in a session needs one test after another."""
     config = session.config
-    runners = config.hook.pytest_runtest_protocol.get_hookimpls()
     return (
         any(_is_given(config, name) for name in _SERIAL_OPTIONS)
         or bool(settings.of(config).checks)
         or config.pluginmanager.getplugin("capturemanager") is None
         or config.pluginmanager.getplugin("logging-plugin") is None
-        or not {
-            impl.plugin_name for impl in runners if not (impl.wrapper or impl.hookwrapper)
-        }.issubset(_RUNNERS)
     )
+
+
+def _hooks_around_each_test(config: pytest.Config) -> list[str]:
+    """Name what has to see each test from start to end, so that none can be begun early."""
+    implementations = config.hook.pytest_runtest_protocol.get_hookimpls()
+    functions = [implementation.function for implementation in implementations]
+    return [
+        f"{function.__module__}.{function.__qualname__}()"
+        for function in functions
+        if function.__module__.partition(".")[0] not in _UNAFFECTED
+    ]
 
 
 def _is_given(config: pytest.Config, option: str) -> bool:
