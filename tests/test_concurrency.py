@@ -229,6 +229,45 @@ async def test_b(shared): await meet()
             ini="asyncio_serial_fixtures = other database",
         ).assert_outcomes(passed=3)
 
+    @pytest.mark.parametrize(
+        "decorator",
+        [
+            "patch('os.sep', '|')",
+            "patch.object(os, 'sep', '|')",
+            "patch.multiple(os, sep='|')",
+            "hidden",
+        ],
+    )
+    def test_so_does_what_a_decorator_patches(self, concurrent, decorator):
+        concurrent(
+            f"""
+        import functools, os
+        from unittest.mock import patch
+        def hidden(test):
+            patched = patch("os.sep", "|")(test)
+            @functools.wraps(patched, updated=())
+            async def outer(): await patched()
+            return outer
+        async def test_a(): await alone()
+        @{decorator}
+        async def test_b():
+            await alone()
+            assert os.sep == "|"
+        async def test_c(): await alone()
+        """
+        ).assert_outcomes(passed=3)
+
+    def test_so_do_the_methods_of_a_class_that_is_patched(self, concurrent):
+        concurrent(
+            """
+        from unittest.mock import patch
+        @patch("os.sep")
+        class TestPatched:
+            async def test_a(self, sep): await alone()
+            async def test_b(self, sep): await alone()
+        """
+        ).assert_outcomes(passed=2)
+
     def test_such_a_fixture_that_nobody_could_foresee_is_refused(self, concurrent):
         result = concurrent(
             """

@@ -7,9 +7,10 @@ pytest comes to the next one, which may be over by then. A test that never waits
 
 from __future__ import annotations
 
+import inspect
 from asyncio import Future, Task
 from collections import deque
-from collections.abc import Generator, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from functools import partial
 from itertools import takewhile
@@ -488,6 +489,7 @@ class _Concurrency:
             not mark.concurrent
             or mark.clock != "real"
             or not self._serial_fixtures.isdisjoint(item.fixturenames)
+            or _is_patched(item.obj)
             or policies.is_pending(item)
         ):
             return None
@@ -498,6 +500,15 @@ class _Concurrency:
         wide = tuple(internals.wide_parameters(item).items())
         node = loops.node_of_scope(item, scopes.loop_scope_of(item, mark))
         return item.parent, node, factory, wide, filters
+
+
+def _is_patched(test: Callable[..., object]) -> bool:
+    """Tell whether `unittest.mock.patch` decorates a test, and so acts on the whole process."""
+    return _has_patches(inspect.unwrap(test, stop=_has_patches))
+
+
+def _has_patches(function: Callable[..., object]) -> bool:
+    return hasattr(function, "patchings")
 
 
 def _closed(owner: LoopOwner) -> str:
