@@ -2037,6 +2037,35 @@ class TestTheTestAtHand:
         )
         result.stdout.fnmatch_lines(["FAILED test_it.py::test_a - SystemExit: 3"])
 
+    @pytest.mark.parametrize("culprit", ["test_a", "test_b"])
+    def test_a_plugin_that_keeps_pytest_from_tearing_one_down_fails_that_one(
+        self, concurrent, culprit
+    ):
+        result = concurrent(
+            f"""
+        @pytest_asyncio.fixture
+        async def own(request):
+            yield
+            if request.node.name == {culprit!r}: raise OSError("torn down")
+        async def test_a(own): await meet()
+        async def test_b(own): await meet()
+        async def test_c(own): pass
+        """,
+            conftest=f"""
+            def pytest_runtest_teardown(item):
+                if item.name == {culprit!r}: raise LookupError("not known")
+            """,
+        )
+        assert result.ret is pytest.ExitCode.TESTS_FAILED
+        result.assert_outcomes(passed=3, errors=1)
+        result.stdout.fnmatch_lines(
+            [
+                f"*ERROR at teardown of {culprit}*",
+                "E*LookupError: not known",
+                "E*OSError: torn down",
+            ]
+        )
+
     def test_its_failure_ends_the_others_before_its_teardown(self, concurrent):
         result = concurrent(
             """
@@ -2337,6 +2366,18 @@ class TestBreakingOff:
         result = concurrent(self.FLYING.format("raise KeyboardInterrupt"), "-s")
         assert result.ret is pytest.ExitCode.INTERRUPTED
         result.stdout.fnmatch_lines(["*torn down: test_fails test_waits test_waits_too"])
+
+    @pytest.mark.usefixtures("_ctrl_c_is_of_the_inner_run")
+    def test_ctrl_c_in_what_a_plugin_does_about_one_that_has_begun_early_ends_all(self, concurrent):
+        result = concurrent(
+            WAITING + "async def test_b(): pass",
+            conftest="""
+            def pytest_runtest_makereport(item):
+                if item.name == "test_b": raise KeyboardInterrupt
+            """,
+        )
+        assert result.ret is pytest.ExitCode.INTERRUPTED
+        result.assert_outcomes()
 
     def test_pytest_exit_ends_all(self, concurrent):
         result = concurrent(self.FLYING.format("pytest.exit('enough', 7)"), "-s")

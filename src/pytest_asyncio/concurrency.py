@@ -184,19 +184,25 @@ class _Concurrency:
             self._at_hand.remember_context(request)
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
-    def pytest_runtest_teardown(self) -> Generator[None, object, object]:
+    def pytest_runtest_teardown(
+        self, nextitem: pytest.Item | None
+    ) -> Generator[None, object, object]:
         __tracebackhide__ = True
         at_hand = self._at_hand
-        if at_hand is None:
-            return (yield)
-        if self._is_ending():
-            self._end_all(at_hand.item)
-        if self._flights:
-            at_hand.isolate()
+        if at_hand is not None:
+            if self._is_ending():
+                self._end_all(at_hand.item)
+            if self._flights:
+                at_hand.isolate()
         try:
             return (yield)
+        except BaseException:
+            if self._flights:  # They go on, although a hook may have kept pytest from its own.
+                internals.tear_down(self._session, nextitem)
+            raise
         finally:
-            at_hand.rejoin()
+            if at_hand is not None:
+                at_hand.rejoin()
 
     def wait(self, owner: LoopOwner, run: Run) -> None:
         """Run a loop until what a run awaits is done. While that takes time, others run too."""

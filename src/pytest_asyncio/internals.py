@@ -486,6 +486,11 @@ def _setup_state(node: Any) -> Any:
     return node.session._setupstate
 
 
+def tear_down(session: pytest.Session, nextitem: pytest.Item | None) -> None:
+    """Tear down what is set up and not needed by the next item."""
+    _setup_state(session).teardown_exact(nextitem)
+
+
 def set_up_nodes(session: pytest.Session) -> dict[Any, Any]:
     """The nodes that are set up and not torn down, each with its finalizers."""
     nodes: dict[Any, Any] = _setup_state(session).stack.copy()
