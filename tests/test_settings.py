@@ -295,3 +295,118 @@ def test_a_list_with_an_open_quotation_is_a_usage_error(suite):
     result = suite(TEST, ini="asyncio_serial_fixtures = 'database")
     assert result.ret == pytest.ExitCode.USAGE_ERROR
     result.stderr.fnmatch_lines(["ERROR: asyncio_serial_fixtures must be names*"])
+
+
+ASYNC_TEST = "async def test_{}(): pass"
+IN_DIRECTORIES = {f"{name}/test_{name}.py": ASYNC_TEST.format(name) for name in "abc"}
+
+
+@pytest.mark.usefixtures("_no_debug_mode")
+@pytest.mark.parametrize(
+    "hook",
+    [
+        "@pytest.hookimpl(trylast=True)\ndef pytest_configure(config): set_options(config)",
+        "def pytest_sessionstart(session): set_options(session.config)",
+        "def pytest_collection(session): set_options(session.config)",
+    ],
+)
+def test_options_that_a_hook_sets_before_the_collection_count(suite, hook):
+    result = suite(
+        "async def test_it(): assert asyncio.get_running_loop().get_debug()",
+        conftest=f"""
+def set_options(config):
+    config.option.asyncio_mode = "auto"
+    config.option.asyncio_debug = True
+
+{hook}
+""",
+    )
+    result.assert_outcomes(passed=1)
+
+
+def test_the_header_shows_options_that_a_hook_has_set_before(suite):
+    result = suite(
+        conftest="""
+            def pytest_sessionstart(session):
+                session.config.option.asyncio_mode = "auto"
+        """,
+    )
+    result.stdout.fnmatch_lines("asyncio: mode=auto, *")
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "passed"), [("strict", "auto", "bc"), ("auto", "strict", "a")]
+)
+def test_the_mode_that_a_conftest_of_a_directory_sets_counts_from_then_on(
+    suite, before, after, passed
+):
+    conftest = f"def pytest_configure(config): config.option.asyncio_mode = {after!r}"
+    result = suite(
+        "", f"--asyncio-mode={before}", files={**IN_DIRECTORIES, "b/conftest.py": conftest}
+    )
+    for name in "abc":
+        result.stdout.fnmatch_lines(f"{name}/test_{name}.py {'.' if name in passed else 'F'}*")
+
+
+@pytest.mark.usefixtures("_no_debug_mode")
+def test_options_that_are_set_after_the_collection_count_for_fixtures_and_loops(suite):
+    result = suite(
+        """
+        @pytest.fixture
+        async def fixture(): return 1
+
+        @pytest.mark.asyncio
+        async def test_marked(fixture):
+            assert fixture == 1
+            assert asyncio.get_running_loop().get_debug()
+
+        async def test_unmarked(): pass
+        """,
+        conftest="""
+            def pytest_collection_modifyitems(config):
+                config.option.asyncio_mode = "auto"
+                config.option.asyncio_debug = True
+        """,
+    )
+    result.assert_outcomes(passed=1, failed=1)
+    result.stdout.fnmatch_lines("FAILED test_it.py::test_unmarked - *")
+
+
+@pytest.mark.parametrize(
+    "moment", ["sessionstart(session)", "collection(session)", "collection_modifyitems(session)"]
+)
+def test_an_unknown_mode_that_a_hook_sets_is_a_usage_error(suite, moment):
+    result = suite(
+        TEST, conftest=f"def pytest_{moment}: session.config.option.asyncio_mode = 'legacy'"
+    )
+    assert result.ret is pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines("ERROR: 'legacy' is not a valid asyncio_mode.*")
+
+
+def test_an_unknown_mode_that_a_conftest_of_a_directory_sets_is_a_usage_error(suite):
+    conftest = "def pytest_configure(config): config.option.asyncio_mode = 'legacy'"
+    result = suite(files={**IN_DIRECTORIES, "b/conftest.py": conftest})
+    assert result.ret is pytest.ExitCode.USAGE_ERROR
+    result.stdout.no_fnmatch_line("*ERROR*")
+    result.stderr.fnmatch_lines("ERROR: 'legacy' is not a valid asyncio_mode.*")
+
+
+@pytest.mark.usefixtures("_no_debug_mode")
+@pytest.mark.parametrize(
+    ("given", "debug"), [(True, True), ("true", True), (False, False), ("false", False)]
+)
+def test_debug_that_a_hook_sets_overrides_the_ini_file(suite, given, debug):
+    result = suite(
+        DEBUG_TEST % debug,
+        ini=f"asyncio_debug = {not debug}",
+        conftest=f"def pytest_configure(config): config.option.asyncio_debug = {given!r}",
+    )
+    result.assert_outcomes(passed=1)
+
+
+def test_debug_that_is_neither_true_nor_false_is_a_usage_error(suite):
+    result = suite(
+        TEST, conftest="def pytest_configure(config): config.option.asyncio_debug = 'yes'"
+    )
+    assert result.ret is pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines("ERROR: 'yes' is not a valid asyncio_debug. *")

@@ -6,6 +6,7 @@ for it.
 
 from __future__ import annotations
 
+import contextlib
 import socket
 from collections.abc import Callable, Generator
 from functools import partial
@@ -37,14 +38,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 @pytest.hookimpl(trylast=True)
 def pytest_configure(config: pytest.Config) -> None:
-    settings.parse(config)
+    config.addinivalue_line("markers", settings.MARKER)  # of which auto mode makes one
+    _read_options(config)
     if settings.of(config).checks:
         from . import checks
 
         checks.selected(settings.of(config).checks)
-    config.addinivalue_line("markers", settings.MARKER)
-    if settings.of(config).auto_mode:
-        config.pluginmanager.register(_AutoMode())
     if settings.of(config).trace is not None:
         config.pluginmanager.register(_Traced())
         if not hasattr(config, "workerinput"):
@@ -53,8 +52,32 @@ def pytest_configure(config: pytest.Config) -> None:
         config.pluginmanager.register(_Timed())
 
 
+def pytest_plugin_registered(manager: pytest.PytestPluginManager) -> None:
+    config: Any = manager.get_plugin("pytestconfig")
+    if settings.are_parsed(config):  # A conftest of a directory is configured as late as this.
+        # To pytest, it would be an error of the directory. Once all is collected, it is raised.
+        with contextlib.suppress(pytest.UsageError):
+            _read_options(config)
+
+
+def pytest_collection(session: pytest.Session) -> None:
+    _read_options(session.config)
+
+
+def _read_options(config: pytest.Config) -> None:
+    """Parse the options, once more wherever hooks of a suite may have set some meanwhile."""
+    settings.parse(config)
+    plugins = config.pluginmanager
+    if settings.of(config).auto_mode != plugins.hasplugin(_AutoMode.NAME):
+        if settings.of(config).auto_mode:
+            plugins.register(_AutoMode(), _AutoMode.NAME)
+        else:
+            plugins.unregister(name=_AutoMode.NAME)
+
+
 @pytest.hookimpl(tryfirst=True)
 def pytest_report_header(config: pytest.Config) -> str:
+    _read_options(config)
     return settings.header(config)
 
 
@@ -93,6 +116,7 @@ def _has_loop_factories(config: pytest.Config) -> bool:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtestloop(session: pytest.Session) -> None:
+    _read_options(session.config)
     if items.are_concurrent(session):
         _Async.of(session)
         from . import concurrency
@@ -186,7 +210,9 @@ def pytest_exception_interact(
 
 
 class _AutoMode:
-    """The hooks of a session in auto mode."""
+    """The hooks of a session while it is in auto mode."""
+
+    NAME: ClassVar = "asyncio-auto-mode"
 
     def __init__(self) -> None:
         # One for all items, so that it is read once. It says nothing, so that it hides no other.

@@ -1,4 +1,4 @@
-"""The options of the plugin, parsed once a session."""
+"""The options of the plugin, parsed before anything asks for them."""
 
 from __future__ import annotations
 
@@ -66,6 +66,7 @@ def add_options(parser: pytest.Parser) -> None:
     group.addoption(
         "--asyncio-debug",
         action="store_true",
+        default=None,
         help="turn on asyncio's debug mode for the loops of tests and fixtures",
     )
     group.addoption(
@@ -144,7 +145,7 @@ def add_options(parser: pytest.Parser) -> None:
 
 
 def parse(config: pytest.Config) -> None:
-    """Parse the options of a session and keep them on its config.
+    """Parse the options of a session and keep them on its config, in place of what was there.
 
     Raises `pytest.UsageError` that names the option and its value.
     """
@@ -153,8 +154,7 @@ def parse(config: pytest.Config) -> None:
         raise invalid("asyncio_mode", mode, f"Valid modes: {', '.join(MODES)}.")
     config.stash[_KEY] = Settings(
         auto_mode=mode == "auto",
-        debug=bool(config.getoption("asyncio_debug"))
-        or bool(_parsed(config, "asyncio_debug", "true or false")),
+        debug=_debug(config),
         fixture_loop_scope=_default_scope(
             config, "asyncio_default_fixture_loop_scope", "fixture-scope"
         ),
@@ -174,6 +174,10 @@ def parse(config: pytest.Config) -> None:
         trace=config.getoption("asyncio_trace"),
         durations=_count(config.getoption("asyncio_durations")),
     )
+
+
+def are_parsed(config: pytest.Config) -> bool:
+    return _KEY in config.stash
 
 
 def of(config: pytest.Config) -> Settings:
@@ -245,6 +249,17 @@ def _parsed(config: pytest.Config, option: str, what: str) -> Any:
         return config.getini(option)
     except (ValueError, pytest.UsageError) as error:  # Versions of pytest differ.
         raise pytest.UsageError(f"{option} must be {what}: {error}.\n{_see(option)}") from error
+
+
+def _debug(config: pytest.Config) -> bool:
+    given = config.getoption("asyncio_debug")
+    if given is None:
+        return bool(_parsed(config, "asyncio_debug", "true or false"))
+    if given in (True, "true"):
+        return True
+    if given in (False, "false"):
+        return False
+    raise invalid("asyncio_debug", given, "Give True or False.")
 
 
 def _default_scope(config: pytest.Config, option: str, other: str) -> Any:
