@@ -354,6 +354,51 @@ def test_an_explicit_scope_is_stronger_than_the_auto_scope(suite):
     result.assert_outcomes(passed=1)
 
 
+PACKAGE_FIXTURE = """
+    @pytest_asyncio.fixture(scope="package")
+    async def {}():
+        return asyncio.get_running_loop()
+"""
+PACKAGES = {
+    "conftest.py": PACKAGE_FIXTURE.format("of_no_package"),
+    "outer/__init__.py": "",
+    "outer/conftest.py": PACKAGE_FIXTURE.format("of_outer"),
+    "outer/inner/__init__.py": "",
+    "outer/inner/conftest.py": PACKAGE_FIXTURE.format("of_inner"),
+}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "loop"),
+    [
+        ("of_outer", "of_outer"),
+        ("of_inner", "of_inner"),
+        ("of_inner, of_outer", "of_outer"),
+        ("of_no_package", "of_no_package"),
+        ("of_no_package, of_outer", "of_outer"),
+    ],
+)
+@pytest.mark.parametrize("ini", ["", "asyncio_concurrent = true"])
+def test_the_auto_scope_is_the_widest_among_the_packages_of_the_fixtures(
+    suite, arguments, loop, ini
+):
+    test = f"""
+        @pytest_asyncio.fixture
+        async def narrow():
+            return asyncio.get_running_loop()
+
+        @pytest.mark.asyncio
+        async def test_it({arguments}, narrow):
+            assert {loop} is asyncio.get_running_loop()
+            assert (narrow is {loop}) == {bool(ini)}
+    """
+    result = suite(
+        ini=f"{AUTO}\nasyncio_default_fixture_loop_scope = fixture-scope\n{ini}",
+        files={**PACKAGES, "outer/inner/test_it.py": test},
+    )
+    result.assert_outcomes(passed=1)
+
+
 def test_a_package_fixture_of_the_root_conftest_runs_on_the_loop_of_each_package(suite):
     test = """
         @pytest.mark.asyncio(loop_scope="package")

@@ -71,8 +71,7 @@ def prepare(item: pytest.Function, planned: items.Plan | None = None) -> LoopOwn
     owner = planned.owner
     if owner is None:
         factory = factories.factory_of(item, planned)
-        scope = scopes.loop_scope_of(item, planned.mark)
-        owner = planned.owner = loops.owner_of(loops.node_of_scope(item, scope), factory)
+        owner = planned.owner = loops.owner_of(scopes.node_of(item, planned.mark), factory)
         planned.before = copy_context()
         item.addfinalizer(functools.partial(_finish, item, planned))
     owner.make_current()

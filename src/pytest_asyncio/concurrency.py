@@ -504,8 +504,7 @@ class _Concurrency:
             return None
         filters = tuple(mark.args for mark in all_marks if mark.name == "filterwarnings")
         wide = tuple(internals.wide_parameters(item).items())
-        node = loops.node_of_scope(item, scopes.loop_scope_of(item, mark))
-        return item.parent, node, factory, wide, filters
+        return item.parent, scopes.node_of(item, mark), factory, wide, filters
 
 
 def _is_patched(test: Callable[..., object]) -> bool:

@@ -19,7 +19,12 @@ from typing import Any, Final, Literal, TypeGuard, cast
 import pytest
 from _pytest import python
 from _pytest._code.code import ExceptionRepr
-from _pytest.fixtures import getfixturemarker, reorder_items, resolve_fixture_function
+from _pytest.fixtures import (
+    get_scope_package,
+    getfixturemarker,
+    reorder_items,
+    resolve_fixture_function,
+)
 from _pytest.logging import LogCaptureHandler
 from _pytest.logging import catching_logs as catching_logs
 from _pytest.mark.structures import get_unpacked_marks
@@ -127,6 +132,15 @@ def fixture_definitions(
     definitions: Mapping[str, Sequence[pytest.FixtureDef[Any]]]
     definitions = any_item._fixtureinfo.name2fixturedefs
     return definitions
+
+
+def package_of(fixturedef: pytest.FixtureDef[Any], item: pytest.Function) -> pytest.Package | None:
+    """The package that an item shares a package-scoped fixture in, if it is defined in one.
+
+    `request.node` tells when the fixture is requested, and not before.
+    """
+    node = get_scope_package(item, fixturedef)
+    return node if isinstance(node, pytest.Package) else None
 
 
 def has_requested(item: pytest.Function, name: str) -> bool:

@@ -32,21 +32,17 @@ def owner_for(
 ) -> LoopOwner:
     """Return the owner of the loop that a fixture runs on, for an item with a plan or without."""
     item = internals.item_of(request)
-    fixture_scope = request.scope
-    scope = scopes.loop_scope_of_fixture(fixturedef, fixture_scope, item, planned)
+    node = scopes.node_of_fixture(fixturedef, request.scope, item, planned)
     factory = factory_of(item, planned)
-    if fixture_scope == "function":
-        return loops.owner_of(loops.node_of_scope(item, scope), factory)
+    owner = loops.owner_of(node, factory)
+    if request.scope == "function":
+        return owner
     bound = item.session.stash.setdefault(_BOUND, {})
     bound[fixturedef] = (factory, request)
     request.addfinalizer(functools.partial(_unbind, bound, fixturedef))
-    node = loops.node_of_scope(cast("Any", request).node, scope)
-    if scope != "package" or node is not request.session:
-        return loops.owner_of(node, factory)
-    # Defined outside of all packages, the fixture would outlive the loop of the test's package.
-    node = loops.node_of_scope(item, scope)
-    owner = loops.owner_of(node, factory)
-    node.addfinalizer(functools.partial(internals.finish, fixturedef, request))
+    if isinstance(node, pytest.Package) and cast("Any", request).node is request.session:
+        # Defined outside of all packages, the fixture would outlive the loop of the test's package.
+        node.addfinalizer(functools.partial(internals.finish, fixturedef, request))
     return owner
 
 

@@ -57,6 +57,17 @@ def node_of_scope(
     return node
 
 
+def scope_of_node(node: pytest.Item | pytest.Collector) -> ScopeName:
+    """Return the loop scope that means the loop of a node."""
+    if isinstance(node, pytest.Session):
+        return "session"
+    if isinstance(node, pytest.Package):
+        return "package"
+    if isinstance(node, pytest.Module):
+        return "module"
+    return "class" if isinstance(node, pytest.Class) else "function"
+
+
 def owner_of_open(loop: AbstractEventLoop, session: pytest.Session) -> LoopOwner:
     """Return the owner of an open loop."""
     living = session.stash[_LIVING].loops.items()

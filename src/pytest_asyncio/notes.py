@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from itertools import chain
-from typing import Final, cast
+from typing import Final, TypeAlias, cast
 
 import pytest
 
-from . import fixtures, frames, internals, items, marks, scopes, settings
-from .settings import ScopeName
+from . import fixtures, frames, internals, items, loops, marks, scopes, settings
+
+_Node: TypeAlias = pytest.Item | pytest.Collector
 
 _SHARED: Final = ("attached to a different loop", "bound to a different event loop")
 _CLOSED: Final = "Event loop is closed"
@@ -84,12 +85,13 @@ def _note_on(message: str, error: BaseException, item: pytest.Function) -> str |
 def _on_different_loops(error: BaseException, item: pytest.Function) -> str:
     user, own = _user(error, item)
     return _others(user, own, item) or (
-        f"What was made on another loop is used by {user}, on a loop of scope {own!r}. "
+        f"What was made on another loop is used by {user}, on a loop of scope "
+        f"{loops.scope_of_node(own)!r}. "
         "Make it there, or in an async fixture with the same loop_scope."
     )
 
 
-def _others(user: str, own: ScopeName, item: pytest.Function) -> str:
+def _others(user: str, own: _Node, item: pytest.Function) -> str:
     """Say which fixtures run on other loops than the test or fixture that has failed."""
     lines: list[str] = []
     planned = items.plan_of(item)
@@ -97,28 +99,33 @@ def _others(user: str, own: ScopeName, item: pytest.Function) -> str:
         name = fixturedef.argname
         if not fixtures.is_ours(fixturedef, item.config) or user == f"the fixture {name!r}":
             continue
-        scope = scopes.loop_scope_of_fixture(fixturedef, fixturedef.scope, item, planned)
-        if scope == own:
-            continue
-        if settings.widest(scope, own) == own:
-            advice = f'@pytest_asyncio.fixture(loop_scope="{own}") at {name!r}'
-        elif user == item.name:
-            advice = f'@pytest.mark.asyncio(loop_scope="{scope}") at the test'
-        else:
-            advice = f'@pytest_asyncio.fixture(loop_scope="{scope}") at the latter'
-        lines.append(
-            f"The fixture {name!r} runs on a loop of scope {scope!r}, and {user} on one of scope "
-            f"{own!r}. Write {advice} to let them share one."
-        )
+        node = scopes.node_of_fixture(fixturedef, fixturedef.scope, item, planned)
+        if node is not own:
+            lines.append(_on_another_loop(name, node, user, own, item))
     return "\n".join(lines)
 
 
-def _user(error: BaseException, item: pytest.Function) -> tuple[str, ScopeName]:
-    """Return what has failed, the test or one of its fixtures, and its loop scope."""
+def _on_another_loop(name: str, node: _Node, user: str, own: _Node, item: pytest.Function) -> str:
+    scope, own_scope = loops.scope_of_node(node), loops.scope_of_node(own)
+    widest = settings.widest(scope, own_scope)
+    if widest == own_scope:
+        advice = f'@pytest_asyncio.fixture(loop_scope="{own_scope}") at {name!r}'
+    elif user == item.name:
+        advice = f'@pytest.mark.asyncio(loop_scope="{scope}") at the test'
+    else:
+        advice = f'@pytest_asyncio.fixture(loop_scope="{scope}") at the latter'
+    return (
+        f"The fixture {name!r} runs on a loop of scope {scope!r}, and {user} on one of scope "
+        f"{own_scope!r}. Write {advice} to let them share one."
+    )
+
+
+def _user(error: BaseException, item: pytest.Function) -> tuple[str, _Node]:
+    """Return what has failed, the test or one of its fixtures, and the node of its loop."""
     planned = items.plan_of(item)
     for fixturedef in chain(*internals.fixture_definitions(item).values()):
         if internals.setup_error(fixturedef) is error:
-            scope = scopes.loop_scope_of_fixture(fixturedef, fixturedef.scope, item, planned)
-            return f"the fixture {fixturedef.argname!r}", scope
+            node = scopes.node_of_fixture(fixturedef, fixturedef.scope, item, planned)
+            return f"the fixture {fixturedef.argname!r}", node
     mark = marks.merged(item) if planned is None else planned.mark
-    return item.name, scopes.loop_scope_of(item, mark)
+    return item.name, scopes.node_of(item, mark)

@@ -1,4 +1,4 @@
-"""Which loop scope a test has."""
+"""Which loop scope a test has, and on whose loop it and its fixtures run."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from . import fixtures, internals, items, marks, settings
+from . import fixtures, internals, items, loops, marks, settings
 from .marks import AsyncioMark
 from .settings import ScopeName
 
@@ -21,21 +21,33 @@ def loop_scope_of(item: pytest.Function, mark: AsyncioMark) -> ScopeName:
     return "module" if mark.concurrent and scope == "function" else scope
 
 
-def loop_scope_of_fixture(
+def node_of(item: pytest.Function, mark: AsyncioMark) -> pytest.Item | pytest.Collector:
+    """Return the node whose loop a test runs on."""
+    scope = loop_scope_of(item, mark)
+    if (
+        scope == "package"
+        and mark.loop_scope is None
+        and settings.of(item.config).test_loop_scope == "auto"
+    ):  # The fixtures may be of packages that hold the test's own, and each has a loop.
+        return _widest(*(_own_node(used, used.scope, item) for used in _async_fixtures(item)))
+    return loops.node_of_scope(item, scope)
+
+
+def node_of_fixture(
     fixturedef: pytest.FixtureDef[Any],
     scope: ScopeName,
     item: pytest.Function,
     plan: items.Plan | None,
-) -> ScopeName:
-    """Return the loop scope of a fixture that is cached for `scope` and requested by an item.
+) -> pytest.Item | pytest.Collector:
+    """Return the node on whose loop an item's fixture runs that is cached for `scope`.
 
     A test that runs beside others has no loop of its own. What it would set up there by default
     is set up on the loop that it shares.
     """
-    own = fixtures.loop_scope_of(fixturedef, scope, item.config)
+    own = _own_node(fixturedef, scope, item)
     if plan is None or not plan.mark.concurrent or fixtures.names_loop_scope(fixturedef):
         return own
-    return settings.widest(own, loop_scope_of(item, plan.mark))
+    return _widest(own, node_of(item, plan.mark))
 
 
 def widest_loop_scope_of(item: pytest.Function) -> ScopeName:
@@ -49,10 +61,33 @@ def widest_loop_scope_of(item: pytest.Function) -> ScopeName:
 
 
 def _widest_fixture_loop_scope(item: pytest.Function) -> ScopeName:
-    used = (definitions[-1] for definitions in internals.fixture_definitions(item).values())
-    found: Iterator[ScopeName] = (
-        fixtures.loop_scope_of(fixturedef, fixturedef.scope, item.config)
-        for fixturedef in used
-        if fixtures.is_ours(fixturedef, item.config)
+    found = (
+        fixtures.loop_scope_of(used, used.scope, item.config) for used in _async_fixtures(item)
     )
     return settings.widest("function", *found)
+
+
+def _async_fixtures(item: pytest.Function) -> Iterator[pytest.FixtureDef[Any]]:
+    for definitions in internals.fixture_definitions(item).values():
+        if fixtures.is_ours(definitions[-1], item.config):
+            yield definitions[-1]
+
+
+def _own_node(
+    fixturedef: pytest.FixtureDef[Any], scope: ScopeName, item: pytest.Function
+) -> pytest.Item | pytest.Collector:
+    """Return the node that is meant by the loop scope of a fixture.
+
+    A package's fixture is one for all packages in it.
+    """
+    loop_scope = fixtures.loop_scope_of(fixturedef, scope, item.config)
+    if scope == loop_scope == "package":
+        package = internals.package_of(fixturedef, item)
+        if package is not None:
+            return package
+    return loops.node_of_scope(item, loop_scope)
+
+
+def _widest(*nodes: pytest.Item | pytest.Collector) -> pytest.Item | pytest.Collector:
+    """Return the one of an item's nodes that holds the others."""
+    return min(nodes, key=lambda node: len(node.listchain()))
