@@ -68,6 +68,58 @@ def test_a_fixture_that_uses_one_of_another_loop_is_told_the_keyword(suite):
     )
 
 
+@pytest.mark.parametrize(
+    ("mark", "own"),
+    [
+        ("", "outer/inner/test_it.py::test_it"),
+        ("(loop_scope='module')", "outer/inner/test_it.py"),
+        ("(loop_scope='package')", "outer/inner"),
+    ],
+)
+def test_a_test_that_uses_a_fixture_of_an_outer_package_is_told_the_scope_that_both_can_have(
+    suite, mark, own
+):
+    result = suite(
+        files={
+            "outer/__init__.py": "",
+            "outer/conftest.py": """
+                @pytest_asyncio.fixture(scope="package", loop_scope="package")
+                async def future():
+                    return asyncio.get_running_loop().create_future()
+            """,
+            "outer/inner/__init__.py": "",
+            "outer/inner/test_it.py": f"""
+                @pytest.mark.asyncio{mark}
+                async def test_it(future):
+                    await future
+            """,
+        }
+    )
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(
+        f"E *The fixture 'future' runs on the loop of outer, and test_it on that of {own}. Write "
+        'loop_scope="session" at both to let them share one: a package has a loop of its own.'
+    )
+
+
+def test_a_test_that_uses_a_fixture_of_its_package_is_told_the_keyword(suite):
+    result = suite(
+        files={
+            "package/__init__.py": "",
+            "package/test_it.py": DATABASE.replace('"module"', '"package"')
+            + """
+    @pytest.mark.asyncio
+    async def test_it(database):
+        await database
+""",
+        }
+    )
+    result.stdout.fnmatch_lines(
+        "E *The fixture 'database' runs on a loop of scope 'package', *. "
+        'Write @pytest.mark.asyncio(loop_scope="package") at the test to let them share one.'
+    )
+
+
 def test_only_fixtures_on_another_loop_are_named(suite):
     result = suite(
         DATABASE
@@ -86,6 +138,22 @@ def test_only_fixtures_on_another_loop_are_named(suite):
     result.assert_outcomes(failed=1)
     result.stdout.no_fnmatch_line("*The fixture 'innocent'*")
     result.stdout.no_fnmatch_line("*The fixture 'synchronous'*")
+
+
+def test_a_fixture_of_another_scope_that_means_the_same_loop_is_not_named(suite):
+    result = suite(
+        DATABASE
+        + """
+    @pytest_asyncio.fixture(loop_scope="class")
+    async def innocent(): pass
+
+    @pytest.mark.asyncio
+    async def test_it(innocent, database):
+        await database
+"""
+    )
+    result.assert_outcomes(failed=1)
+    result.stdout.no_fnmatch_line("*The fixture 'innocent'*")
 
 
 def test_a_test_that_uses_what_no_fixture_made_is_told_where_to_make_it(suite):
