@@ -354,6 +354,23 @@ def test_an_explicit_scope_is_stronger_than_the_auto_scope(suite):
     result.assert_outcomes(passed=1)
 
 
+def test_a_parameter_that_widens_a_fixture_counts_for_the_auto_scope(suite):
+    result = suite(
+        """
+        @pytest_asyncio.fixture
+        async def loop(request):
+            return asyncio.get_running_loop()
+
+        @pytest.mark.asyncio
+        @pytest.mark.parametrize("loop", ["parameter"], indirect=True, scope="module")
+        async def test_it(loop):
+            assert loop is asyncio.get_running_loop()
+        """,
+        ini=AUTO,
+    )
+    result.assert_outcomes(passed=1)
+
+
 PACKAGE_FIXTURE = """
     @pytest_asyncio.fixture(scope="package")
     async def {}():

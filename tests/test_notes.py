@@ -120,6 +120,23 @@ def test_a_test_that_uses_a_fixture_of_its_package_is_told_the_keyword(suite):
     )
 
 
+def test_a_test_that_uses_a_fixture_whose_parameter_widens_it_is_told_the_keyword(suite):
+    result = suite("""
+        @pytest_asyncio.fixture
+        async def future(request):
+            return asyncio.get_running_loop().create_future()
+
+        @pytest.mark.asyncio
+        @pytest.mark.parametrize("future", ["parameter"], indirect=True, scope="module")
+        async def test_it(future):
+            await future
+    """)
+    result.stdout.fnmatch_lines(
+        "E *The fixture 'future' runs on a loop of scope 'module', *. "
+        'Write @pytest.mark.asyncio(loop_scope="module") at the test to let them share one.'
+    )
+
+
 def test_only_fixtures_on_another_loop_are_named(suite):
     result = suite(
         DATABASE

@@ -385,16 +385,24 @@ def is_wide(item: pytest.Function, name: str) -> bool:
 
 
 def is_shared(item: pytest.Function, fixturedef: pytest.FixtureDef[Any]) -> bool:
-    """Tell whether an item shares a fixture with others, by its scope or that of its parameter.
+    """Tell whether an item shares a fixture with others.
 
     A function without a class is its own class.
     """
+    scope = scope_for(item, fixturedef)
+    return scope != "function" and (scope != "class" or item.cls is not None)
+
+
+def scope_for(item: pytest.Function, fixturedef: pytest.FixtureDef[Any]) -> ScopeName:
+    """The scope that a fixture is cached for when an item requests it: its own, or its parameter's.
+
+    `request.scope` tells when the fixture is requested, and not before.
+    """
     callspec: Any = getattr(item, "callspec", None)
     if callspec is not None and fixturedef.argname in callspec._arg2scope:
-        scope = callspec._arg2scope[fixturedef.argname].value
-    else:
-        scope = fixturedef.scope
-    return scope != "function" and (scope != "class" or item.cls is not None)
+        scope: ScopeName = callspec._arg2scope[fixturedef.argname].value
+        return scope
+    return fixturedef.scope
 
 
 def is_own(request: pytest.FixtureRequest) -> bool:

@@ -99,7 +99,8 @@ def _others(user: str, own: _Node, item: pytest.Function) -> str:
         name = fixturedef.argname
         if not fixtures.is_ours(fixturedef, item.config) or user == f"the fixture {name!r}":
             continue
-        node = scopes.node_of_fixture(fixturedef, fixturedef.scope, item, planned)
+        scope = internals.scope_for(item, fixturedef)
+        node = scopes.node_of_fixture(fixturedef, scope, item, planned)
         if node is not own:
             lines.append(_on_another_loop(name, node, user, own, item))
     return "\n".join(lines)
@@ -131,7 +132,8 @@ def _user(error: BaseException, item: pytest.Function) -> tuple[str, _Node]:
     planned = items.plan_of(item)
     for fixturedef in chain(*internals.fixture_definitions(item).values()):
         if internals.setup_error(fixturedef) is error:
-            node = scopes.node_of_fixture(fixturedef, fixturedef.scope, item, planned)
+            scope = internals.scope_for(item, fixturedef)
+            node = scopes.node_of_fixture(fixturedef, scope, item, planned)
             return f"the fixture {fixturedef.argname!r}", node
     mark = marks.merged(item) if planned is None else planned.mark
     return item.name, scopes.node_of(item, mark)

@@ -29,7 +29,7 @@ def node_of(item: pytest.Function, mark: AsyncioMark) -> pytest.Item | pytest.Co
         and mark.loop_scope is None
         and settings.of(item.config).test_loop_scope == "auto"
     ):  # The fixtures may be of packages that hold the test's own, and each has a loop.
-        return _widest(*(_own_node(used, used.scope, item) for used in _async_fixtures(item)))
+        return _widest(*(_own_node(used, scope, item) for used, scope in _async_fixtures(item)))
     return loops.node_of_scope(item, scope)
 
 
@@ -62,15 +62,18 @@ def widest_loop_scope_of(item: pytest.Function) -> ScopeName:
 
 def _widest_fixture_loop_scope(item: pytest.Function) -> ScopeName:
     found = (
-        fixtures.loop_scope_of(used, used.scope, item.config) for used in _async_fixtures(item)
+        fixtures.loop_scope_of(used, scope, item.config) for used, scope in _async_fixtures(item)
     )
     return settings.widest("function", *found)
 
 
-def _async_fixtures(item: pytest.Function) -> Iterator[pytest.FixtureDef[Any]]:
+def _async_fixtures(
+    item: pytest.Function,
+) -> Iterator[tuple[pytest.FixtureDef[Any], ScopeName]]:
+    """Yield the async fixtures of an item, and the scope that each is cached for."""
     for definitions in internals.fixture_definitions(item).values():
         if fixtures.is_ours(definitions[-1], item.config):
-            yield definitions[-1]
+            yield definitions[-1], internals.scope_for(item, definitions[-1])
 
 
 def _own_node(
