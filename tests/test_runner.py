@@ -149,3 +149,26 @@ def test_other_plugins_find_the_loop_by_the_hidden_runner_fixtures(suite, scope)
             assert loop is asyncio.get_running_loop()
     """)
     result.assert_outcomes(passed=1)
+
+
+def test_the_hidden_runner_fixture_of_packages_has_the_loop_of_each(suite):
+    test = """
+        @pytest.mark.asyncio(loop_scope="package")
+        async def test_it(_package_scoped_runner, used):
+            assert _package_scoped_runner.get_loop() is asyncio.get_running_loop()
+    """
+    result = suite(
+        conftest="""
+            @pytest.fixture(scope="package")
+            def used(_package_scoped_runner):
+                yield
+                _package_scoped_runner.run(asyncio.sleep(0))
+        """,
+        files={
+            "a/__init__.py": "",
+            "a/test_a.py": test,
+            "b/__init__.py": "",
+            "b/test_b.py": test,
+        },
+    )
+    result.assert_outcomes(passed=2)

@@ -76,6 +76,12 @@ def is_in_code(mark: pytest.Mark, item: pytest.Item) -> bool:
     )
 
 
+def definition_of(request: pytest.FixtureRequest) -> pytest.FixtureDef[Any]:
+    """The fixture that is set up by a request, which its name alone would not tell."""
+    definition: pytest.FixtureDef[Any] = cast("Any", request)._fixturedef
+    return definition
+
+
 def is_fixture(function: object) -> bool:
     """Tell whether a function is declared as a fixture, and so not called by the name it has."""
     return getfixturemarker(function) is not None

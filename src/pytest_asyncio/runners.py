@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import inspect
 from asyncio import AbstractEventLoop
 from collections.abc import Coroutine
@@ -77,5 +78,9 @@ def of_scope(request: pytest.FixtureRequest, scope: ScopeName) -> LoopRunner:
     """Return the runner of the loop that a loop scope means for the requesting test."""
     item = internals.item_of(request)
     factory = factories.factory_of(item, items.plan_of(item))
-    owner = loops.owner_of(loops.node_of_scope(item, scope), factory)
+    node = loops.node_of_scope(item, scope)
+    owner = loops.owner_of(node, factory)
+    if isinstance(node, pytest.Package):  # pytest would keep the fixture for the whole session.
+        fixturedef = internals.definition_of(request)
+        node.addfinalizer(functools.partial(internals.finish, fixturedef, request))
     return LoopRunner(owner, item)
