@@ -372,6 +372,25 @@ def test_options_that_are_set_after_the_collection_count_for_fixtures_and_loops(
     result.stdout.fnmatch_lines("FAILED test_it.py::test_unmarked - *")
 
 
+def test_a_time_out_that_is_set_after_the_marks_are_read_counts(suite):
+    result = suite(
+        """
+        @pytest.mark.asyncio
+        async def test_it():
+            await asyncio.sleep(60)
+        """,
+        conftest="""
+            def pytest_asyncio_loop_factories(config, item):
+                return {"factory": asyncio.new_event_loop}
+
+            def pytest_collection_modifyitems(config):
+                config.option.asyncio_timeout = "0.01"
+        """,
+    )
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines("*test_it took longer than the 0.01 s *")
+
+
 @pytest.mark.parametrize(
     "moment", ["sessionstart(session)", "collection(session)", "collection_modifyitems(session)"]
 )

@@ -33,20 +33,25 @@ def merged(item: pytest.Item) -> AsyncioMark:
     says is as the options have it. A mark that cannot be honoured is a failure of the test.
     """
     found = _closest_first(item)
+    given = settings.of(item.config)
     last = item.session.stash.get(_LAST, None)
-    if last is None or len(last[0]) != len(found) or not all(map(is_, last[0], found)):
-        last = found, _with_defaults(_merge(found, item), item.config)
+    if (
+        last is None
+        or last[1] is not given
+        or len(last[0]) != len(found)
+        or not all(map(is_, last[0], found))
+    ):
+        last = found, given, _with_defaults(_merge(found, item), given)
         item.session.stash[_LAST] = last
-    return last[1]
+    return last[2]
 
 
 def default(config: pytest.Config) -> AsyncioMark:
     """Return what holds where no mark says anything."""
-    return _with_defaults(AsyncioMark(), config)
+    return _with_defaults(AsyncioMark(), settings.of(config))
 
 
-def _with_defaults(mark: AsyncioMark, config: pytest.Config) -> AsyncioMark:
-    given = settings.of(config)
+def _with_defaults(mark: AsyncioMark, given: settings.Settings) -> AsyncioMark:
     return mark._replace(
         clock=mark.clock or given.clock,
         timeout=given.timeout if mark.timeout is None else mark.timeout,
@@ -77,8 +82,12 @@ def _merge(found: list[pytest.Mark], item: pytest.Item) -> AsyncioMark:
     return merged
 
 
-_LAST: Final[pytest.StashKey[tuple[list[pytest.Mark], AsyncioMark]]] = pytest.StashKey()
-"""The marks that were merged last, and what they say: most tests have those of the one before."""
+_LAST: Final[pytest.StashKey[tuple[list[pytest.Mark], settings.Settings, AsyncioMark]]] = (
+    pytest.StashKey()
+)
+"""The marks that were merged last, the options at that time, and what they say together: most tests
+have those of the one before.
+"""
 
 
 def _closest_first(item: pytest.Item) -> list[pytest.Mark]:
