@@ -410,6 +410,17 @@ def test_an_unknown_mode_that_a_conftest_of_a_directory_sets_is_a_usage_error(su
     result.stderr.fnmatch_lines("ERROR: 'legacy' is not a valid asyncio_mode.*")
 
 
+def test_an_unknown_mode_that_a_hook_sets_in_the_workers_of_xdist_is_told(pytester):
+    pytester.makepyfile("def test_it(): pass")
+    pytester.makeconftest("""
+        def pytest_collection_modifyitems(config):
+            config.option.asyncio_mode = "legacy"
+    """)
+    result = pytester.runpytest_subprocess("-n1")
+    result.stdout.fnmatch_lines("*'legacy' is not a valid asyncio_mode.*")
+    result.stdout.no_fnmatch_line("INTERNALERROR*")
+
+
 @pytest.mark.usefixtures("_no_debug_mode")
 @pytest.mark.parametrize(
     ("given", "debug"), [(True, True), ("true", True), (False, False), ("false", False)]

@@ -61,7 +61,16 @@ def pytest_plugin_registered(manager: pytest.PytestPluginManager) -> None:
 
 
 def pytest_collection(session: pytest.Session) -> None:
-    _read_options(session.config)
+    _read_late_options(session)
+
+
+def _read_late_options(session: pytest.Session) -> None:
+    try:
+        _read_options(session.config)
+    except pytest.UsageError as error:
+        if hasattr(session.config, "workerinput"):
+            session.shouldfail = str(error)  # That is what xdist shows of the end of a worker.
+        raise
 
 
 def _read_options(config: pytest.Config) -> None:
@@ -116,7 +125,7 @@ def _has_loop_factories(config: pytest.Config) -> bool:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtestloop(session: pytest.Session) -> None:
-    _read_options(session.config)
+    _read_late_options(session)
     if items.are_concurrent(session):
         _Async.of(session)
         from . import concurrency
