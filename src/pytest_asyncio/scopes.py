@@ -29,7 +29,8 @@ def node_of(item: pytest.Function, mark: AsyncioMark) -> pytest.Item | pytest.Co
         and mark.loop_scope is None
         and settings.of(item.config).test_loop_scope == "auto"
     ):  # The fixtures may be of packages that hold the test's own, and each has a loop.
-        return _widest(*(_own_node(used, scope, item) for used, scope in _async_fixtures(item)))
+        used = _async_fixtures(item)
+        return _widest(*(node_of_fixture(each, scope, item, None) for each, scope in used))
     return loops.node_of_scope(item, scope)
 
 
@@ -41,10 +42,12 @@ def node_of_fixture(
 ) -> pytest.Item | pytest.Collector:
     """Return the node on whose loop an item's fixture runs that is cached for `scope`.
 
-    A test that runs beside others has no loop of its own. What it would set up there by default
-    is set up on the loop that it shares.
+    A package's fixture is one for all packages in it. A test that runs beside others has no loop
+    of its own: what it would set up there by default is set up on the loop that it shares.
     """
-    own = _own_node(fixturedef, scope, item)
+    loop_scope = fixtures.loop_scope_of(fixturedef, scope, item.config)
+    package = internals.package_of(fixturedef, item) if scope == loop_scope == "package" else None
+    own = package or loops.node_of_scope(item, loop_scope)
     if plan is None or not plan.mark.concurrent or fixtures.names_loop_scope(fixturedef):
         return own
     return _widest(own, node_of(item, plan.mark))
@@ -74,21 +77,6 @@ def _async_fixtures(
     for definitions in internals.fixture_definitions(item).values():
         if fixtures.is_ours(definitions[-1], item.config):
             yield definitions[-1], internals.scope_for(item, definitions[-1])
-
-
-def _own_node(
-    fixturedef: pytest.FixtureDef[Any], scope: ScopeName, item: pytest.Function
-) -> pytest.Item | pytest.Collector:
-    """Return the node that is meant by the loop scope of a fixture.
-
-    A package's fixture is one for all packages in it.
-    """
-    loop_scope = fixtures.loop_scope_of(fixturedef, scope, item.config)
-    if scope == loop_scope == "package":
-        package = internals.package_of(fixturedef, item)
-        if package is not None:
-            return package
-    return loops.node_of_scope(item, loop_scope)
 
 
 def _widest(*nodes: pytest.Item | pytest.Collector) -> pytest.Item | pytest.Collector:
