@@ -172,6 +172,22 @@ def test_strict_mode_says_nothing_of_a_plain_async_fixture_that_a_hook_makes_syn
     result.assert_outcomes(passed=1)
 
 
+def test_a_conftest_may_name_what_1_5_had_in_its_plugin(suite):
+    result = suite(
+        "async def test_it(): pass",
+        conftest="""
+            from pytest_asyncio.plugin import LoopFactory, Mode
+
+            def pytest_configure(config):
+                config.option.asyncio_mode = Mode.AUTO
+
+            def pytest_asyncio_loop_factories() -> dict[str, LoopFactory]:
+                return {"own": asyncio.new_event_loop}
+        """,
+    )
+    result.assert_outcomes(passed=1)
+
+
 def test_auto_mode_does_not_mark_what_is_marked(suite):
     result = suite(
         """

@@ -18,14 +18,14 @@ import pytest
 from . import fixtures, hooks, internals, items, modules, settings
 from .fixtures import fixture
 from .items import is_async_test
-from .settings import LoopFactory as _LoopFactory
+from .settings import LoopFactory, Mode
 from .settings import ScopeName as _ScopeName
 
 if TYPE_CHECKING:
     from .clock import Clock
     from .runners import LoopRunner
 
-__all__ = ("fixture", "is_async_test")
+__all__ = ("LoopFactory", "Mode", "fixture", "is_async_test")
 
 
 def pytest_addhooks(pluginmanager: pytest.PytestPluginManager) -> None:
@@ -566,7 +566,7 @@ def _foresee_timeout(session: pytest.Session) -> None:
     timeouts.foresee(session)
 
 
-def _virtual_loops(factory: _LoopFactory | None, item: pytest.Function) -> _LoopFactory:
+def _virtual_loops(factory: LoopFactory | None, item: pytest.Function) -> LoopFactory:
     from .clock import VirtualLoops
 
     return VirtualLoops(factory, item)

@@ -64,7 +64,7 @@ def widest_loop_scope_of(item: pytest.Function) -> ScopeName:
 
 
 def _widest_fixture_loop_scope(item: pytest.Function) -> ScopeName:
-    found = (
+    found: Iterator[ScopeName] = (
         fixtures.loop_scope_of(used, scope, item.config) for used, scope in _async_fixtures(item)
     )
     return settings.widest("function", *found)

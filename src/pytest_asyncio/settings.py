@@ -6,6 +6,7 @@ import contextlib
 import reprlib
 import sys
 from collections.abc import Callable
+from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple, TypeAlias, TypeGuard
 
 import pytest
@@ -19,7 +20,14 @@ LoopFactory: TypeAlias = Callable[[], "AbstractEventLoop"]
 
 SCOPES: Final[tuple[ScopeName, ...]] = ("function", "class", "module", "package", "session")
 CLOCKS: Final[tuple[ClockName, ...]] = ("real", "virtual")
-MODES: Final = ("auto", "strict")
+
+
+class Mode(StrEnum):
+    """Which async tests and fixtures the plugin runs: all, or those that are marked as its own."""
+
+    AUTO = "auto"
+    STRICT = "strict"
+
 
 REFERENCE: Final = "https://pytest-asyncio.readthedocs.io/en/latest/reference.html"
 
@@ -150,10 +158,10 @@ def parse(config: pytest.Config) -> None:
     Raises `pytest.UsageError` that names the option and its value.
     """
     mode = _given(config, "asyncio_mode")
-    if mode not in MODES:
-        raise invalid("asyncio_mode", mode, f"Valid modes: {', '.join(MODES)}.")
+    if mode not in tuple(Mode):
+        raise invalid("asyncio_mode", mode, f"Valid modes: {', '.join(Mode)}.")
     config.stash[_KEY] = Settings(
-        auto_mode=mode == "auto",
+        auto_mode=mode == Mode.AUTO,
         debug=_debug(config),
         fixture_loop_scope=_default_scope(
             config, "asyncio_default_fixture_loop_scope", "fixture-scope"

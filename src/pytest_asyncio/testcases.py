@@ -22,10 +22,11 @@ def refuse_unawaited(item: pytest.Function) -> None:
         for name in ("run", "__call__", "_callTestMethod")
     )
     if is_plain and callables.kind_of(item.obj) == "coroutine":
-        item.instance._callTestMethod = functools.partial(_call, item)
+        instance: Any = item.instance
+        instance._callTestMethod = functools.partial(_call, item, instance)
 
 
-def _call(item: pytest.Function, method: Callable[[], Any]) -> None:
+def _call(item: pytest.Function, instance: Any, method: Callable[[], Any]) -> None:
     __tracebackhide__ = True
 
     def call() -> Any:
@@ -40,4 +41,4 @@ def _call(item: pytest.Function, method: Callable[[], Any]) -> None:
             pytrace=False,
         )
 
-    type(item.instance)._callTestMethod(item.instance, call)
+    type(instance)._callTestMethod(instance, call)

@@ -132,7 +132,7 @@ class Spinner:
 
     def _stop(self, future: Future[Any]) -> None:
         if future is self._awaited:
-            type(self._loop).stop(self._loop)
+            asyncio.BaseEventLoop.stop(self._loop)
 
 
 def is_asyncios(loop: AbstractEventLoop) -> bool:
