@@ -23,10 +23,14 @@ def refuse_unawaited(item: pytest.Function) -> None:
     )
     if is_plain and callables.kind_of(item.obj) == "coroutine":
         instance: Any = item.instance
-        instance._callTestMethod = functools.partial(_call, item, instance)
+        instance._callTestMethod = functools.partial(_call, item, instance._callTestMethod)
 
 
-def _call(item: pytest.Function, instance: Any, method: Callable[[], Any]) -> None:
+def _call(
+    item: pytest.Function,
+    as_unittest: Callable[[Callable[[], Any]], None],
+    method: Callable[[], Any],
+) -> None:
     __tracebackhide__ = True
 
     def call() -> Any:
@@ -41,4 +45,4 @@ def _call(item: pytest.Function, instance: Any, method: Callable[[], Any]) -> No
             pytrace=False,
         )
 
-    type(instance)._callTestMethod(instance, call)
+    as_unittest(call)
