@@ -557,6 +557,43 @@ def test_what_is_due_when_a_loop_is_closed_is_called(suite, call):
     result.assert_outcomes(passed=2)
 
 
+def test_a_loop_may_keep_what_is_ready_in_a_queue_of_its_own(suite):
+    result = suite(
+        """
+        @pytest.mark.asyncio
+        async def test_it():
+            await asyncio.sleep(0)
+            assert type(asyncio.get_running_loop()).__name__ == "Loop"
+        """,
+        conftest="""
+            from collections import deque
+
+            class Loop(asyncio.SelectorEventLoop):
+                def __init__(self):
+                    super().__init__()
+                    self.queue = deque()
+
+                def call_soon(self, callback, *args, context=None):
+                    self.queue.append(asyncio.Handle(callback, args, self, context))
+
+                def stop(self):
+                    self.queue.append(None)
+
+                def run_forever(self):
+                    asyncio._set_running_loop(self)
+                    try:
+                        while handle := self.queue.popleft():
+                            handle._run()
+                    finally:
+                        asyncio._set_running_loop(None)
+
+            def pytest_asyncio_loop_factories():
+                return {"own": Loop}
+        """,
+    )
+    result.assert_outcomes(passed=1)
+
+
 @pytest.mark.parametrize(
     ("place", "stand_in"),
     [

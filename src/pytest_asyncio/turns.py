@@ -132,13 +132,13 @@ class Spinner:
 
     def _stop(self, future: Future[Any]) -> None:
         if future is self._awaited:
-            asyncio.BaseEventLoop.stop(self._loop)
+            loop: AbstractEventLoop = self._loop
+            type(loop).stop(loop)
 
 
 def is_asyncios(loop: AbstractEventLoop) -> bool:
-    """Tell whether a loop runs and stops as asyncio's own do."""
-    own, kind = asyncio.BaseEventLoop, type(loop)
-    return kind.run_forever is own.run_forever and kind.stop is own.stop
+    """Tell whether a loop runs as asyncio's own do."""
+    return type(loop).run_forever is asyncio.BaseEventLoop.run_forever
 
 
 def is_outcome_of(task: Task[Any], error: BaseException) -> bool:
