@@ -192,7 +192,7 @@ def test_the_override_is_deprecated(suite):
     result = suite(
         PRINTS_LOOP.format(scope="function"),
         "-Wdefault",
-        "-Wignore::DeprecationWarning:asyncio",
+        "-Wignore:'asyncio:DeprecationWarning",
         conftest=override(),
     )
     result.assert_outcomes(passed=1)
@@ -214,7 +214,7 @@ def test_the_override_is_deprecated(suite):
 def test_the_deprecation_may_be_ignored_by_module_or_text(suite, ignored):
     result = suite(
         PRINTS_LOOP.format(scope="function"),
-        "-Wignore::DeprecationWarning:asyncio",
+        "-Wignore:'asyncio:DeprecationWarning",
         f"-W{ignored}",
         conftest=override(),
     )
