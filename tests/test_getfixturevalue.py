@@ -613,3 +613,27 @@ def test_what_a_fixture_requests_is_torn_down_after_it(suite, scope, concurrent)
         "down: b",
         "down: a",
     ]
+
+
+@pytest.mark.parametrize(
+    "request_it",
+    ["await pytest_asyncio.getfixturevalue(request, 'wide')", "request.getfixturevalue('wide')"],
+)
+def test_a_request_that_is_refused_leaves_the_fixture_to_others(suite, request_it):
+    result = suite(f"""
+        @pytest_asyncio.fixture(scope="session", loop_scope="session")
+        async def wide():
+            yield 5
+
+        @pytest.mark.asyncio
+        async def test_wrong(request):
+            {request_it}
+
+        @pytest.mark.asyncio(loop_scope="session")
+        async def test_late(request):
+            assert await pytest_asyncio.getfixturevalue(request, "wide") == 5
+
+        def test_sync(wide):
+            assert wide == 5
+    """)
+    result.assert_outcomes(failed=1, passed=2)

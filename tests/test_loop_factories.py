@@ -754,3 +754,36 @@ def test_what_does_not_need_another_fixture_leaves_the_one_there_is_alone(suite,
     )
     result.assert_outcomes(passed=3)
     assert loops_of(result) == ["B"]
+
+
+def test_a_loop_that_cannot_be_made_fails_its_test_and_not_the_wide_fixture_that_was_next(suite):
+    result = suite(
+        """
+        @pytest.fixture(scope="session")
+        def wide():
+            return 5
+
+        @pytest.mark.asyncio
+        async def test_first(wide): pass
+
+        def test_sync(wide):
+            assert wide == 5
+
+        @pytest.mark.asyncio
+        async def test_async(wide):
+            assert wide == 5
+        """,
+        conftest="""
+            calls = []
+
+            def make():
+                calls.append(True)
+                if len(calls) == 1:
+                    raise OSError("too many loops")
+                return asyncio.new_event_loop()
+
+            def pytest_asyncio_loop_factories():
+                return {"own": make}
+        """,
+    )
+    result.assert_outcomes(errors=1, passed=2)

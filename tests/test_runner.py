@@ -123,6 +123,28 @@ def test_what_cannot_be_run_is_told_at_the_users_line(suite, arguments):
     result.stdout.no_fnmatch_line("*runners.py*")
 
 
+def test_the_runner_sees_what_was_set_before_its_first_run(suite):
+    result = suite("""
+        import contextvars
+        user = contextvars.ContextVar("user", default=None)
+
+        @pytest_asyncio.fixture
+        async def alice():
+            user.set("alice")
+
+        async def who():
+            return user.get()
+
+        def test_fixture(asyncio_runner, alice):
+            assert asyncio_runner.run(who()) == "alice"
+
+        def test_itself(asyncio_runner):
+            user.set("bob")
+            assert asyncio_runner.run(who()) == "bob"
+    """)
+    result.assert_outcomes(passed=2)
+
+
 def test_closing_the_runner_leaves_the_loop_to_its_owner(suite):
     result = suite("""
         async def coroutine():

@@ -319,3 +319,25 @@ def test_one_marked_test_is_enough_for_the_functions_of_a_module(suite):
             assert ready
     """)
     result.assert_outcomes(passed=2)
+
+
+@pytest.mark.parametrize("setup", ["", "async def setup_class(cls): cls.loop = running()"])
+@pytest.mark.parametrize("mark", ["", "concurrent=True", "clock='virtual'"])
+def test_a_teardown_runs_on_the_loop_of_its_setup_after_whatever_test(suite, setup, mark):
+    result = suite(
+        f"""
+        running = asyncio.get_running_loop
+
+        class Test:
+            loop = None
+            {setup}
+            async def teardown_class(cls):
+                print("log: teardown", cls.loop in (None, running()))
+
+            @pytest.mark.asyncio({mark})
+            async def test_it(self): pass
+        """,
+        "-s",
+    )
+    result.assert_outcomes(passed=1)
+    assert log_of(result) == ["teardown True"]

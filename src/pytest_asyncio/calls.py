@@ -97,7 +97,8 @@ def prepare_for(
     try:
         prepare(item, planned)
     except BaseException as error:
-        return callables.standing_in_for(fixturedef.func, functools.partial(_fail, error))
+        refuse = functools.partial(_fail, internals.as_refusal(error))
+        return callables.standing_in_for(fixturedef.func, refuse)
     return None
 
 

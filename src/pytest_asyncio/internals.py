@@ -14,7 +14,7 @@ import inspect
 import logging
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any, Final, Literal, TypeGuard, cast
+from typing import Any, Final, Literal, TypeGuard, TypeVar, cast
 
 import pytest
 from _pytest import python
@@ -34,6 +34,8 @@ from _pytest.runner import _update_current_test_var, check_interactive_exception
 from _pytest.scope import Scope
 
 from .settings import ScopeName
+
+E = TypeVar("E", bound=BaseException)
 
 # To type checkers, `pytest.fail.Exception` is a variable, which cannot be subclassed.
 Failed = _Failed
@@ -125,6 +127,7 @@ def restore_fixture_function(
 
 
 _ORIGINAL: Final = "_pytest_asyncio_original"
+_REFUSAL: Final = "_pytest_asyncio_refusal"
 
 
 def fixture_definitions(
@@ -254,6 +257,22 @@ def hold_with_error(
 def release(fixturedef: pytest.FixtureDef[Any]) -> None:
     """Let a fixture that was held be set up again, unless pytest is given its value now."""
     cast("Any", fixturedef).cached_result = None
+
+
+def as_refusal(error: E) -> E:
+    """Let a fixture that fails of an error be set up anew for the next item that requests it.
+
+    The error is about who requests the fixture, but pytest keeps it for all that share it.
+    """
+    vars(error)[_REFUSAL] = True
+    return error
+
+
+def finish_if_refused(
+    fixturedef: pytest.FixtureDef[Any], request: pytest.FixtureRequest, error: BaseException
+) -> None:
+    if _REFUSAL in vars(error):
+        finish(fixturedef, request)
 
 
 def setup_error(fixturedef: pytest.FixtureDef[Any]) -> BaseException | None:

@@ -128,11 +128,13 @@ def _awaited(
 
 
 def _refuse(fixturedef: pytest.FixtureDef[Any]) -> NoReturn:
-    pytest.fail(
-        f"The async fixture {fixturedef.argname!r} is requested by code that runs on an event "
-        "loop, which cannot wait for it synchronously. Write\n"
-        f"    await pytest_asyncio.getfixturevalue(request, {fixturedef.argname!r})",
-        pytrace=False,
+    raise internals.as_refusal(
+        internals.Failed(
+            f"The async fixture {fixturedef.argname!r} is requested by code that runs on an event "
+            "loop, which cannot wait for it synchronously. Write\n"
+            f"    await pytest_asyncio.getfixturevalue(request, {fixturedef.argname!r})",
+            pytrace=False,
+        )
     )
 
 
@@ -144,7 +146,8 @@ class Cancelled(internals.Failed):
 
     def __init__(self, ended: Setup) -> None:
         super().__init__(
-            f"The async {ended} ended while it was in use. Its own error is shown at its teardown."
+            f"The async {ended} ended while it was in use. If that was an error, it is shown at "
+            "its teardown."
         )
 
 

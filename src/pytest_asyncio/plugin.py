@@ -160,6 +160,9 @@ def pytest_fixture_setup(
         original = internals.replace_fixture_function(fixturedef, function)
         try:
             return (yield)
+        except BaseException as error:
+            internals.finish_if_refused(fixturedef, request, error)
+            raise
         finally:
             internals.restore_fixture_function(fixturedef, original)
     try:
@@ -341,10 +344,12 @@ class _AfterEnded:
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_setup(self, item: pytest.Item) -> None:
+        __tracebackhide__ = True
         self.lifetimes.finish_ended(item)
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_call(self, item: pytest.Item) -> None:
+        __tracebackhide__ = True
         self.lifetimes.refuse_ended(item)
 
 

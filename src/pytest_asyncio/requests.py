@@ -85,8 +85,10 @@ async def _finish(fixturedef: pytest.FixtureDef[Any], request: pytest.FixtureReq
 def _is_running(owner: LoopOwner, fixturedef: pytest.FixtureDef[Any]) -> bool:
     if owner.loop is asyncio.get_running_loop():
         return True
-    pytest.fail(
-        f"The async fixture {fixturedef.argname!r} runs on {owner}, and cannot be awaited on "
-        "another loop. Request it as an argument, or give both the same loop_scope.",
-        pytrace=False,
+    raise internals.as_refusal(
+        internals.Failed(
+            f"The async fixture {fixturedef.argname!r} runs on {owner}, and cannot be awaited on "
+            "another loop. Request it as an argument, or give both the same loop_scope.",
+            pytrace=False,
+        )
     )

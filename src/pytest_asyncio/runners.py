@@ -28,7 +28,7 @@ class LoopRunner(asyncio.Runner):  # type: ignore[misc]  # Other plugins look fo
     def __init__(self, owner: LoopOwner, item: pytest.Function) -> None:
         self._owner = owner
         self._item = item
-        self._own_context = copy_context()
+        self._own_context: Context | None = None
 
     def __enter__(self) -> Self:
         return self
@@ -44,7 +44,8 @@ class LoopRunner(asyncio.Runner):  # type: ignore[misc]  # Other plugins look fo
     def run(self, coro: Coroutine[Any, Any, T], *, context: Context | None = None) -> T:
         """Run a coroutine on the loop and return its result.
 
-        It runs in `context`, or else in one that all calls share. Fails the test if it is called
+        It runs in `context`, or else in one that all calls share, which sees what was set before
+        the first of them. Fails the test if it is called
         from code that runs on a loop, which must await instead.
         """
         __tracebackhide__ = True
@@ -60,8 +61,11 @@ class LoopRunner(asyncio.Runner):  # type: ignore[misc]  # Other plugins look fo
                 "event loop. Write 'await' instead.",
                 pytrace=False,
             )
-        own_context = self._own_context if context is None else context
-        result: T = self._owner.call(coro, own_context, self._item)
+        if context is None:
+            if self._own_context is None:
+                self._own_context = copy_context()
+            context = self._own_context
+        result: T = self._owner.call(coro, context, self._item)
         return result
 
     def close(self) -> None:

@@ -7,11 +7,14 @@ import inspect
 from collections.abc import Callable, Iterator, Sequence
 from contextvars import Context, copy_context
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 
 from . import callables, context, internals, items, settings
+
+if TYPE_CHECKING:
+    from .loops import LoopOwner
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,10 +71,14 @@ def synchronous(
 
     def generate(request: pytest.FixtureRequest) -> Iterator[None]:
         __tracebackhide__ = True
+        from . import lifetimes  # which needs asyncio, as the import of the plugin does not
+
         kind = _kind_of(fixturedef)
         before, after = _functions_of(kind, request)
-        argument = getattr(request, kind.argument)
-        call = functools.partial(_call, argument, fixturedef, request)
+        argument, item = getattr(request, kind.argument), internals.item_of(request)
+        # Looked up once: at the teardown, the item that says which loop it is may be over.
+        owner = lifetimes.owner_for(fixturedef, request, items.plan_of(item))
+        call = functools.partial(_call, argument, owner, item)
         own_context = copy_context()
         call(before, own_context)
         undo = context.publish(own_context)
@@ -107,8 +114,8 @@ def _first_of(holder: object, names: Sequence[str]) -> Callable[..., Any] | None
 
 def _call(
     argument: object,
-    fixturedef: pytest.FixtureDef[Any],
-    request: pytest.FixtureRequest,
+    owner: LoopOwner,
+    item: pytest.Function,
     function: Callable[..., Any] | None,
     own_context: Context,
 ) -> None:
@@ -119,8 +126,4 @@ def _call(
     arguments = [argument] if inspect.signature(function).parameters else []
     result = own_context.run(function, *arguments)
     if inspect.isawaitable(result):
-        from . import lifetimes  # which needs asyncio, as the import of the plugin does not
-
-        item = internals.item_of(request)
-        owner = lifetimes.owner_for(fixturedef, request, items.plan_of(item))
         owner.call(result, own_context, item)
