@@ -3508,3 +3508,28 @@ async def test_it(number):
         source = self.SUITE.replace("assert number != 1", "if number == 1: os._exit(1)")
         result = workers(source, "-n1", "--dist=loadfile", "--max-worker-restart=0")
         result.stdout.fnmatch_lines(["*worker 'gw0' crashed while running*test_a.py::test_it*"])
+
+
+def test_output_goes_to_its_test_also_after_another_one_has_logged_live(concurrent):
+    result = concurrent(
+        """
+        import logging
+
+        async def test_logs():
+            await meet()
+            logging.info("live")
+            await meet()
+
+        async def test_prints():
+            await meet()
+            await meet()
+            print("out of the second")
+            raise OSError
+        """,
+        "-rP",
+        ini="log_cli = true\nlog_cli_level = INFO",
+    )
+    result.assert_outcomes(passed=1, failed=1)
+    result.stdout.fnmatch_lines(
+        ["INFO *live", "*= FAILURES =*", "*_ test_prints _*", "out of the second", "*= PASSES =*"]
+    )

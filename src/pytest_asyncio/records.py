@@ -214,6 +214,8 @@ class _Collector(logging.Handler):
         kept = self._recorder.of_caller()
         if kept is not None:
             kept.log(record)
+        else:
+            self._recorder.listen()  # To show it live, pytest has put its own streams back.
 
     def is_to_be_shown(self, _: logging.LogRecord) -> bool:
         return self._recorder.of_caller() is None
