@@ -705,6 +705,36 @@ def test_a_fixture_that_was_closed_early_is_told_by_name(suite):
     result.stdout.fnmatch_lines(["*The async fixture 'odd' was closed before its teardown*"])
 
 
+def test_a_fixture_whose_loop_a_test_has_closed_is_set_up_anew_for_the_next_one(suite):
+    result = suite(
+        """
+        pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+        @pytest_asyncio.fixture(scope="module")
+        async def loop():
+            yield asyncio.get_running_loop()
+
+        def test_closes_it(asyncio_runner, loop):
+            loop.close()
+
+        async def test_next(loop):
+            assert loop is asyncio.get_running_loop()
+
+        class TestLast:
+            async def test_last(self): pass
+        """,
+        "-Wdefault",
+        ini="asyncio_default_fixture_loop_scope = fixture-scope",
+    )
+    result.assert_outcomes(passed=3, warnings=2)
+    result.stdout.fnmatch_lines(
+        [
+            "*RuntimeWarning: test_it.py::test_closes_it has closed the event loop of test_it.py.",
+            "*fixture 'loop' cannot be torn down: its event loop is closed.",
+        ]
+    )
+
+
 def test_a_fixture_whose_loop_was_closed_is_told_by_name(suite):
     result = suite(
         """
@@ -736,7 +766,6 @@ def test_the_tasks_of_fixtures_are_no_tasks_of_the_test(suite, scope):
     result.assert_outcomes(passed=1)
 
 
-@pytest.mark.skipif(sys.implementation.name != "cpython", reason="it counts no references")
 def test_the_finalizers_of_a_fixture_may_be_looked_at(suite):
     result = suite(
         """
@@ -762,6 +791,7 @@ def test_the_finalizers_of_a_fixture_may_be_looked_at(suite):
     result.assert_outcomes(passed=1)
 
 
+@pytest.mark.skipif(sys.implementation.name != "cpython", reason="it counts no references")
 def test_a_fixture_that_is_over_is_not_left_to_the_garbage_collector(suite):
     suite(
         """

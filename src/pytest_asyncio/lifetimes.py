@@ -436,7 +436,7 @@ class Lifetime(Setup):
         self.request.addfinalizer(self._tear_down)
         # To the tests, all tasks of their loop are their own: they count, await or cancel them.
         asyncio.tasks._unregister_task(self.run.task)
-        self.item.session.stash.setdefault(_STANDING, set()).add(self.run.task)
+        self.item.session.stash.setdefault(_STANDING, {})[self.run.task] = self
         if self.run.failure is not None:
             raise self.run.failure
         return self._yielded.result()
@@ -459,7 +459,7 @@ class Lifetime(Setup):
     def _tear_down(self) -> None:
         __tracebackhide__ = True
         stash = self.item.session.stash
-        stash[_STANDING].remove(self.run.task)
+        del stash[_STANDING][self.run.task]
         try:
             if self.loop.is_closed():
                 self._tell_of_closed_loop()
@@ -531,14 +531,18 @@ class Lifetime(Setup):
         if not self._yielded.done():
             self._yielded.set_result(None)
 
+    def end(self) -> None:
+        """Have the fixture set up anew for the next item that requests it."""
+        stash = self.request.session.stash
+        if _ENDED not in stash:
+            stash[_ENDED] = []
+            stash[ON_ENDED]()
+        stash[_ENDED].append(self)
+
     def _end_use(self) -> None:
         """Cancel, once, the test or fixture that uses the fixture at the moment."""
-        session = self.request.session
-        if _ENDED not in session.stash:
-            session.stash[_ENDED] = []
-            session.stash[ON_ENDED]()
-        session.stash[_ENDED].append(self)
-        for running in runs.all_running(session):
+        self.end()
+        for running in runs.all_running(self.request.session):
             if self._is_used_by(running):
                 running.cancel(Cancelled(self))
         internals.spoil(self.fixturedef, Cancelled(self))
@@ -557,7 +561,14 @@ def raise_again(error: BaseException) -> NoReturn:
 
 def standing(session: pytest.Session) -> AbstractSet[Task[None]]:
     """Return the tasks of the fixtures that stand at their `yield`."""
-    return session.stash.get(_STANDING, None) or frozenset()
+    return session.stash.get(_STANDING, {}).keys()
+
+
+def end_those_on_closed_loops(session: pytest.Session) -> None:
+    """Have the fixtures set up anew, for the items that request them, whose loop was closed."""
+    for lifetime in session.stash.get(_STANDING, {}).values():
+        if lifetime.loop.is_closed():
+            lifetime.end()
 
 
 def finish_ended(item: pytest.Item) -> None:
@@ -615,7 +626,7 @@ def _fits(factory: LoopFactory | None, planned: items.Plan) -> bool:
 ON_ENDED: Final[pytest.StashKey[Callable[[], object]]] = pytest.StashKey()
 """What to do when the first fixture of a session ends too early."""
 
-_STANDING: Final[pytest.StashKey[set[Task[None]]]] = pytest.StashKey()
+_STANDING: Final[pytest.StashKey[dict[Task[None], Lifetime]]] = pytest.StashKey()
 _NO_EXCEPTIONS: Final = (CancelledError, GeneratorExit, SystemExit)
 _ENDED: Final[pytest.StashKey[list[Setup]]] = pytest.StashKey()
 _BOUND: Final[

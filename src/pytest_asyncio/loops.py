@@ -74,11 +74,14 @@ def owner_of_open(loop: AbstractEventLoop, session: pytest.Session) -> LoopOwner
     return next(owner for owner, opened in living if opened is loop)
 
 
-def tell_of_closed_loops(item: pytest.Item) -> None:
-    """Warn about a test that has closed a loop which it shares with others."""
+def tell_of_closed_loops(item: pytest.Item) -> bool:
+    """Warn about a test that has closed loops which it shares with others; tell if it has."""
+    has_closed = False
     for owner, loop in tuple(item.session.stash[_LIVING].loops.items()):
         if loop.is_closed():
             owner.tell_of_closed_loop(item)
+            has_closed = True
+    return has_closed
 
 
 def postpone(interruption: KeyboardInterrupt, session: pytest.Session) -> None:
@@ -262,12 +265,12 @@ class LoopOwner:
         self._drop()
 
     def has_given_up(self, loop: AbstractEventLoop) -> bool:
-        """Tell whether a loop was closed because a task on it did not end."""
+        """Tell whether it has been told that a loop was closed before its time."""
         return loop is self._given_up
 
     def tell_of_closed_loop(self, culprit: pytest.Item) -> None:
         """Warn about a test that has closed the loop. The next test gets a new one."""
-        self._drop()
+        self.give_up()
         culprit.warn(RuntimeWarning(f"{culprit.nodeid} has closed {self}."))
 
     def __str__(self) -> str:

@@ -312,7 +312,8 @@ class _Async:
             internals.finish_teardown(item.session, nextitem, nodes, error)
             raise
         finally:
-            self.loops.tell_of_closed_loops(item)
+            if self.loops.tell_of_closed_loops(item):
+                self.lifetimes.end_those_on_closed_loops(item.session)
         self.loops.raise_postponed(item.session)
         return result
 
