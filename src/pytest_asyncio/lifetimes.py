@@ -436,7 +436,7 @@ class Lifetime(Setup):
         self.request.addfinalizer(self._tear_down)
         # To the tests, all tasks of their loop are their own: they count, await or cancel them.
         asyncio.tasks._unregister_task(self.run.task)
-        self.item.session.stash.setdefault(_STANDING, {})[self.run.task] = self
+        _standing(self.item.session)[self.run.task] = self
         if self.run.failure is not None:
             raise self.run.failure
         return self._yielded.result()
@@ -459,7 +459,7 @@ class Lifetime(Setup):
     def _tear_down(self) -> None:
         __tracebackhide__ = True
         stash = self.item.session.stash
-        del stash[_STANDING][self.run.task]
+        del _standing(self.item.session)[self.run.task]
         try:
             if self.loop.is_closed():
                 self._tell_of_closed_loop()
@@ -561,14 +561,18 @@ def raise_again(error: BaseException) -> NoReturn:
 
 def standing(session: pytest.Session) -> AbstractSet[Task[None]]:
     """Return the tasks of the fixtures that stand at their `yield`."""
-    return session.stash.get(_STANDING, {}).keys()
+    return _standing(session).keys()
 
 
 def end_those_on_closed_loops(session: pytest.Session) -> None:
     """Have the fixtures set up anew, for the items that request them, whose loop was closed."""
-    for lifetime in session.stash.get(_STANDING, {}).values():
+    for lifetime in _standing(session).values():
         if lifetime.loop.is_closed():
             lifetime.end()
+
+
+def _standing(session: pytest.Session) -> dict[Task[None], Lifetime]:
+    return session.stash.setdefault(_STANDING, {})
 
 
 def finish_ended(item: pytest.Item) -> None:
