@@ -816,18 +816,23 @@ class TestBlockedLoop:
             """
         ).assert_outcomes(passed=1)
 
-    def test_a_fixture_is_told_by_its_name(self, checked):
+    @pytest.mark.parametrize(
+        ("body", "outcomes"),
+        [("block()", {"errors": 1}), ("yield; block()", {"passed": 1, "errors": 1})],
+        ids=["setup", "teardown"],
+    )
+    def test_a_fixture_is_told_by_its_name(self, checked, body, outcomes):
         result = checked(
             BLOCK
-            + """
+            + f"""
             @pytest_asyncio.fixture
-            async def slow(): block()
+            async def slow(): {body}
             @pytest.mark.asyncio
             async def test_it(slow): pass
             """,
             ini="asyncio_blocked_loop_threshold = 0.1",
         )
-        result.assert_outcomes(errors=1)
+        result.assert_outcomes(**outcomes)
         result.stdout.fnmatch_lines(["*BlockedLoopWarning: fixture 'slow' held the event loop*"])
 
     def test_a_debugger_may_block(self, checked):

@@ -61,7 +61,9 @@ class _Watched:
     def __init__(self, check: Check, run: Run, threshold: float, alarms: Alarms) -> None:
         self._check: Final = check
         self._threshold: Final = threshold
-        self._culprit: Final = CULPRIT.get() or run.item.name
+        fixturedef = run.fixturedef
+        own_name = run.item.name if fixturedef is None else f"fixture {fixturedef.argname!r}"
+        self._culprit: Final = CULPRIT.get() or own_name
         self._loop: Final = run.task.get_loop()
         self._thread: Final = threading.get_ident()
         self._statistics: Final = _STATISTICS.format(threading.get_native_id())
