@@ -714,10 +714,14 @@ def test_a_fixture_whose_loop_a_test_has_closed_is_set_up_anew_for_the_next_one(
         async def loop():
             yield asyncio.get_running_loop()
 
-        def test_closes_it(asyncio_runner, loop):
+        @pytest_asyncio.fixture(scope="module")
+        async def dependent(loop):
+            yield
+
+        def test_closes_it(asyncio_runner, loop, dependent):
             loop.close()
 
-        async def test_next(loop):
+        async def test_next(loop, dependent):
             assert loop is asyncio.get_running_loop()
 
         class TestLast:
@@ -726,7 +730,7 @@ def test_a_fixture_whose_loop_a_test_has_closed_is_set_up_anew_for_the_next_one(
         "-Wdefault",
         ini="asyncio_default_fixture_loop_scope = fixture-scope",
     )
-    result.assert_outcomes(passed=3, warnings=2)
+    result.assert_outcomes(passed=3, warnings=3)
     result.stdout.fnmatch_lines(
         [
             "*RuntimeWarning: test_it.py::test_closes_it has closed the event loop of test_it.py.",

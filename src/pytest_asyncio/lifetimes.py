@@ -423,7 +423,7 @@ class Lifetime(Setup):
     def begin(self) -> None:
         task = self._start()
         task.add_done_callback(self._end_setup)
-        self.run = Run(task, self.item, "setup", self.fixturedef, awaited=self._yielded)
+        self.run: Run = Run(task, self.item, "setup", self.fixturedef, awaited=self._yielded)
         self.run.on_break_off = self._leave
 
     def _value(self) -> Any:
@@ -586,6 +586,8 @@ def finish_ended(item: pytest.Item) -> None:
     ended = item.session.stash[_ENDED]
     errors: list[BaseException] = []
     for setup in tuple(ended):
+        if setup not in ended:  # It was torn down with one that it depends on.
+            continue
         if setup.fixturedef.argname in getattr(item, "fixturenames", ()):
             ended.remove(setup)
             try:

@@ -169,8 +169,8 @@ def fails_late(cell, fault):
 def places_of_failures(cell, fault):
     """The tests that fail, each with its phase."""
     last = LAST_OF[cell.scope], "teardown"
-    if fails_late(cell, fault) and cell.place == "call":  # The test's own fixture is on that loop.
-        return list(dict.fromkeys([("test_fault", "teardown"), last]))
+    if fails_late(cell, fault) and cell.place == "call":
+        return [("test_fault", "teardown")]  # The test's own fixture; others are set up anew.
     if fails_late(cell, fault) or cell.place == "teardown":
         return [last]
     return [("test_fault", cell.place.partition(" ")[0])]
