@@ -718,11 +718,17 @@ def test_a_fixture_whose_loop_a_test_has_closed_is_set_up_anew_for_the_next_one(
         async def dependent(loop):
             yield
 
-        def test_closes_it(asyncio_runner, loop, dependent):
+        @pytest_asyncio.fixture(scope="session")
+        async def other():
+            yield []
+
+        def test_closes_it(asyncio_runner, loop, dependent, other):
+            other.append(True)
             loop.close()
 
-        async def test_next(loop, dependent):
+        async def test_next(loop, dependent, other):
             assert loop is asyncio.get_running_loop()
+            assert other  # That one is on a loop that is open.
 
         class TestLast:
             async def test_last(self): pass
