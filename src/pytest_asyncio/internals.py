@@ -14,7 +14,7 @@ import inspect
 import logging
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any, Final, Literal, TypeGuard, TypeVar, cast
+from typing import Any, Final, Literal, NoReturn, TypeGuard, TypeVar, cast
 
 import pytest
 from _pytest import python
@@ -266,6 +266,11 @@ def as_refusal(error: E) -> E:
     """
     vars(error)[_REFUSAL] = True
     return error
+
+
+def refuse(message: str) -> NoReturn:
+    """Fail a request of a fixture, and leave the fixture to others."""
+    raise as_refusal(Failed(message, pytrace=False))
 
 
 def finish_if_refused(

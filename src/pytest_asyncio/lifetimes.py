@@ -128,13 +128,10 @@ def _awaited(
 
 
 def _refuse(fixturedef: pytest.FixtureDef[Any]) -> NoReturn:
-    raise internals.as_refusal(
-        internals.Failed(
-            f"The async fixture {fixturedef.argname!r} is requested by code that runs on an event "
-            "loop, which cannot wait for it synchronously. Write\n"
-            f"    await pytest_asyncio.getfixturevalue(request, {fixturedef.argname!r})",
-            pytrace=False,
-        )
+    internals.refuse(
+        f"The async fixture {fixturedef.argname!r} is requested by code that runs on an event "
+        "loop, which cannot wait for it synchronously. Write\n"
+        f"    await pytest_asyncio.getfixturevalue(request, {fixturedef.argname!r})"
     )
 
 

@@ -83,12 +83,9 @@ async def _finish(fixturedef: pytest.FixtureDef[Any], request: pytest.FixtureReq
 
 
 def _is_running(owner: LoopOwner, fixturedef: pytest.FixtureDef[Any]) -> bool:
-    if owner.loop is asyncio.get_running_loop():
-        return True
-    raise internals.as_refusal(
-        internals.Failed(
+    if owner.loop is not asyncio.get_running_loop():
+        internals.refuse(
             f"The async fixture {fixturedef.argname!r} runs on {owner}, and cannot be awaited on "
-            "another loop. Request it as an argument, or give both the same loop_scope.",
-            pytrace=False,
+            "another loop. Request it as an argument, or give both the same loop_scope."
         )
-    )
+    return True

@@ -45,8 +45,8 @@ class LoopRunner(asyncio.Runner):  # type: ignore[misc]  # Other plugins look fo
         """Run a coroutine on the loop and return its result.
 
         It runs in `context`, or else in one that all calls share, which sees what was set before
-        the first of them. Fails the test if it is called
-        from code that runs on a loop, which must await instead.
+        the first of them. Fails the test if it is called from code that runs on a loop, which must
+        await instead.
         """
         __tracebackhide__ = True
         if not inspect.isawaitable(coro):
