@@ -6,7 +6,7 @@ import asyncio
 import functools
 import inspect
 from collections.abc import Awaitable, Callable
-from contextvars import copy_context
+from contextvars import Context, copy_context
 from typing import Any, Final, NoReturn, final
 
 import pytest
@@ -54,7 +54,7 @@ def plan(item: pytest.Function) -> items.Plan:
         marks.warn_of_deprecated_scope(deprecated, item.session)
     if mark.timeout:
         item.session.stash[items.ON_TIMEOUT](item.session)
-    planned = item.stash[items.PLANNED] = items.Plan(mark, selected, is_async)
+    planned = items.keep_plan(item, items.Plan(mark, selected, is_async))
     # Before the first of them is requested, for no hook is called where pytest has it already.
     lifetimes.finish_unfit(item, planned)
     return planned
@@ -73,7 +73,7 @@ def prepare(item: pytest.Function, planned: items.Plan | None = None) -> LoopOwn
         factory = factories.factory_of(item, planned)
         owner = planned.owner = loops.owner_of(scopes.node_of(item, planned.mark), factory)
         planned.before = copy_context()
-        item.addfinalizer(functools.partial(_finish, item, planned))
+        lifetimes.foresee_ends(item)
     owner.make_current()
     return owner
 
@@ -113,11 +113,12 @@ def synchronize(item: pytest.Function, planned: items.Plan | None) -> Callable[[
         planned = plan(item)
     if planned.is_async:  # Before there is a coroutine that nobody would await.
         prepare(item, planned)
-    if getattr(item.obj, "is_hypothesis_test", False):
-        holder, attribute, run = item.obj.hypothesis, "inner_test", _run_example
+    function = item.obj
+    if getattr(function, "is_hypothesis_test", False):
+        holder, attribute, run = function.hypothesis, "inner_test", _run_example
+        function = holder.inner_test
     else:
         holder, attribute, run = item, "obj", _run_test
-    function = getattr(holder, attribute)
 
     def synchronous(*args: Any, **kwargs: Any) -> Any:
         __tracebackhide__ = True
@@ -125,7 +126,7 @@ def synchronize(item: pytest.Function, planned: items.Plan | None) -> Callable[[
             return item.stash[OUTCOME]()
         result = function(*args, **kwargs)
         if inspect.isawaitable(result):
-            return run(item, result)
+            return run(item, result, planned)
         _warn_of_sync_test(item, function)
         return result
 
@@ -133,15 +134,14 @@ def synchronize(item: pytest.Function, planned: items.Plan | None) -> Callable[[
     return functools.partial(setattr, holder, attribute, function)
 
 
-def _run_test(item: pytest.Function, awaitable: Awaitable[Any]) -> None:
+def _run_test(item: pytest.Function, awaitable: Awaitable[Any], planned: items.Plan) -> None:
     __tracebackhide__ = True
-    planned = item.stash[items.PLANNED]
-    owner = planned.owner or prepare(item)
+    owner = planned.owner or prepare(item, planned)
     own_context, policy = copy_context(), turns.policy_in_force()
     try:
         result = owner.call(awaitable, own_context, item)
     finally:
-        planned.undo = context.publish(own_context, planned.before)
+        _publish(own_context, item, planned)
         if turns.policy_in_force() is not policy:
             policies.put_in_force(policy)
     _refuse_unawaited(item, result)
@@ -154,7 +154,8 @@ class Call:
     def __init__(self, item: pytest.Function) -> None:
         __tracebackhide__ = True
         self._item: Final = item
-        owner = prepare(item)
+        self._planned: Final = items.plan_of(item) or plan(item)
+        owner = prepare(item, self._planned)
         self._context: Final = copy_context()
         self._result: Any = item.obj(**internals.arguments_of(item))
         self.run: Run | None = None
@@ -168,16 +169,15 @@ class Call:
         if self.run is None:
             _warn_of_sync_test(self._item, self._item.obj)
             return self._result
-        planned = self._item.stash[items.PLANNED]
-        planned.undo = context.publish(self._context, planned.before)
+        _publish(self._context, self._item, self._planned)
         _refuse_unawaited(self._item, self.run.result())
         return None
 
 
-def _run_example(item: pytest.Function, awaitable: Awaitable[Any]) -> None:
+def _run_example(item: pytest.Function, awaitable: Awaitable[Any], planned: items.Plan) -> None:
     """Run one example of Hypothesis, whose context and tasks are its own."""
     __tracebackhide__ = True
-    prepare(item).call(_alone(awaitable), copy_context(), item)
+    prepare(item, planned).call(_alone(awaitable), copy_context(), item)
 
 
 async def _alone(awaitable: Awaitable[Any]) -> None:
@@ -187,6 +187,13 @@ async def _alone(awaitable: Awaitable[Any]) -> None:
         await awaitable
     finally:
         await turns.cancel(asyncio.all_tasks() - before)
+
+
+def _publish(own_context: Context, item: pytest.Function, planned: items.Plan) -> None:
+    """Let the fixtures of a test see, at their teardown, the context variables that it has set."""
+    undo = context.publish(own_context, planned.before)
+    if undo is not None:
+        internals.finalize_after_fixtures(item, undo)
 
 
 def _refuse_unawaited(item: pytest.Function, result: object) -> None:
@@ -213,13 +220,3 @@ def _warn_of_sync_test(item: pytest.Function, function: Callable[..., Any]) -> N
                 "function. Please remove the mark."
             )
         )
-
-
-def _finish(item: pytest.Function, planned: items.Plan) -> None:
-    """End what is the test's own, after its fixtures are torn down."""
-    del item.stash[items.PLANNED]
-    try:
-        lifetimes.finish_ended(item)
-    finally:
-        if planned.undo is not None:
-            planned.undo()

@@ -534,6 +534,13 @@ def put_finalizers(item: pytest.Item, finalizers: Iterable[Callable[[], object]]
     _setup_state(item).stack[item] = (list(finalizers), None)
 
 
+def finalize_after_fixtures(item: pytest.Item, finalizer: Callable[[], object]) -> None:
+    """Have a finalizer called once the item's own fixtures are torn down, and not before."""
+    finalizers, _ = _setup_state(item).stack[item]
+    fixtures = (index for index, each in enumerate(finalizers) if fixture_of(each) is not None)
+    finalizers.insert(next(fixtures, len(finalizers)), finalizer)
+
+
 def _setup_state(node: Any) -> Any:
     return node.session._setupstate
 

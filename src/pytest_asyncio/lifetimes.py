@@ -431,6 +431,8 @@ class Lifetime(Setup):
             self._result(self.run)
         runs.publish(self.own, self.request, self.owner.running)
         self.request.addfinalizer(self._tear_down)
+        if self.request.scope != "function":
+            _finish_ended_after(self.item)
         # To the tests, all tasks of their loop are their own: they count, await or cancel them.
         asyncio.tasks._unregister_task(self.run.task)
         _standing(self.item.session)[self.run.task] = self
@@ -570,6 +572,16 @@ def end_those_on_closed_loops(session: pytest.Session) -> None:
 
 def _standing(session: pytest.Session) -> dict[Task[None], Lifetime]:
     return session.stash.setdefault(_STANDING, {})
+
+
+def foresee_ends(item: pytest.Function) -> None:
+    """Have an item tear the wide fixtures down, after its own, that end while it uses them."""
+    if _standing(item.session):
+        _finish_ended_after(item)
+
+
+def _finish_ended_after(item: pytest.Function) -> None:
+    item.addfinalizer(functools.partial(finish_ended, item))
 
 
 def finish_ended(item: pytest.Item) -> None:

@@ -24,9 +24,9 @@ _ENDLESS: Final = 1000
 """How often something may keep a loop from going on before it counts as one that does not run."""
 
 
-def start(session: pytest.Session) -> None:
+def start(session: pytest.Session) -> Living:
     """Let a session have loops, before anything else here is called for it."""
-    session.stash.setdefault(_LIVING, _Living(runs.of(session)))
+    return session.stash.setdefault(_LIVING, Living(runs.of(session)))
 
 
 def owner_of(node: pytest.Item | pytest.Collector, factory: LoopFactory | None) -> LoopOwner:
@@ -74,16 +74,6 @@ def owner_of_open(loop: AbstractEventLoop, session: pytest.Session) -> LoopOwner
     return next(owner for owner, opened in living if opened is loop)
 
 
-def tell_of_closed_loops(item: pytest.Item) -> bool:
-    """Warn about a test that has closed loops which it shares with others; tell if it has."""
-    has_closed = False
-    for owner, loop in tuple(item.session.stash[_LIVING].loops.items()):
-        if loop.is_closed():
-            owner.tell_of_closed_loop(item)
-            has_closed = True
-    return has_closed
-
-
 def postpone(interruption: KeyboardInterrupt, session: pytest.Session) -> None:
     """Let Ctrl-C in a teardown wait until the other finalizers have been called.
 
@@ -94,12 +84,8 @@ def postpone(interruption: KeyboardInterrupt, session: pytest.Session) -> None:
 
 
 def raise_postponed(session: pytest.Session) -> None:
-    """Raise what has been postponed, now that pytest has torn down what it was to tear down."""
     __tracebackhide__ = True
-    living = session.stash[_LIVING]
-    if living.interruption is not None:
-        interruption, living.interruption = living.interruption, None
-        raise interruption
+    session.stash[_LIVING].raise_postponed()
 
 
 class Traffic(Protocol):
@@ -173,27 +159,39 @@ class LoopOwner:
             asyncio.set_event_loop(loop)
 
     def call(self, awaitable: Awaitable[Any], context: Context, item: pytest.Function) -> Any:
-        """Run what a test function has returned, and return what it returns."""
-        __tracebackhide__ = True
-        run = self.start_call(awaitable, context, item)
-        self.run(run)
-        if self.node is item:
-            self._run_what_is_ready(run.task.get_loop())
-        return run.result()
-
-    def start_call(self, awaitable: Awaitable[Any], context: Context, item: pytest.Function) -> Run:
-        """Start what a test function has returned in a task of its own.
+        """Run what a test function has returned, and return what it returns.
 
         What it changes on a loop that it shares with other tests is put back.
         """
+        __tracebackhide__ = True
+        if self.is_shared:
+            run = self.start_call(awaitable, context, item)
+            self.run(run)
+            return run.result()
         loop = self.loop
-        coroutine = awaitable if inspect.iscoroutine(awaitable) else turns.wait_for(awaitable)
-        run = Run(loop.create_task(coroutine, context=context), item, "call")
-        if self.node is not item:
-            if not self._calls:
-                self._before = _settings(loop)
-            self._calls += 1
-            run.on_end.append(partial(self._end_call, loop))
+        run = _call_on(loop, awaitable, context, item)
+        if self.node is item:
+            self.run(run)
+            self._run_what_is_ready(loop)
+            return run.result()
+        before = _settings(loop)
+        try:
+            self.run(run)
+        finally:
+            _restore(loop, *before)
+        return run.result()
+
+    def start_call(self, awaitable: Awaitable[Any], context: Context, item: pytest.Function) -> Run:
+        """Start what a test function has returned, on a loop that it shares with others.
+
+        What it changes there is put back.
+        """
+        loop = self.loop
+        if not self._calls:
+            self._before = _settings(loop)
+        self._calls += 1
+        run = _call_on(loop, awaitable, context, item)
+        run.on_end.append(partial(self._end_call, loop))
         return run
 
     def _end_call(self, loop: AbstractEventLoop) -> None:
@@ -446,7 +444,7 @@ class LoopOwner:
             _warn_of_teardown("".join(traceback.format_exception(error)))
 
 
-class _Living:
+class Living:
     """The owners of a session whose loops are open, in the order in which they were opened."""
 
     def __init__(self, of_session: Runs) -> None:
@@ -464,6 +462,20 @@ class _Living:
         self.loops[owner] = loop
         asyncio.set_event_loop(loop)
 
+    def tell_of_closed_loops(self, item: pytest.Item) -> bool:
+        """Warn about a test that has closed loops which it shares with others; tell if it has."""
+        closed = [owner for owner, loop in self.loops.items() if loop.is_closed()]
+        for owner in closed:
+            owner.tell_of_closed_loop(item)
+        return bool(closed)
+
+    def raise_postponed(self) -> None:
+        """Raise what was postponed, now that pytest has torn down what it was to tear down."""
+        __tracebackhide__ = True
+        if self.interruption is not None:
+            interruption, self.interruption = self.interruption, None
+            raise interruption
+
     def remove(self, owner: LoopOwner) -> None:
         del self.loops[owner]
         loop = next(reversed(self.loops.values()), self._before)
@@ -471,7 +483,7 @@ class _Living:
 
 
 _OWNERS: Final[pytest.StashKey[dict[LoopFactory | None, LoopOwner]]] = pytest.StashKey()
-_LIVING: Final[pytest.StashKey[_Living]] = pytest.StashKey()
+_LIVING: Final[pytest.StashKey[Living]] = pytest.StashKey()
 _OUTCOMES: Final = (pytest.fail.Exception, pytest.skip.Exception, pytest.exit.Exception)
 
 
@@ -480,6 +492,13 @@ def _warn_of_teardown(reason: str) -> None:
         RuntimeWarning(f"An exception occurred during teardown of an asyncio.Runner.\n{reason}"),
         stacklevel=1,
     )
+
+
+def _call_on(
+    loop: AbstractEventLoop, awaitable: Awaitable[Any], context: Context, item: pytest.Function
+) -> Run:
+    coroutine = awaitable if inspect.iscoroutine(awaitable) else turns.wait_for(awaitable)
+    return Run(loop.create_task(coroutine, context=context), item, "call")
 
 
 def _settings(loop: AbstractEventLoop) -> tuple[Any, bool, Any]:

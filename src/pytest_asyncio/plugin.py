@@ -11,7 +11,7 @@ import socket
 from collections.abc import Callable, Generator
 from functools import partial
 from types import ModuleType
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 import pytest
 
@@ -94,14 +94,27 @@ def pytest_report_header(config: pytest.Config) -> str:
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     __tracebackhide__ = True
     item = metafunc.definition
-    if not internals.has_one_fixture(item.session, "event_loop_policy"):
+    collector: Any = item.parent
+    if _HAS_ORDINARY_LOOPS in collector.stash:
+        return
+    has_policy = not internals.has_one_fixture(item.session, "event_loop_policy")
+    has_factories = _has_loop_factories(metafunc.config)
+    if has_policy:
         from . import policies
 
         policies.request_override(metafunc)
-    if _has_loop_factories(metafunc.config) and is_async_test(item):
+    if has_factories and is_async_test(item):
         from . import factories
 
         factories.parametrize(metafunc)
+    if not (has_policy or has_factories):
+        collector.stash[_HAS_ORDINARY_LOOPS] = True
+
+
+_HAS_ORDINARY_LOOPS: Final[pytest.StashKey[bool]] = pytest.StashKey()
+"""What is known of the tests of a collector since the first of them: nothing says what makes their
+loops.
+"""
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
@@ -131,13 +144,18 @@ def pytest_runtestloop(session: pytest.Session) -> None:
         from . import concurrency
 
         concurrency.start(session)
+        _AfterFailure.follow(session)
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_setup(item: pytest.Item) -> None:
     if items.is_marked(item):
         rooms = _Async.of(item.session)
-        rooms.calls.plan(item)
+        try:
+            rooms.calls.plan(item)
+        except Exception:  # A hook of the suite may raise.
+            _AfterFailure.follow(item.session)
+            raise
         if rooms.has_looptime:
             rooms.looptime.show_loop(item)
     elif getattr(item, "nofuncargs", False) and isinstance(item, pytest.Function):
@@ -161,12 +179,16 @@ def pytest_fixture_setup(
         try:
             return (yield)
         except BaseException as error:
+            _AfterFailure.follow(item.session)
             internals.finish_if_refused(fixturedef, request, error)
             raise
         finally:
             internals.restore_fixture_function(fixturedef, original)
     try:
         return (yield)
+    except BaseException:
+        _AfterFailure.follow(item.session)
+        raise
     finally:
         if planned is not None and planned.is_async:
             fixtures.warn_of_plain_async(fixturedef, item)
@@ -243,62 +265,57 @@ class _AutoMode:
 class _Async:
     """The rooms that need asyncio, and the hooks of a session that uses them."""
 
-    _KEY: ClassVar = pytest.StashKey["_Async"]()
+    KEY: ClassVar = pytest.StashKey["_Async"]()
 
-    def __init__(self, config: pytest.Config) -> None:
+    def __init__(self, session: pytest.Session) -> None:
         from . import calls, factories, lifetimes, loops, looptime, tasks
 
         self.calls, self.factories, self.lifetimes = calls, factories, lifetimes
-        self.loops, self.looptime, self.tasks = loops, looptime, tasks
-        self.has_looptime = looptime.is_used(config)
+        self.looptime, self.tasks = looptime, tasks
+        self.has_looptime = looptime.is_used(session.config)
+        self.living = loops.start(session)
 
     @classmethod
     def of(cls, session: pytest.Session) -> _Async:
-        started = session.stash.get(cls._KEY, None)
-        if started is None:
-            modules.remember("pytest_asyncio")
-            started = session.stash[cls._KEY] = cls(session.config)
-            session.stash[started.factories.VIRTUAL] = _virtual_loops
-            session.stash[items.ON_TIMEOUT] = _foresee_timeout
-            session.stash[started.lifetimes.ON_ENDED] = partial(
-                session.config.pluginmanager.register,
-                _AfterEnded(started.lifetimes),
-                "asyncio-ended",
-            )
-            session.stash[started.tasks.ON_ATTACHED] = partial(
-                session.config.pluginmanager.register, _AfterAttached(started.tasks)
-            )
-            session.config.pluginmanager.register(started)
-            started.loops.start(session)
-            if settings.of(session.config).timeout:
-                _bound_runs(session)
-            started.tasks.start(session)
-            if settings.of(session.config).checks:
-                session.config.pluginmanager.register(_Checked(session))
+        return session.stash[cls.KEY] if cls.KEY in session.stash else cls._start(session)
+
+    @classmethod
+    def _start(cls, session: pytest.Session) -> _Async:
+        modules.remember("pytest_asyncio")
+        plugins = session.config.pluginmanager
+        started = session.stash[cls.KEY] = cls(session)
+        session.stash[started.factories.VIRTUAL] = _virtual_loops
+        session.stash[items.ON_TIMEOUT] = _foresee_timeout
+        session.stash[started.lifetimes.ON_ENDED] = partial(
+            plugins.register, _AfterEnded(started.lifetimes), "asyncio-ended"
+        )
+        session.stash[started.tasks.ON_ATTACHED] = partial(
+            plugins.register, _AfterAttached(started.tasks)
+        )
+        plugins.register(started)
+        if settings.of(session.config).timeout:
+            _bound_runs(session)
+        started.tasks.start(session)
+        if settings.of(session.config).checks:
+            plugins.register(_Checked(session))
+            _AfterFailure.follow(session)
         return started
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_pyfunc_call(self, pyfuncitem: pytest.Function) -> Generator[None, object, object]:
         __tracebackhide__ = True
         planned = items.plan_of(pyfuncitem)
-        if planned is None and not items.is_marked_late(pyfuncitem):
-            return (yield)
-        restore = self.calls.synchronize(pyfuncitem, planned)
         try:
-            return (yield)
-        finally:
-            restore()
-
-    # No wrappers, which cost more than all else here, and most tests pass.
-    @pytest.hookimpl(tryfirst=True)
-    def pytest_runtest_makereport(self, item: pytest.Item, call: pytest.CallInfo[None]) -> None:
-        if call.excinfo is not None:
-            from . import notes
-
-            self.loops.raise_postponed(item.session)
-            notes.explain(call.excinfo.value, item)
-            if not item.config.getoption("fulltrace", False):
-                notes.hide_frames(call.excinfo.value)
+            if planned is None and not items.is_marked_late(pyfuncitem):
+                return (yield)
+            restore = self.calls.synchronize(pyfuncitem, planned)
+            try:
+                return (yield)
+            finally:
+                restore()
+        except BaseException:
+            _AfterFailure.follow(pyfuncitem.session)
+            raise
 
     @pytest.hookimpl(wrapper=True, trylast=True)
     def pytest_runtest_teardown(
@@ -309,12 +326,14 @@ class _Async:
         try:
             result = yield
         except BaseException as error:
+            _AfterFailure.follow(item.session)
             internals.finish_teardown(item.session, nextitem, nodes, error)
             raise
         finally:
-            if self.loops.tell_of_closed_loops(item):
+            items.forget_plan(item)
+            if self.living.tell_of_closed_loops(item):
                 self.lifetimes.end_those_on_closed_loops(item.session)
-        self.loops.raise_postponed(item.session)
+        self.living.raise_postponed()
         return result
 
     @pytest.hookimpl(wrapper=True, trylast=True)
@@ -335,6 +354,29 @@ class _Async:
         from . import debuggers
 
         debuggers.leave(config)
+
+
+class _AfterFailure:
+    """The hooks of a session of async tests in which something has failed."""
+
+    NAME: ClassVar = "asyncio-failure"
+
+    @classmethod
+    def follow(cls, session: pytest.Session) -> None:
+        """Have failures explained from now on: most tests pass, and each hook costs."""
+        plugins = session.config.pluginmanager
+        if _Async.KEY in session.stash and not plugins.hasplugin(cls.NAME):
+            plugins.register(cls(), cls.NAME)
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_makereport(self, item: pytest.Item, call: pytest.CallInfo[None]) -> None:
+        if call.excinfo is not None:
+            from . import loops, notes
+
+            loops.raise_postponed(item.session)
+            notes.explain(call.excinfo.value, item)
+            if not item.config.getoption("fulltrace", False):
+                notes.hide_frames(call.excinfo.value)
 
 
 class _AfterEnded:
