@@ -279,6 +279,33 @@ def test_is_async_test_tells_what_the_plugin_runs(suite, mode):
     result.stdout.fnmatch_lines(f"test_marked{plain} test_method")
 
 
+def test_is_async_test_tells_of_tests_that_are_being_made(suite):
+    result = suite(
+        """
+        def test_sync(): pass
+
+        async def test_async(): pass
+        """,
+        "-q",
+        "--collect-only",
+        "--asyncio-mode=auto",
+        conftest="""
+            told = {}
+
+            @pytest.hookimpl(wrapper=True)
+            def pytest_pycollect_makeitem():
+                made = yield
+                if isinstance(made, list):
+                    told.update((item.name, pytest_asyncio.is_async_test(item)) for item in made)
+                return made
+
+            def pytest_collection_modifyitems():
+                print(told)
+        """,
+    )
+    result.stdout.fnmatch_lines("{'test_sync': False, 'test_async': True}")
+
+
 @pytest.mark.parametrize("value", [None, 5, pytest])
 def test_is_async_test_is_false_for_what_is_no_item(value):
     assert not pytest_asyncio.is_async_test(value)

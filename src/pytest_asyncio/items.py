@@ -55,12 +55,12 @@ ON_TIMEOUT: Final[pytest.StashKey[Callable[[pytest.Session], None]]] = pytest.St
 def is_async_test(item: pytest.Item) -> TypeGuard[pytest.Function]:
     """Tell whether an item is an async test that the plugin runs.
 
-    These are marked with `asyncio`; in auto mode all async tests are, once they are collected.
+    These are marked with `asyncio`; in auto mode, all are that are not another framework's.
     """
     return (
         isinstance(item, pytest.Function)
-        and is_marked(item)
-        and callables.kind_of(test_function(item)) is not None
+        and _is_async(item)
+        and (is_marked(item) or (settings.of(item.config).auto_mode and _is_for_auto_mode(item)))
     )
 
 
@@ -116,10 +116,8 @@ def refuse_generator(item: pytest.Item) -> None:
 
 
 def add_implied_mark(mark: pytest.MarkDecorator, item: pytest.Function) -> None:
-    """Mark an async test in auto mode, unless another framework's plugin is to run it."""
-    if getattr(item, "nofuncargs", False) or callables.kind_of(test_function(item)) is None:
-        return
-    if not is_marked(item) and not _is_of_others(item):
+    """Mark an async test of which auto mode makes one of asyncio."""
+    if _is_async(item) and not is_marked(item) and _is_for_auto_mode(item):
         item.add_marker(mark)
 
 
@@ -146,8 +144,13 @@ def _nodes(session: pytest.Session) -> Iterator[pytest.Item | pytest.Collector]:
             yield from parent.listchain()
 
 
-def _is_of_others(item: pytest.Function) -> bool:
-    return any(
+def _is_async(item: pytest.Function) -> bool:
+    return callables.kind_of(test_function(item)) is not None
+
+
+def _is_for_auto_mode(item: pytest.Function) -> bool:
+    """Tell whether neither unittest nor another framework's plugin is to run an async test."""
+    return not getattr(item, "nofuncargs", False) and not any(
         item.config.pluginmanager.hasplugin(name) and item.get_closest_marker(name) is not None
         for name in _OTHER_FRAMEWORKS
     )

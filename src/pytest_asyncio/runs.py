@@ -63,7 +63,7 @@ class Run:
         self.on_end: list[Callable[[], None]] = []
         """What is to be called outside of the loop when it stands still again."""
         self.reason: BaseException | None = None
-        """Why the task was cancelled, which is what the run raises if that ends it."""
+        """Why the task was cancelled."""
         self.failure: BaseException | None = None
         """What the run raises, whatever its task does."""
         self.within: Run | None = None
@@ -72,7 +72,11 @@ class Run:
         """What did not end when it was cancelled, where the run was given up: one within it."""
 
     def cancel(self, reason: BaseException) -> None:
-        """Cancel the task, once; if that ends it, the run raises `reason`."""
+        """Cancel the task, once, for a reason.
+
+        The run raises that if the task ends without another error, unless it is a teardown: that
+        may catch the cancellation.
+        """
         if self.reason is None and not self.is_broken_off and not self.awaited.done():
             self.reason = reason
             self.task.cancel()
@@ -99,12 +103,15 @@ class Run:
         if self.failure is not None:
             raise self.failure
         try:
-            return self.task.result()
+            result = self.task.result()
         except asyncio.CancelledError as error:
             if self.reason is None:
                 raise
             traceback = frames.up_to_users(error.__traceback__)
             raise self.reason.with_traceback(traceback) from None
+        if self.reason is not None and self.phase != "teardown":  # It has caught the cancellation.
+            raise self.reason
+        return result
 
 
 class Lane:

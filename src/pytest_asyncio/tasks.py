@@ -72,7 +72,7 @@ def _attach_to_failure(run: Run) -> Generator[None]:
         raise
     task = run.task
     if task.done():
-        failure = run.reason if task.cancelled() else task.exception()
+        failure = run.reason if task.cancelled() else task.exception() or run.reason
         if failure is not None and _KEPT not in vars(failure):
             attach(failure, loop, session, task)
 
