@@ -983,6 +983,8 @@ def test_a_test_that_stops_its_loop_is_told_and_the_next_one_runs(suite, base, b
         "Event loop stopped before Future completed. Something has called stop() on the event "
         "loop of the session."
     )
+    result.stdout.no_fnmatch_line("*another exception occurred*")
+    result.stdout.no_fnmatch_line("*entries are hidden*")
 
 
 @pytest.mark.parametrize(

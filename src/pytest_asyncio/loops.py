@@ -407,7 +407,6 @@ class LoopOwner:
             postpone(another, self.node.session)
 
     def _break_off(self, run: Run, interruption: BaseException) -> NoReturn:
-        __tracebackhide__ = True
         task = run.task
         run.break_off()
         if not run.is_given_up:
@@ -424,7 +423,8 @@ class LoopOwner:
             else:
                 self._living.traffic.give_up(self)
         if isinstance(interruption, turns.Stopped):
-            pytest.fail(f"{interruption} Something has called stop() on {self}.", pytrace=False)
+            reason = f"{interruption} Something has called stop() on {self}."
+            raise pytest.fail.Exception(reason, pytrace=False) from None
         raise interruption
 
     def _wind_up(self, loop: AbstractEventLoop) -> None:
