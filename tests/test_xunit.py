@@ -341,3 +341,40 @@ def test_a_teardown_runs_on_the_loop_of_its_setup_after_whatever_test(suite, set
     )
     result.assert_outcomes(passed=1)
     assert log_of(result) == ["teardown True"]
+
+
+@pytest.mark.parametrize(
+    ("function", "phase"), [("setup_method", "setup"), ("teardown_method", "teardown")]
+)
+def test_a_function_that_takes_too_long_is_told_by_its_name(suite, function, phase):
+    result = suite(
+        f"""
+        class TestIt:
+            async def {function}(self):
+                await asyncio.Event().wait()
+
+            async def test_it(self): pass
+        """,
+        "--asyncio-mode=auto",
+        "--asyncio-timeout=0.01",
+    )
+    result.assert_outcomes(errors=1, passed=int(phase == "teardown"))
+    result.stdout.fnmatch_lines(f"*{function}() of TestIt took longer than the 0.01 s*")
+
+
+def test_what_a_function_leaves_behind_is_told_by_its_name(suite):
+    result = suite(
+        """
+        async def setup_module():
+            asyncio.create_task(asyncio.sleep(30), name="left")
+
+        async def test_it(): pass
+        """,
+        "--asyncio-mode=auto",
+        "--asyncio-checks=leaked-tasks",
+        ini="asyncio_default_test_loop_scope = module",
+    )
+    result.assert_outcomes(passed=1, errors=1)
+    result.stdout.fnmatch_lines(
+        "*setup_module() or teardown_module() of test_it left the task 'left' running*"
+    )

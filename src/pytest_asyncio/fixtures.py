@@ -17,6 +17,8 @@ from .settings import SCOPES, ScopeName
 P = ParamSpec("P")
 R = TypeVar("R")
 
+XUNIT: Final = "_xunit_setup_"
+"""How the names begin of the fixtures that pytest makes of `setup_module` and the like."""
 
 DEFERRAL: Final = pytest.StashKey[Callable[[Any, pytest.FixtureDef[Any]], bool]]()
 """Set while a fixture is requested by what can await its setup.
@@ -94,6 +96,19 @@ def fixture(
 def is_declared(fixturedef: pytest.FixtureDef[Any]) -> bool:
     """Tell whether a fixture was declared by `pytest_asyncio.fixture`."""
     return getattr(fixturedef.func, "_force_asyncio_fixture", False)
+
+
+def title_of(fixturedef: pytest.FixtureDef[Any], phase: str = "") -> str:
+    """Return what users know a fixture by, or one of its phases.
+
+    Fixtures that pytest makes of functions in the xunit style have names that nobody has seen.
+    """
+    name = fixturedef.argname
+    if not name.startswith(XUNIT):
+        return f"The {phase} of fixture {name!r}" if phase else f"fixture {name!r}"
+    kind, holder = name.removeprefix(XUNIT).split("_fixture_", 1)
+    functions = f"{phase}_{kind}()" if phase else f"setup_{kind}() or teardown_{kind}()"
+    return f"{functions} of {holder}"
 
 
 def is_ours(fixturedef: pytest.FixtureDef[Any], config: pytest.Config) -> bool:

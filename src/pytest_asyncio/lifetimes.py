@@ -180,7 +180,7 @@ class Setup(ABC):
         self._coroutine: Final = coroutine
 
     def __str__(self) -> str:
-        return f"fixture {self.fixturedef.argname!r}"
+        return fixtures.title_of(self.fixturedef)
 
     def begin(self) -> None:
         self.run = Run(self._start(), self.item, "setup", self.fixturedef)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import inspect
 import traceback
 import warnings
 from asyncio import AbstractEventLoop, Future, Task
@@ -169,7 +168,7 @@ class LoopOwner:
             self.run(run)
             return run.result()
         loop = self.loop
-        run = _call_on(loop, awaitable, context, item)
+        run = runs.begin(loop, awaitable, context, item, "call")
         if self.node is item:
             self.run(run)
             self._run_what_is_ready(loop)
@@ -190,7 +189,7 @@ class LoopOwner:
         if not self._calls:
             self._before = _settings(loop)
         self._calls += 1
-        run = _call_on(loop, awaitable, context, item)
+        run = runs.begin(loop, awaitable, context, item, "call")
         run.on_end.append(partial(self._end_call, loop))
         return run
 
@@ -492,13 +491,6 @@ def _warn_of_teardown(reason: str) -> None:
         RuntimeWarning(f"An exception occurred during teardown of an asyncio.Runner.\n{reason}"),
         stacklevel=1,
     )
-
-
-def _call_on(
-    loop: AbstractEventLoop, awaitable: Awaitable[Any], context: Context, item: pytest.Function
-) -> Run:
-    coroutine = awaitable if inspect.iscoroutine(awaitable) else turns.wait_for(awaitable)
-    return Run(loop.create_task(coroutine, context=context), item, "call")
 
 
 def _settings(loop: AbstractEventLoop) -> tuple[Any, bool, Any]:

@@ -220,7 +220,7 @@ def _function_for(
             _bound_runs(item.session)
         call = rooms.lifetimes.synchronous(fixturedef, request, planned)
         return call
-    if fixturedef.argname.startswith("_xunit_setup_"):
+    if fixturedef.argname.startswith(fixtures.XUNIT):
         from . import xunit
 
         if xunit.is_ours(fixturedef, request):

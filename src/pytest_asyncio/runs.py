@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import inspect
 import traceback
-from asyncio import Future, Task
-from collections.abc import Callable, Generator
+from asyncio import AbstractEventLoop, Future, Task
+from collections.abc import Awaitable, Callable, Generator
 from contextlib import AbstractContextManager, contextmanager
 from contextvars import Context, ContextVar
 from typing import Any, Final, Literal, TypeAlias, final
 
 import pytest
 
-from . import context, frames, internals
+from . import context, frames, internals, turns
 from .context import OwnContext
 
 Phase: TypeAlias = Literal["setup", "call", "teardown"]
@@ -112,6 +113,19 @@ class Run:
         if self.reason is not None and self.phase != "teardown":  # It has caught the cancellation.
             raise self.reason
         return result
+
+
+def begin(
+    loop: AbstractEventLoop,
+    awaitable: Awaitable[Any],
+    own_context: Context,
+    item: pytest.Function,
+    phase: Phase,
+    fixturedef: pytest.FixtureDef[Any] | None = None,
+) -> Run:
+    """Let a task await what a function has returned."""
+    coroutine = awaitable if inspect.iscoroutine(awaitable) else turns.wait_for(awaitable)
+    return Run(loop.create_task(coroutine, context=own_context), item, phase, fixturedef)
 
 
 class Lane:

@@ -172,9 +172,8 @@ class _Bound:
 
     def _message(self) -> str:
         run = self._run
-        what = run.item.name
-        if run.fixturedef is not None:
-            what = f"The {run.phase} of fixture {run.fixturedef.argname!r}"
+        fixture = run.fixturedef
+        what = run.item.name if fixture is None else fixtures.title_of(fixture, run.phase)
         blocked = f", and blocked the event loop at {self._blocked_at}" if self._blocked_at else ""
         return f"{what} took longer than the {self._seconds:g} s of its timeout{blocked}"
 

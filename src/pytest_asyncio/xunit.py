@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import functools
 import inspect
 from collections.abc import Callable, Iterator, Sequence
-from contextvars import Context, copy_context
+from contextvars import copy_context
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
@@ -14,7 +13,7 @@ import pytest
 from . import callables, context, internals, items, settings
 
 if TYPE_CHECKING:
-    from .loops import LoopOwner
+    from .runs import Phase
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,21 +70,32 @@ def synchronous(
 
     def generate(request: pytest.FixtureRequest) -> Iterator[None]:
         __tracebackhide__ = True
-        from . import lifetimes  # which needs asyncio, as the import of the plugin does not
+        from . import lifetimes, runs  # which need asyncio, as the import of the plugin does not
 
         kind = _kind_of(fixturedef)
         before, after = _functions_of(kind, request)
         argument, item = getattr(request, kind.argument), internals.item_of(request)
         # Looked up once: at the teardown, the item that says which loop it is may be over.
         owner = lifetimes.owner_for(fixturedef, request, items.plan_of(item))
-        call = functools.partial(_call, argument, owner, item)
         own_context = copy_context()
-        call(before, own_context)
+
+        def call(function: Callable[..., Any] | None, phase: Phase) -> None:
+            __tracebackhide__ = True
+            if function is None:
+                return
+            arguments = [argument] if inspect.signature(function).parameters else []
+            result = own_context.run(function, *arguments)
+            if inspect.isawaitable(result):
+                run = runs.begin(owner.loop, result, own_context, item, phase, fixturedef)
+                owner.run(run)
+                run.result()
+
+        call(before, "setup")
         undo = context.publish(own_context)
         try:
             yield
             context.bring(own_context)
-            call(after, own_context)
+            call(after, "teardown")
         finally:
             if undo is not None:
                 undo()
@@ -110,20 +120,3 @@ def _first_of(holder: object, names: Sequence[str]) -> Callable[..., Any] | None
         if function is not None and not internals.is_fixture(function):
             return function
     return None
-
-
-def _call(
-    argument: object,
-    owner: LoopOwner,
-    item: pytest.Function,
-    function: Callable[..., Any] | None,
-    own_context: Context,
-) -> None:
-    """Call a function, with the argument that pytest gives it if it takes one."""
-    __tracebackhide__ = True
-    if function is None:
-        return
-    arguments = [argument] if inspect.signature(function).parameters else []
-    result = own_context.run(function, *arguments)
-    if inspect.isawaitable(result):
-        owner.call(result, own_context, item)

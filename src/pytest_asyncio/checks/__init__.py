@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, Final, NoReturn, TypeAlias, final
 
 import pytest
 
-from pytest_asyncio import internals, items, settings
+from pytest_asyncio import fixtures, internals, items, settings
 
 if TYPE_CHECKING:
     from pytest_asyncio.runs import Run
@@ -110,7 +110,7 @@ class Checks:
     ) -> Generator[None, object, object]:
         """Surround the setup of a fixture."""
         __tracebackhide__ = True
-        culprit = Culprit(f"fixture {fixturedef.argname!r}")
+        culprit = Culprit(fixtures.title_of(fixturedef))
         fixturedef.addfinalizer(partial(self._end, culprit))
         token = CULPRIT.set(culprit)
 

@@ -13,7 +13,7 @@ from weakref import ref
 
 import pytest
 
-from pytest_asyncio import debuggers, frames, settings
+from pytest_asyncio import debuggers, fixtures, frames, settings
 from pytest_asyncio.alarms import Alarms
 from pytest_asyncio.runs import Run
 
@@ -62,7 +62,7 @@ class _Watched:
         self._check: Final = check
         self._threshold: Final = threshold
         fixturedef = run.fixturedef
-        own_name = run.item.name if fixturedef is None else f"fixture {fixturedef.argname!r}"
+        own_name = run.item.name if fixturedef is None else fixtures.title_of(fixturedef)
         self._culprit: Final = CULPRIT.get() or own_name
         self._loop: Final = run.task.get_loop()
         self._thread: Final = threading.get_ident()
