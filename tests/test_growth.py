@@ -44,7 +44,7 @@ COUNTING = """
 
     def pytest_sessionfinish():
         first, last = counts
-        print({kind: (first[kind], last[kind]) for kind in first if first[kind] != last[kind]})
+        print({kind: (first[kind], last[kind]) for kind in first if first[kind] < last[kind]})
 """
 
 

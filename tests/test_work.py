@@ -81,7 +81,7 @@ def counted(suite, test: str) -> dict[str, int]:
         pytest.param(FUNCTION_LOOP, 104, id="function-loop"),
         pytest.param(SESSION_LOOP, 90, id="session-loop"),
         pytest.param(TIMEOUT, 125, id="timeout"),
-        pytest.param(TWO_FIXTURES, 260, id="two-fixtures"),
+        pytest.param(TWO_FIXTURES, 260, id="two-fixtures", marks=needs_references),
     ],
 )
 def test_the_plugin_calls_few_functions(suite, test, calls):
