@@ -645,6 +645,29 @@ def test_a_wait_for_a_thread_is_no_deadlock(virtual, thread):
     ).assert_outcomes(passed=1)
 
 
+def test_a_thread_that_was_woken_is_waited_for_however_late_it_runs(virtual, monkeypatch):
+    monkeypatch.setattr("pytest_asyncio.clock.GRACE", 0.0)
+    virtual("""
+        import queue
+
+        async def test_it():
+            loop, asked = asyncio.get_running_loop(), queue.Queue()
+
+            def answer():
+                while (future := asked.get()) is not None:
+                    loop.call_soon_threadsafe(future.set_result, None)
+
+            thread = threading.Thread(target=answer, daemon=True)
+            thread.start()
+            for _ in range(200):
+                future = loop.create_future()
+                asked.put(future)
+                await future
+            asked.put(None)
+            thread.join()
+    """).assert_outcomes(passed=1)
+
+
 def test_a_wait_for_a_thread_that_waits_itself_is_a_deadlock(virtual):
     result = virtual(
         """

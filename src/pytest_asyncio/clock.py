@@ -255,8 +255,8 @@ class VirtualLoop(asyncio.BaseEventLoop):
         is_open = self._has_work() or self._is_open()
         if is_open or any(self._new_threads()):
             events = self._poll(GRACE)
-            # By now, a thread that was just woken does no longer look as if it waited.
-            if events or self._ready or is_open or any(map(_is_busy, self._new_threads())):
+            is_open = is_open or any(map(_is_busy, self._new_threads()))
+            if events or is_open or self._ready:  # which a thread fills before it waits again
                 return events
         self._tell_deadlock()
         return []
@@ -391,7 +391,12 @@ def _virtual_class(kind: Any) -> Any:
 def _is_busy(thread: threading.Thread) -> bool:
     """Tell whether a thread may be doing anything but wait, for ever, for another thread."""
     frame = frames.innermost(thread.ident or 0)
-    return frame is None or frame.f_code is not _WAITING or frame.f_locals["timeout"] is not None
+    if frame is None or frame.f_code is not _WAITING:
+        return True
+    waiting = frame.f_locals
+    # One that was woken, and has yet to run, is on the list no more.
+    is_asleep = waiting.get("waiter") in waiting["self"]._waiters
+    return waiting["timeout"] is not None or not is_asleep
 
 
 def _is_waited_for(process: Any) -> bool:
