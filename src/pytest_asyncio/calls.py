@@ -54,7 +54,7 @@ def plan(item: pytest.Function) -> items.Plan:
         marks.warn_of_deprecated_scope(deprecated, item.session)
     if mark.timeout:
         item.session.stash[items.ON_TIMEOUT](item.session)
-    planned = items.keep_plan(item, items.Plan(mark, selected, is_async))
+    planned = items.Plan(item, mark, selected, is_async)
     # Before the first of them is requested, for no hook is called where pytest has it already.
     lifetimes.finish_unfit(item, planned)
     return planned

@@ -32,7 +32,10 @@ class Plan:
         "selected",
     )
 
-    def __init__(self, mark: AsyncioMark, selected: LoopFactory | None, is_async: bool) -> None:
+    def __init__(
+        self, item: pytest.Item, mark: AsyncioMark, selected: LoopFactory | None, is_async: bool
+    ) -> None:
+        vars(item)[_PLAN] = self
         self.mark: Final = mark
         self.selected: Final = selected
         self.is_async: Final = is_async
@@ -81,11 +84,6 @@ def is_marked(item: pytest.Item) -> TypeGuard[pytest.Function]:
 def plan_of(item: pytest.Item) -> Plan | None:
     """Return the plan of an item, if it has one."""
     return vars(item).get(_PLAN)
-
-
-def keep_plan(item: pytest.Item, plan: Plan) -> Plan:
-    vars(item)[_PLAN] = plan
-    return plan
 
 
 def forget_plan(item: pytest.Item) -> None:

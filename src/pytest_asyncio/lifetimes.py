@@ -10,6 +10,7 @@ from abc import ABC, abstractmethod
 from asyncio import CancelledError, Future, Task
 from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Generator, Iterator
 from collections.abc import Set as AbstractSet
+from contextvars import copy_context
 from typing import Any, Final, NoReturn, Protocol, TypeVar, cast, final
 
 import pytest
@@ -178,9 +179,10 @@ class Setup(ABC):
         self.settling: Future[None] | None = None
         """Ends when what the setup has come to can be found, for those that wait for it too."""
         self._coroutine: Final = coroutine
+        self._title: Final = fixtures.title_of(fixturedef)
 
     def __str__(self) -> str:
-        return fixtures.title_of(self.fixturedef)
+        return self._title
 
     def begin(self) -> None:
         self.run = Run(self._start(), self.item, "setup", self.fixturedef)
@@ -189,7 +191,7 @@ class Setup(ABC):
         coroutine = self._coroutine
         if self.loop.is_running() and self.loop.get_task_factory() is not None:
             coroutine = _after_a_turn(coroutine)  # Started at once, it would be outside of its run.
-        return self.loop.create_task(coroutine, name=str(self), context=self.own.context)
+        return self.loop.create_task(coroutine, name=self._title, context=self.own.context)
 
     def value(self) -> Any:
         """Return the value of the fixture, once the run is over, and have it torn down."""
@@ -271,8 +273,8 @@ class Setup(ABC):
                 "setup. Request it as an argument.",
                 pytrace=False,
             )
-        task = self.loop.create_task(turns.wait_for(self.settling))
-        run = Run(task, item, "setup", self.fixturedef)
+        own_context = copy_context()
+        run = runs.begin(self.loop, self.settling, own_context, item, "setup", self.fixturedef)
         self.owner.run(run)
         run.result()
 

@@ -83,6 +83,7 @@ def postpone(interruption: KeyboardInterrupt, session: pytest.Session) -> None:
 
 
 def raise_postponed(session: pytest.Session) -> None:
+    """Raise what was postponed in a session, if anything was."""
     __tracebackhide__ = True
     session.stash[_LIVING].raise_postponed()
 
@@ -121,6 +122,8 @@ class LoopOwner:
         self._factory: Final = factory
         self._living: Final = node.session.stash[_LIVING]
         self._runs: Final = self._living.runs
+        self.is_shared: Final = self._living.traffic is not None
+        """Whether tests may run on the loop at the same time."""
         self._loop: AbstractEventLoop | None = None
         self._spinner: turns.Spinner | None = None
         """What runs the loop, if that is asyncio's own."""
@@ -145,11 +148,6 @@ class LoopOwner:
         """The run whose code asks, on this loop or another one, if any is going on."""
         return self._runs.lane_of_caller().run
 
-    @property
-    def is_shared(self) -> bool:
-        """Whether tests may run on the loop at the same time."""
-        return self._living.traffic is not None
-
     def make_current(self) -> None:
         """Let synchronous code find the loop by `asyncio.get_event_loop()`."""
         __tracebackhide__ = True
@@ -172,12 +170,12 @@ class LoopOwner:
         if self.node is item:
             self.run(run)
             self._run_what_is_ready(loop)
-            return run.result()
-        before = _settings(loop)
-        try:
-            self.run(run)
-        finally:
-            _restore(loop, *before)
+        else:
+            before = _settings(loop)
+            try:
+                self.run(run)
+            finally:
+                _restore(loop, *before)
         return run.result()
 
     def start_call(self, awaitable: Awaitable[Any], context: Context, item: pytest.Function) -> Run:
@@ -463,10 +461,12 @@ class Living:
 
     def tell_of_closed_loops(self, item: pytest.Item) -> bool:
         """Warn about a test that has closed loops which it shares with others; tell if it has."""
-        closed = [owner for owner, loop in self.loops.items() if loop.is_closed()]
-        for owner in closed:
-            owner.tell_of_closed_loop(item)
-        return bool(closed)
+        has_closed = False
+        for owner, loop in tuple(self.loops.items()):
+            if loop.is_closed():
+                owner.tell_of_closed_loop(item)
+                has_closed = True
+        return has_closed
 
     def raise_postponed(self) -> None:
         """Raise what was postponed, now that pytest has torn down what it was to tear down."""
