@@ -290,7 +290,8 @@ def test_a_teardown_that_fails_by_itself_is_not_said_to_have_ended_the_test(suit
     result.stdout.no_fnmatch_line("*while it was in use*")
 
 
-def test_a_test_that_goes_on_after_its_cancellation_is_not_cancelled_again(dying):
+@pytest.mark.parametrize("group", ["task group", "anyio task group"])
+def test_a_test_that_goes_on_after_its_cancellation_fails_and_is_not_cancelled_again(dying, group):
     tests = """
         async def test_it(after):
             die.set()
@@ -300,9 +301,32 @@ def test_a_test_that_goes_on_after_its_cancellation_is_not_cancelled_again(dying
                 await asyncio.sleep(0)
             print("went on")
     """
-    result = dying(tests, body=DYING["anyio task group"][0])
+    result = dying(tests, body=DYING[group][0])
     result.assert_outcomes(failed=1, errors=1)
-    result.stdout.fnmatch_lines("*went on")
+    result.stdout.fnmatch_lines(
+        [
+            "*went on",
+            "*LookupError: the true cause*",
+            "*The async fixture 'resource' ended while it was in use.*",
+        ]
+    )
+
+
+def test_a_teardown_that_catches_its_cancellation_by_a_fixture_is_no_error(dying):
+    tests = """
+        @pytest_asyncio.fixture
+        async def client(resource):
+            yield
+            die.set()
+            with pytest.raises(asyncio.CancelledError):
+                await asyncio.Event().wait()
+
+        async def test_it(client): pass
+    """
+    result = dying(tests)
+    result.assert_outcomes(passed=1, errors=1)
+    result.stdout.fnmatch_lines(["*LookupError: the true cause*"])
+    result.stdout.no_fnmatch_line("*ended while it was in use. If*")
 
 
 def test_a_tests_own_failure_is_not_lost(dying):
@@ -648,60 +672,6 @@ def test_an_async_context_manager_that_is_ended_sees_the_cancellation(suite):
     result.stdout.fnmatch_lines(
         ["*LookupError: the true cause*", "*The teardown of fixture 'plain' raised Cancelled*"]
     )
-
-
-def test_a_test_that_catches_its_cancellation_by_a_fixture_fails_all_the_same(suite):
-    result = suite("""
-        @pytest_asyncio.fixture
-        async def workers():
-            async with asyncio.TaskGroup() as group:
-                yield group
-
-        async def fail():
-            raise LookupError("the true cause")
-
-        @pytest.mark.asyncio
-        async def test_it(workers):
-            workers.create_task(fail())
-            try:
-                await asyncio.Event().wait()
-            except asyncio.CancelledError:
-                pass
-    """)
-    result.assert_outcomes(failed=1, errors=1)
-    result.stdout.fnmatch_lines(
-        [
-            "*LookupError: the true cause*",
-            "*The async fixture 'workers' ended while it was in use.*",
-        ]
-    )
-
-
-def test_a_teardown_that_catches_its_cancellation_by_a_fixture_is_no_error(suite):
-    result = suite("""
-        @pytest_asyncio.fixture
-        async def workers():
-            async with asyncio.TaskGroup() as group:
-                yield group
-
-        async def fail():
-            raise LookupError("the true cause")
-
-        @pytest_asyncio.fixture
-        async def client(workers):
-            yield
-            workers.create_task(fail())
-            try:
-                await asyncio.Event().wait()
-            except asyncio.CancelledError:
-                pass
-
-        @pytest.mark.asyncio
-        async def test_it(client): pass
-    """)
-    result.assert_outcomes(passed=1, errors=1)
-    result.stdout.fnmatch_lines(["*LookupError: the true cause*"])
-    result.stdout.no_fnmatch_line("*ended while it was in use. If*")
 
 
 @pytest.mark.parametrize(

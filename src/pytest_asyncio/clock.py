@@ -255,8 +255,8 @@ class VirtualLoop(asyncio.BaseEventLoop):
         is_open = self._has_work() or self._is_open()
         if is_open or any(self._new_threads()):
             events = self._poll(GRACE)
-            is_open = is_open or any(map(_is_busy, self._new_threads()))
-            if events or is_open or self._ready:  # which a thread fills before it waits again
+            is_busy = any(map(_is_busy, self._new_threads()))
+            if events or is_open or is_busy or self._ready:  # which threads fill before they wait
                 return events
         self._tell_deadlock()
         return []

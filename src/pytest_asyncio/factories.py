@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final, final
 
 import pytest
 
-from . import internals, items, marks, policies, scopes, settings
+from . import hooks, internals, items, marks, policies, scopes, settings
 from .marks import AsyncioMark
 from .settings import ClockName, LoopFactory
 
@@ -94,7 +94,9 @@ def selected_for(item: pytest.Function, mark: AsyncioMark) -> NamedFactory | Non
 
     That is its parameter, or, where it was not parametrized, the first that its mark selects.
     """
-    if mark.loop_factories is None and not _is_hooked(item.config):  # as in nearly all suites
+    if mark.loop_factories is None and not hooks.offer_loop_factories(
+        item.config
+    ):  # as in nearly all suites
         return None
     if FIXTURE in (parameters := _parameters_of(item)):
         factory: NamedFactory | None = parameters[FIXTURE]
@@ -186,13 +188,9 @@ def _selected(item: pytest.Item, mark: AsyncioMark) -> dict[str, NamedFactory | 
     return {name: offered.get(name) for name in mark.loop_factories}
 
 
-def _is_hooked(config: pytest.Config) -> bool:
-    return bool(config.hook.pytest_asyncio_loop_factories.get_hookimpls())
-
-
 def _offered(item: pytest.Item) -> dict[str, NamedFactory | None] | None:
     __tracebackhide__ = True
-    if not _is_hooked(item.config):
+    if not hooks.offer_loop_factories(item.config):
         return None
     hook = item.ihook.pytest_asyncio_loop_factories
     if not hook.get_hookimpls():

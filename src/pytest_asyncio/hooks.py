@@ -9,6 +9,11 @@ import pytest
 from .settings import LoopFactory
 
 
+def offer_loop_factories(config: pytest.Config) -> bool:
+    """Tell whether anything in the session implements the hook for loop factories."""
+    return bool(config.hook.pytest_asyncio_loop_factories.get_hookimpls())
+
+
 class Hooks:
     """Declared for pluggy."""
 

@@ -98,7 +98,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if _HAS_ORDINARY_LOOPS in collector.stash:
         return
     has_policy = not internals.has_one_fixture(item.session, "event_loop_policy")
-    has_factories = _has_loop_factories(metafunc.config)
+    has_factories = hooks.offer_loop_factories(metafunc.config)
     if has_policy:
         from . import policies
 
@@ -122,7 +122,7 @@ def pytest_collection_modifyitems(
     config: pytest.Config, items: list[pytest.Item]
 ) -> Generator[None]:
     yield
-    if _has_loop_factories(config):
+    if hooks.offer_loop_factories(config):
         from . import factories
 
         factories.apply_late_marks(items, config)
@@ -130,10 +130,6 @@ def pytest_collection_modifyitems(
         from . import run_parallel
 
         run_parallel.keep_to_one_thread(items)
-
-
-def _has_loop_factories(config: pytest.Config) -> bool:
-    return bool(config.hook.pytest_asyncio_loop_factories.get_hookimpls())
 
 
 @pytest.hookimpl(tryfirst=True)
