@@ -35,7 +35,7 @@ WAYS = {
 """How Python itself may be run: its options and its environment."""
 MUTANTS = """
 [cosmic-ray]
-module-path = "src/pytest_asyncio/{room}.py"
+module-path = "src/pytest_asyncio/{file}.py"
 test-command = "python -m pytest -qx --failed-first --timeout=60 {tests}"
 timeout = 900
 [cosmic-ray.distributor]
@@ -175,12 +175,12 @@ def bench(session: nox.Session) -> None:
 
 @nox.session(default=False)
 def mutants(session: nox.Session) -> None:
-    """Which changes to a room no test notices: `-- scopes`, and which tests to run if not all."""
-    room, *tests = session.posargs
+    """Which changes to a file no test notices: `-- collect/marks`, and which tests to run if not all."""
+    file, *tests = session.posargs
     session.install(".", "--group", "mutants", "--group", "tests")
     tree = Path(tempfile.mkdtemp(), "tree")  # where the changes are made
     session.chdir(shutil.copytree(".", tree, ignore=shutil.ignore_patterns(".*", "__pycache__")))
-    Path("mutants.toml").write_text(MUTANTS.format(room=room, tests=" ".join(tests)))
+    Path("mutants.toml").write_text(MUTANTS.format(file=file, tests=" ".join(tests)))
     env = {"PYTHONPATH": str(tree / "src")}
     session.run("cosmic-ray", "baseline", "mutants.toml", env=env)
     session.run("cosmic-ray", "init", "mutants.toml", "mutants.sqlite")

@@ -9,7 +9,9 @@ from collections.abc import Callable, Mapping
 
 import pytest
 
-from pytest_asyncio import lifetimes, plugin, timeouts, turns  # noqa: F401  # for the same reason
+from pytest_asyncio import plugin
+from pytest_asyncio.engine import async_fixtures, event_loop  # noqa: F401  # for the same reason
+from pytest_asyncio.features import timeouts
 
 pytest_plugins = ["pytester"]
 
@@ -51,8 +53,8 @@ def suite(
 @pytest.fixture
 def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """Give up soon what does not end when it is cancelled."""
-    monkeypatch.setattr(turns, "GRACE", 0.05)
-    monkeypatch.setattr(turns, "LAST_GRACE", 0.05)
+    monkeypatch.setattr(event_loop, "GRACE", 0.05)
+    monkeypatch.setattr(event_loop, "LAST_GRACE", 0.05)
     monkeypatch.setattr(timeouts, "REACTION", 0.05)
 
 

@@ -8,7 +8,7 @@ from unittest import mock
 
 import pytest
 
-from pytest_asyncio.callables import kind_of
+from pytest_asyncio.support.callables import kind_of
 
 
 async def coroutine():

@@ -17,7 +17,7 @@ from pytest_asyncio import (
     OpenResourceWarning,
     UnhandledExceptionWarning,
 )
-from pytest_asyncio.checks import blocked_loop
+from pytest_asyncio.features.checks import blocked_loop
 
 NAMES = [
     "blocked-loop",

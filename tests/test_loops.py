@@ -46,8 +46,8 @@ TREE_CONFTEST = """
 
 @pytest.fixture
 def short_grace(monkeypatch):
-    monkeypatch.setattr("pytest_asyncio.turns.GRACE", 0.01)
-    monkeypatch.setattr("pytest_asyncio.turns.LAST_GRACE", 0.01)
+    monkeypatch.setattr("pytest_asyncio.engine.event_loop.GRACE", 0.01)
+    monkeypatch.setattr("pytest_asyncio.engine.event_loop.LAST_GRACE", 0.01)
 
 
 @pytest.mark.parametrize(

@@ -423,7 +423,7 @@ def test_a_traceback_shows_no_line_of_the_package(suite, style):
 
 def test_a_full_trace_shows_all_lines(suite):
     result = suite(FAILING_TESTS, "--full-trace", conftest=FAILURES)
-    result.stdout.fnmatch_lines("*pytest_asyncio/calls.py*")
+    result.stdout.fnmatch_lines("*pytest_asyncio/engine/async_tests.py*")
 
 
 def test_a_failure_is_reported_where_nothing_writes_to_a_terminal(suite):
@@ -440,7 +440,7 @@ def test_a_failure_is_reported_where_nothing_writes_to_a_terminal(suite):
 
 
 def test_a_traceback_that_ends_in_the_package_is_shown_whole(suite, monkeypatch):
-    monkeypatch.setattr("pytest_asyncio.calls.prepare", None)
+    monkeypatch.setattr("pytest_asyncio.engine.async_tests.prepare", None)
     result = suite(
         """
         @pytest.mark.asyncio
@@ -448,7 +448,7 @@ def test_a_traceback_that_ends_in_the_package_is_shown_whole(suite, monkeypatch)
         """,
         "--tb=native",
     )
-    result.stdout.fnmatch_lines("*pytest_asyncio/calls.py*")
+    result.stdout.fnmatch_lines("*pytest_asyncio/engine/async_tests.py*")
 
 
 def test_a_test_that_waits_for_a_server_on_a_wider_loop_is_told_the_keyword(suite):

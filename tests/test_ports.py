@@ -6,7 +6,7 @@ import socket
 
 import pytest
 
-from pytest_asyncio.ports import different_ports
+from pytest_asyncio.features.ports import different_ports
 
 PROTOCOLS = [("tcp", "SOCK_STREAM"), ("udp", "SOCK_DGRAM")]
 

@@ -8,7 +8,7 @@ import threading
 
 import pytest
 
-from pytest_asyncio import timeouts
+from pytest_asyncio.features import timeouts
 
 HANG = "await asyncio.Event().wait()"
 

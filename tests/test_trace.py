@@ -333,8 +333,8 @@ def test_a_session_that_is_broken_off_is_written(pytester, end):
 
 
 def test_a_task_that_does_not_end_is_shown_to_the_end(trace, monkeypatch):
-    monkeypatch.setattr("pytest_asyncio.turns.GRACE", 0.01)
-    monkeypatch.setattr("pytest_asyncio.turns.LAST_GRACE", 0.01)
+    monkeypatch.setattr("pytest_asyncio.engine.event_loop.GRACE", 0.01)
+    monkeypatch.setattr("pytest_asyncio.engine.event_loop.LAST_GRACE", 0.01)
     found = trace(
         """
         async def stay():
@@ -383,8 +383,8 @@ def test_nothing_of_it_is_imported_without_the_option(pytester):
         import sys, pytest
         @pytest.mark.asyncio
         async def test_it():
-            assert "pytest_asyncio.trace" not in sys.modules
-            assert "pytest_asyncio.durations" not in sys.modules
+            assert "pytest_asyncio.features.trace" not in sys.modules
+            assert "pytest_asyncio.features.durations" not in sys.modules
         """
     )
     pytester.runpytest_subprocess().assert_outcomes(passed=1)

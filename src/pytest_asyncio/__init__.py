@@ -4,23 +4,23 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from . import modules
+from pytest_asyncio.support import modules
 
 modules.exempt_from_rewriting(__name__)
 
-from .fixtures import fixture  # noqa: E402
-from .items import is_async_test  # noqa: E402
+from pytest_asyncio.collect.fixtures import fixture  # noqa: E402
+from pytest_asyncio.collect.items import is_async_test  # noqa: E402
 
 if TYPE_CHECKING:
-    from .checks import CheckWarning
-    from .checks.blocked_loop import BlockedLoopWarning
-    from .checks.leaked_tasks import LeakedTaskWarning
-    from .checks.never_awaited import NeverAwaitedWarning
-    from .checks.open_resources import OpenResourceWarning
-    from .checks.unhandled_exceptions import UnhandledExceptionWarning
-    from .clock import Clock
-    from .requests import getfixturevalue
-    from .runners import LoopRunner
+    from pytest_asyncio.features.asyncio_runner import LoopRunner
+    from pytest_asyncio.features.checks import CheckWarning
+    from pytest_asyncio.features.checks.blocked_loop import BlockedLoopWarning
+    from pytest_asyncio.features.checks.leaked_tasks import LeakedTaskWarning
+    from pytest_asyncio.features.checks.never_awaited import NeverAwaitedWarning
+    from pytest_asyncio.features.checks.open_resources import OpenResourceWarning
+    from pytest_asyncio.features.checks.unhandled_exceptions import UnhandledExceptionWarning
+    from pytest_asyncio.features.clock.virtual import Clock
+    from pytest_asyncio.features.getfixturevalue import getfixturevalue
 else:  # Type checkers are to know no other names.
 
     def __getattr__(name: str) -> object:
@@ -50,13 +50,13 @@ __all__ = (
 
 # These need asyncio, as the import of a plugin does not.
 _LATE = {
-    "BlockedLoopWarning": "checks.blocked_loop",
-    "CheckWarning": "checks",
-    "Clock": "clock",
-    "LeakedTaskWarning": "checks.leaked_tasks",
-    "LoopRunner": "runners",
-    "NeverAwaitedWarning": "checks.never_awaited",
-    "OpenResourceWarning": "checks.open_resources",
-    "UnhandledExceptionWarning": "checks.unhandled_exceptions",
-    "getfixturevalue": "requests",
+    "BlockedLoopWarning": "features.checks.blocked_loop",
+    "CheckWarning": "features.checks",
+    "Clock": "features.clock.virtual",
+    "LeakedTaskWarning": "features.checks.leaked_tasks",
+    "LoopRunner": "features.asyncio_runner",
+    "NeverAwaitedWarning": "features.checks.never_awaited",
+    "OpenResourceWarning": "features.checks.open_resources",
+    "UnhandledExceptionWarning": "features.checks.unhandled_exceptions",
+    "getfixturevalue": "features.getfixturevalue",
 }

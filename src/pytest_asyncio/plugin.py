@@ -15,15 +15,18 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 import pytest
 
-from . import fixtures, hooks, internals, items, modules, settings
-from .fixtures import fixture
-from .items import is_async_test
-from .settings import LoopFactory, Mode
-from .settings import ScopeName as _ScopeName
+from pytest_asyncio.collect import fixtures, hooks, items, options
+from pytest_asyncio.collect.fixtures import fixture
+from pytest_asyncio.collect.items import is_async_test
+from pytest_asyncio.collect.options import Mode
+from pytest_asyncio.engine.plan import ON_TIMEOUT, VIRTUAL, Plan, forget_plan, plan_of
+from pytest_asyncio.support import modules, pytest_private
+from pytest_asyncio.support.types import LoopFactory
+from pytest_asyncio.support.types import ScopeName as _ScopeName
 
 if TYPE_CHECKING:
-    from .clock import Clock
-    from .runners import LoopRunner
+    from pytest_asyncio.features.asyncio_runner import LoopRunner
+    from pytest_asyncio.features.clock.virtual import Clock
 
 __all__ = ("LoopFactory", "Mode", "fixture", "is_async_test")
 
@@ -33,28 +36,28 @@ def pytest_addhooks(pluginmanager: pytest.PytestPluginManager) -> None:
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    settings.add_options(parser)
+    options.add_options(parser)
 
 
 @pytest.hookimpl(trylast=True)
 def pytest_configure(config: pytest.Config) -> None:
-    config.addinivalue_line("markers", settings.MARKER)  # of which auto mode makes one
+    config.addinivalue_line("markers", options.MARKER)  # of which auto mode makes one
     _read_options(config)
-    if settings.of(config).checks:
-        from . import checks
+    if options.of(config).checks:
+        from pytest_asyncio.features import checks
 
-        checks.selected(settings.of(config).checks)
-    if settings.of(config).trace is not None:
+        checks.selected(options.of(config).checks)
+    if options.of(config).trace is not None:
         config.pluginmanager.register(_Traced())
         if not hasattr(config, "workerinput"):
             config.pluginmanager.register(_TraceWritten())
-    if settings.of(config).durations is not None:
+    if options.of(config).durations is not None:
         config.pluginmanager.register(_Timed())
 
 
 def pytest_plugin_registered(manager: pytest.PytestPluginManager) -> None:
     config: Any = manager.get_plugin("pytestconfig")
-    if settings.are_parsed(config):  # A conftest of a directory is configured as late as this.
+    if options.are_parsed(config):  # A conftest of a directory is configured as late as this.
         # To pytest, it would be an error of the directory. Once all is collected, it is raised.
         with contextlib.suppress(pytest.UsageError):
             _read_options(config)
@@ -75,10 +78,10 @@ def _read_late_options(session: pytest.Session) -> None:
 
 def _read_options(config: pytest.Config) -> None:
     """Parse the options, once more wherever hooks of a suite may have set some meanwhile."""
-    settings.parse(config)
+    options.parse(config)
     plugins = config.pluginmanager
-    if settings.of(config).auto_mode != plugins.hasplugin(_AutoMode.NAME):
-        if settings.of(config).auto_mode:
+    if options.of(config).auto_mode != plugins.hasplugin(_AutoMode.NAME):
+        if options.of(config).auto_mode:
             plugins.register(_AutoMode(), _AutoMode.NAME)
         else:
             plugins.unregister(name=_AutoMode.NAME)
@@ -87,7 +90,7 @@ def _read_options(config: pytest.Config) -> None:
 @pytest.hookimpl(tryfirst=True)
 def pytest_report_header(config: pytest.Config) -> str:
     _read_options(config)
-    return settings.header(config)
+    return options.header(config)
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -97,16 +100,16 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     collector: Any = item.parent
     if _HAS_ORDINARY_LOOPS in collector.stash:
         return
-    has_policy = not internals.has_one_fixture(item.session, "event_loop_policy")
+    has_policy = not pytest_private.has_one_fixture(item.session, "event_loop_policy")
     has_factories = hooks.offer_loop_factories(metafunc.config)
     if has_policy:
-        from . import policies
+        from pytest_asyncio.collect import policies
 
         policies.request_override(metafunc)
     if has_factories and is_async_test(item):
-        from . import factories
+        from pytest_asyncio.collect import loop_factories
 
-        factories.parametrize(metafunc)
+        loop_factories.parametrize(metafunc)
     if not (has_policy or has_factories):
         collector.stash[_HAS_ORDINARY_LOOPS] = True
 
@@ -123,11 +126,11 @@ def pytest_collection_modifyitems(
 ) -> Generator[None]:
     yield
     if hooks.offer_loop_factories(config):
-        from . import factories
+        from pytest_asyncio.collect import loop_factories
 
-        factories.apply_late_marks(items, config)
+        loop_factories.apply_late_marks(items, config)
     if config.pluginmanager.hasplugin("_run-parallel"):
-        from . import run_parallel
+        from pytest_asyncio.features.coexistence import run_parallel
 
         run_parallel.keep_to_one_thread(items)
 
@@ -137,9 +140,9 @@ def pytest_runtestloop(session: pytest.Session) -> None:
     _read_late_options(session)
     if items.are_concurrent(session):
         _Async.of(session)
-        from . import concurrency
+        from pytest_asyncio.features.concurrency import scheduler
 
-        concurrency.start(session)
+        scheduler.start(session)
         _AfterFailure.follow(session)
 
 
@@ -155,9 +158,9 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
         if rooms.has_looptime:
             rooms.looptime.show_loop(item)
     elif getattr(item, "nofuncargs", False) and isinstance(item, pytest.Function):
-        from . import testcases
+        from pytest_asyncio.features import unittest_methods
 
-        testcases.refuse_unawaited(item)
+        unittest_methods.refuse_unawaited(item)
 
 
 @pytest.hookimpl(wrapper=True)
@@ -167,19 +170,19 @@ def pytest_fixture_setup(
     __tracebackhide__ = True
     if getattr(request.config.option, "setupplan", False):  # It calls nothing.
         return (yield)
-    item = internals.item_of(request)
-    planned = items.plan_of(item)
+    item = pytest_private.item_of(request)
+    planned = plan_of(item)
     function = _function_for(fixturedef, request, item, planned)
     if function is not None:
-        original = internals.replace_fixture_function(fixturedef, function)
+        original = pytest_private.replace_fixture_function(fixturedef, function)
         try:
             return (yield)
         except BaseException as error:
             _AfterFailure.follow(item.session)
-            internals.finish_if_refused(fixturedef, request, error)
+            pytest_private.finish_if_refused(fixturedef, request, error)
             raise
         finally:
-            internals.restore_fixture_function(fixturedef, original)
+            pytest_private.restore_fixture_function(fixturedef, original)
     try:
         return (yield)
     except BaseException:
@@ -196,12 +199,12 @@ def _function_for(
     fixturedef: pytest.FixtureDef[Any],
     request: pytest.FixtureRequest,
     item: pytest.Function,
-    planned: items.Plan | None,
+    planned: Plan | None,
 ) -> Callable[..., Any] | None:
     """Return what pytest is to call in place of the fixture function, if anything."""
     rooms = _Async.of(item.session) if planned is not None and planned.is_async else None
     if fixturedef.argname == "event_loop_policy":
-        from . import policies
+        from pytest_asyncio.collect import policies
 
         policies.warn_of_override(fixturedef)
         return policies.refused(fixturedef)  # It has no loop, for it says what makes them.
@@ -217,15 +220,15 @@ def _function_for(
         call = rooms.lifetimes.synchronous(fixturedef, request, planned)
         return call
     if fixturedef.argname.startswith(fixtures.XUNIT):
-        from . import xunit
+        from pytest_asyncio.features import xunit
 
         if xunit.is_ours(fixturedef, request):
             _Async.of(item.session)
             return xunit.synchronous(fixturedef, request)
     if fixtures.DEFERRAL in request.session.stash:
-        from . import deferrals
+        from pytest_asyncio.engine import deferred_requests
 
-        return deferrals.undeferred(fixturedef, request)
+        return deferred_requests.undeferred(fixturedef, request)
     return None
 
 
@@ -234,7 +237,7 @@ def pytest_exception_interact(
 ) -> None:
     error = None if call.excinfo is None else call.excinfo.value
     if isinstance(error, pytest.fail.Exception) and isinstance(report, pytest.TestReport):
-        from . import notes
+        from pytest_asyncio.features import notes
 
         notes.tell_of_mark(error, node, report)
 
@@ -264,10 +267,13 @@ class _Async:
     KEY: ClassVar = pytest.StashKey["_Async"]()
 
     def __init__(self, session: pytest.Session) -> None:
-        from . import calls, factories, lifetimes, loops, looptime, tasks
+        from pytest_asyncio.collect import loop_factories
+        from pytest_asyncio.engine import async_fixtures, async_tests, loops
+        from pytest_asyncio.features import task_tree
+        from pytest_asyncio.features.coexistence import looptime
 
-        self.calls, self.factories, self.lifetimes = calls, factories, lifetimes
-        self.looptime, self.tasks = looptime, tasks
+        self.calls, self.factories, self.lifetimes = async_tests, loop_factories, async_fixtures
+        self.looptime, self.tasks = looptime, task_tree
         self.has_looptime = looptime.is_used(session.config)
         self.living = loops.start(session)
 
@@ -280,8 +286,8 @@ class _Async:
         modules.remember("pytest_asyncio")
         plugins = session.config.pluginmanager
         started = session.stash[cls.KEY] = cls(session)
-        session.stash[started.factories.VIRTUAL] = _virtual_loops
-        session.stash[items.ON_TIMEOUT] = _foresee_timeout
+        session.stash[VIRTUAL] = _virtual_loops
+        session.stash[ON_TIMEOUT] = _foresee_timeout
         session.stash[started.lifetimes.ON_ENDED] = partial(
             plugins.register, _AfterEnded(started.lifetimes), "asyncio-ended"
         )
@@ -289,10 +295,10 @@ class _Async:
             plugins.register, _AfterAttached(started.tasks)
         )
         plugins.register(started)
-        if settings.of(session.config).timeout:
+        if options.of(session.config).timeout:
             _bound_runs(session)
         started.tasks.start(session)
-        if settings.of(session.config).checks:
+        if options.of(session.config).checks:
             plugins.register(_Checked(session))
             _AfterFailure.follow(session)
         return started
@@ -300,7 +306,7 @@ class _Async:
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_pyfunc_call(self, pyfuncitem: pytest.Function) -> Generator[None, object, object]:
         __tracebackhide__ = True
-        planned = items.plan_of(pyfuncitem)
+        planned = plan_of(pyfuncitem)
         try:
             if planned is None and not items.is_marked_late(pyfuncitem):
                 return (yield)
@@ -318,15 +324,15 @@ class _Async:
         self, item: pytest.Item, nextitem: pytest.Item | None
     ) -> Generator[None, object, object]:
         __tracebackhide__ = True
-        nodes = internals.set_up_nodes(item.session)
+        nodes = pytest_private.set_up_nodes(item.session)
         try:
             result = yield
         except BaseException as error:
             _AfterFailure.follow(item.session)
-            internals.finish_teardown(item.session, nextitem, nodes, error)
+            pytest_private.finish_teardown(item.session, nextitem, nodes, error)
             raise
         finally:
-            items.forget_plan(item)
+            forget_plan(item)
             if self.living.tell_of_closed_loops(item):
                 self.lifetimes.end_those_on_closed_loops(item.session)
         self.living.raise_postponed()
@@ -334,20 +340,20 @@ class _Async:
 
     @pytest.hookimpl(wrapper=True, trylast=True)
     def pytest_sessionfinish(self, session: pytest.Session) -> Generator[None, object, object]:
-        nodes = internals.set_up_nodes(session)
+        nodes = pytest_private.set_up_nodes(session)
         try:
             return (yield)
         except BaseException as error:
-            internals.finish_teardown(session, None, nodes, error)
+            pytest_private.finish_teardown(session, None, nodes, error)
             raise
 
     def pytest_enter_pdb(self, config: pytest.Config) -> None:
-        from . import debuggers
+        from pytest_asyncio.support import debuggers
 
         debuggers.enter(config)
 
     def pytest_leave_pdb(self, config: pytest.Config) -> None:
-        from . import debuggers
+        from pytest_asyncio.support import debuggers
 
         debuggers.leave(config)
 
@@ -367,7 +373,8 @@ class _AfterFailure:
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_makereport(self, item: pytest.Item, call: pytest.CallInfo[None]) -> None:
         if call.excinfo is not None:
-            from . import loops, notes
+            from pytest_asyncio.engine import loops
+            from pytest_asyncio.features import notes
 
             loops.raise_postponed(item.session)
             notes.explain(call.excinfo.value, item)
@@ -412,9 +419,10 @@ class _Checked:
     """The hooks of a session that has checks switched on."""
 
     def __init__(self, session: pytest.Session) -> None:
-        from . import checks, runs
+        from pytest_asyncio.engine import runs
+        from pytest_asyncio.features import checks
 
-        names = checks.selected(settings.of(session.config).checks)
+        names = checks.selected(options.of(session.config).checks)
         self.checks = checks.Checks(session, names)
         runs.watch(session, self.checks.watch)
 
@@ -441,7 +449,7 @@ class _Traced:
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_sessionstart(self, session: pytest.Session) -> None:
-        from . import trace
+        from pytest_asyncio.features import trace
 
         self.recorder = trace.Recorder(session)
 
@@ -487,7 +495,7 @@ class _TraceWritten:
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_sessionstart(self, session: pytest.Session) -> None:
-        from . import trace
+        from pytest_asyncio.features import trace
 
         self.writer = trace.Writer(session)
 
@@ -512,7 +520,7 @@ class _Timed:
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_sessionstart(self, session: pytest.Session) -> None:
-        from . import durations
+        from pytest_asyncio.features import durations
 
         self.show = durations.show
         self.durations = durations.Durations(session)
@@ -530,13 +538,13 @@ class _Timed:
 
 
 def _unused_port(kind: int) -> int:
-    from .ports import unused_port
+    from pytest_asyncio.features.ports import unused_port
 
     return unused_port(kind)
 
 
 def _port_factory(kind: int) -> Callable[[], int]:
-    from .ports import different_ports
+    from pytest_asyncio.features.ports import different_ports
 
     return different_ports(lambda: _unused_port(kind))
 
@@ -568,7 +576,7 @@ def unused_udp_port_factory() -> Callable[[], int]:
 @pytest.fixture(scope="session")
 def event_loop_policy() -> Any:
     """The event loop policy that makes the event loops. Overriding it is deprecated."""
-    from . import policies
+    from pytest_asyncio.collect import policies
 
     return policies.default()
 
@@ -583,7 +591,7 @@ def _asyncio_loop_factory(request: pytest.FixtureRequest) -> Any:
 def asyncio_runner(request: pytest.FixtureRequest) -> LoopRunner:
     """The loop of the test, for synchronous code: `.loop` and `.run(coroutine)`."""
     _Async.of(request.session)
-    from .runners import of_test
+    from pytest_asyncio.features.asyncio_runner import of_test
 
     return of_test(request)
 
@@ -592,26 +600,26 @@ def asyncio_runner(request: pytest.FixtureRequest) -> LoopRunner:
 def asyncio_clock(request: pytest.FixtureRequest) -> Generator[Clock]:
     """The virtual clock of the test's loop: `.time()`, `await .advance(seconds)`, `.autojump`."""
     _Async.of(request.session)
-    from .clock import of_test
+    from pytest_asyncio.features.clock.virtual import of_test
 
     with of_test(request) as clock:
         yield clock
 
 
 def _bound_runs(session: pytest.Session) -> None:
-    from . import timeouts
+    from pytest_asyncio.features import timeouts
 
     timeouts.start(session)
 
 
 def _foresee_timeout(session: pytest.Session) -> None:
-    from . import timeouts
+    from pytest_asyncio.features import timeouts
 
     timeouts.foresee(session)
 
 
 def _virtual_loops(factory: LoopFactory | None, item: pytest.Function) -> LoopFactory:
-    from .clock import VirtualLoops
+    from pytest_asyncio.features.clock.virtual import VirtualLoops
 
     return VirtualLoops(factory, item)
 
@@ -622,7 +630,7 @@ def _scoped_runner(scope: _ScopeName) -> Any:
     @pytest.fixture(scope=scope, name=f"_{scope}_scoped_runner")
     def runner(request: pytest.FixtureRequest) -> LoopRunner:
         _Async.of(request.session)
-        from .runners import of_scope
+        from pytest_asyncio.features.asyncio_runner import of_scope
 
         return of_scope(request, scope)
 

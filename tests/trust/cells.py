@@ -192,9 +192,10 @@ class Logged(logging.Handler):
 
 def pytest_configure(config: pytest.Config) -> None:
     """See to it that what a session leaves behind is recorded, after all else is cleaned up."""
-    from pytest_asyncio import timeouts, turns
+    from pytest_asyncio.engine import event_loop
+    from pytest_asyncio.features import timeouts
 
-    turns.GRACE = turns.LAST_GRACE = GRACE
+    event_loop.GRACE = event_loop.LAST_GRACE = GRACE
     timeouts.REACTION = GRACE
     before = _things()
     logged = Logged()

@@ -14,7 +14,7 @@ from typing import Any, assert_type
 import pytest
 
 import pytest_asyncio
-from pytest_asyncio.hooks import Hooks
+from pytest_asyncio.collect.hooks import Hooks
 
 
 class Plugin(Hooks):

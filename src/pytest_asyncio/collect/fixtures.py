@@ -1,0 +1,216 @@
+"""`pytest_asyncio.fixture`, and which loop an async fixture runs on."""
+
+from __future__ import annotations
+
+import inspect
+import warnings
+from collections.abc import Callable, Iterable
+from typing import Any, Final, ParamSpec, TypeVar, overload
+
+import pytest
+
+from pytest_asyncio.support.callables import kind_of
+from pytest_asyncio.support.types import ScopeName
+from pytest_asyncio.support.warn import advise
+
+from . import options
+from .options import SCOPES
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+XUNIT: Final = "_xunit_setup_"
+"""How the names begin of the fixtures that pytest makes of `setup_module` and the like."""
+
+DEFERRAL: Final = pytest.StashKey[Callable[[Any, pytest.FixtureDef[Any]], bool]]()
+"""Set while a fixture is requested by what can await its setup.
+
+Tells whether it can, given the owner of the fixture's loop.
+"""
+
+
+@overload
+def fixture(
+    fixture_function: Callable[P, R],
+    *,
+    scope: ScopeName | Callable[[str, pytest.Config], ScopeName] = ...,
+    loop_scope: ScopeName | None = ...,
+    timeout: float | None = ...,
+    params: Iterable[object] | None = ...,
+    autouse: bool = ...,
+    ids: Iterable[str | float | int | bool | None] | Callable[[Any], object | None] | None = ...,
+    name: str | None = ...,
+) -> Callable[P, R]: ...
+
+
+@overload
+def fixture(
+    fixture_function: None = ...,
+    *,
+    scope: ScopeName | Callable[[str, pytest.Config], ScopeName] = ...,
+    loop_scope: ScopeName | None = ...,
+    timeout: float | None = ...,
+    params: Iterable[object] | None = ...,
+    autouse: bool = ...,
+    ids: Iterable[str | float | int | bool | None] | Callable[[Any], object | None] | None = ...,
+    name: str | None = ...,
+) -> Callable[[Callable[P, R]], Callable[P, R]]: ...
+
+
+def fixture(
+    fixture_function: Callable[..., Any] | None = None,
+    loop_scope: ScopeName | None = None,
+    **kwargs: Any,
+) -> Any:
+    """Declare a fixture whose function, if it is async, runs on an event loop.
+
+    It takes the arguments of `pytest.fixture` and `loop_scope`: how wide the loop is shared that
+    the fixture runs on. The default is the option `asyncio_default_fixture_loop_scope`, and at
+    least the fixture's own `scope`.
+
+    An async generator, or a function decorated with `contextlib.asynccontextmanager`, is one task
+    from its setup to its teardown: time-outs, task groups and cancel scopes may be held open over
+    the `yield`. A synchronous function finds its loop by `asyncio.get_event_loop()`.
+    """
+    __tracebackhide__ = True
+    if fixture_function is None:
+
+        def declare(function: Callable[..., Any]) -> Any:
+            __tracebackhide__ = True
+            return fixture(function, loop_scope=loop_scope, **kwargs)
+
+        return declare
+    # A method's function is shared by all instances; other plugins set these two names themselves.
+    function: Any = getattr(fixture_function, "__func__", fixture_function)
+    try:
+        function._force_asyncio_fixture = True
+    except AttributeError:
+        raise TypeError(
+            f"pytest_asyncio.fixture() needs a function, not {options.shown(fixture_function)}."
+        ) from None
+    function._loop_scope = loop_scope
+    if "timeout" in kwargs:
+        timeout = kwargs.pop("timeout")
+        function._timeout = 0.0 if timeout is None else timeout
+    return pytest.fixture(fixture_function, **kwargs)
+
+
+def is_declared(fixturedef: pytest.FixtureDef[Any]) -> bool:
+    """Tell whether a fixture was declared by `pytest_asyncio.fixture`."""
+    return getattr(fixturedef.func, "_force_asyncio_fixture", False)
+
+
+def title_of(fixturedef: pytest.FixtureDef[Any], phase: str = "") -> str:
+    """Return what users know a fixture by, or one of its phases.
+
+    Fixtures that pytest makes of functions in the xunit style have names that nobody has seen.
+    """
+    name = fixturedef.argname
+    if not name.startswith(XUNIT):
+        return f"The {phase} of fixture {name!r}" if phase else f"fixture {name!r}"
+    kind, holder = name.removeprefix(XUNIT).split("_fixture_", 1)
+    functions = f"{phase}_{kind}()" if phase else f"setup_{kind}() or teardown_{kind}()"
+    return f"{functions} of {holder}"
+
+
+def is_ours(fixturedef: pytest.FixtureDef[Any], config: pytest.Config) -> bool:
+    """Tell whether the plugin sets a fixture up: all declared ones, in auto mode all async ones."""
+    return is_declared(fixturedef) or (
+        options.of(config).auto_mode and kind_of(fixturedef.func) is not None
+    )
+
+
+def loop_scope_of(
+    fixturedef: pytest.FixtureDef[Any], scope: ScopeName, config: pytest.Config
+) -> ScopeName:
+    """Return the loop scope of a fixture that is cached for `scope`.
+
+    A loop must live as long as the fixture: a narrower default widens, and a `loop_scope=` in the
+    code that is narrower than the fixture's own scope is a failure. A parameter may have the
+    fixture cached for longer than that.
+    """
+    explicit = getattr(fixturedef.func, "_loop_scope", None)
+    if explicit is None:
+        default = options.of(config).fixture_loop_scope
+        if default is None or default == "fixture-scope" or default == scope:
+            return scope
+        return options.widest(default, scope)
+    if not options.is_scope(explicit):
+        pytest.fail(
+            f"Fixture {fixturedef.argname!r}: {options.shown(explicit)} is not a valid "
+            f"loop_scope. Valid scopes are: {', '.join(SCOPES)}.",
+            pytrace=False,
+        )
+    own = fixturedef.scope
+    if options.widest(explicit, own) != explicit:
+        pytest.fail(
+            f"Fixture {fixturedef.argname!r} has scope={own!r} and loop_scope={explicit!r}: "
+            "its loop would be closed before the fixture is torn down. "
+            f"Write loop_scope={own!r} or a wider one.",
+            pytrace=False,
+        )
+    return options.widest(explicit, scope)
+
+
+def names_loop_scope(fixturedef: pytest.FixtureDef[Any]) -> bool:
+    """Tell whether a fixture says itself which loop scope it has."""
+    return getattr(fixturedef.func, "_loop_scope", None) is not None
+
+
+def names_timeout(fixturedef: pytest.FixtureDef[Any]) -> bool:
+    """Tell whether a fixture says itself how long each of its phases may take."""
+    return getattr(fixturedef.func, "_timeout", None) is not None
+
+
+def timeout_of(fixturedef: pytest.FixtureDef[Any]) -> float | None:
+    """Return how many seconds each phase of a fixture may take by its own word; 0 is no limit."""
+    timeout = getattr(fixturedef.func, "_timeout", None)
+    if timeout is None or options.is_timeout(timeout):
+        return timeout
+    pytest.fail(
+        f"Fixture {fixturedef.argname!r}: timeout must be a number of seconds, or 0 or None for "
+        f"no time-out, not {options.shown(timeout)}.",
+        pytrace=False,
+    )
+
+
+def warn_of_plain_async(fixturedef: pytest.FixtureDef[Any], item: pytest.Function) -> None:
+    """Warn about an async fixture of an asyncio test that strict mode leaves alone."""
+    function = fixturedef.func
+    if kind_of(function) is not None and (
+        inspect.iscoroutinefunction(function) or inspect.isasyncgenfunction(function)
+    ):  # What only wraps one may run it.
+        warnings.warn(
+            pytest.PytestDeprecationWarning(
+                f"asyncio test {item.name!r} requested async @pytest.fixture "
+                f"{fixturedef.argname!r} in strict mode. You might want to use "
+                "@pytest_asyncio.fixture or switch to auto mode. "
+                "This will become an error in future versions of pytest-asyncio."
+            ),
+            stacklevel=2,
+        )
+
+
+def advise_of_unset_option(fixturedef: pytest.FixtureDef[Any], item: pytest.Item) -> None:
+    """Advise, once, about a wide async fixture for which nothing says a loop scope."""
+    if (
+        fixturedef.scope == "function"
+        or options.of(item.config).fixture_loop_scope is not None
+        or names_loop_scope(fixturedef)
+    ):
+        return
+    advised = item.session.stash.setdefault(_ADVISED, set())
+    function = getattr(fixturedef.func, "__func__", fixturedef.func)
+    if function not in advised:
+        advised.add(function)
+        advise(
+            item,
+            'The configuration option "asyncio_default_fixture_loop_scope" is unset, and the '
+            f"async fixture {fixturedef.argname!r} has no loop_scope: its loop is shared in its "
+            f"{fixturedef.scope}. Set the option to 'fixture-scope' to keep that, or to the loop "
+            f"scope that such fixtures shall have: {', '.join(SCOPES)}.",
+            pytest.PytestDeprecationWarning,
+        )
+
+
+_ADVISED: Final[pytest.StashKey[set[Callable[..., Any]]]] = pytest.StashKey()

@@ -1,0 +1,27 @@
+"""The hooks that a suite may implement."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import pytest
+
+from pytest_asyncio.support.types import LoopFactory
+
+
+def offer_loop_factories(config: pytest.Config) -> bool:
+    """Tell whether anything in the session implements the hook for loop factories."""
+    return bool(config.hook.pytest_asyncio_loop_factories.get_hookimpls())
+
+
+class Hooks:
+    """Declared for pluggy."""
+
+    @pytest.hookspec(firstresult=True)
+    def pytest_asyncio_loop_factories(
+        self, config: pytest.Config, item: pytest.Item
+    ) -> Mapping[str, LoopFactory] | None:
+        """Offer the loop factories that an async test runs with, by name.
+
+        The test runs once with each. None means no opinion: the next implementation is asked.
+        """

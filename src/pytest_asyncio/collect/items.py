@@ -1,0 +1,103 @@
+"""What counts as an async test."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, Final, TypeGuard
+
+import pytest
+
+from pytest_asyncio.support import callables
+
+from . import options
+
+_OTHER_FRAMEWORKS: Final = ("anyio", "trio")
+
+
+def is_async_test(item: pytest.Item) -> TypeGuard[pytest.Function]:
+    """Tell whether an item is an async test that the plugin runs.
+
+    These are marked with `asyncio`; in auto mode, all are that are not another framework's.
+    """
+    return (
+        isinstance(item, pytest.Function)
+        and _is_async(item)
+        and (is_marked(item) or (options.of(item.config).auto_mode and _is_for_auto_mode(item)))
+    )
+
+
+def is_marked(item: pytest.Item) -> TypeGuard[pytest.Function]:
+    """Tell whether the plugin runs an item if it turns out to be async.
+
+    The methods of a `unittest.TestCase` are called by unittest.
+    """
+    node: Any = item
+    while node is not None:  # What get_closest_marker() does, at a fifth of its cost.
+        for mark in node.own_markers:
+            if mark.name == "asyncio":
+                return isinstance(item, pytest.Function) and not getattr(item, "nofuncargs", False)
+        node = node.parent
+    return False
+
+
+def is_marked_late(item: pytest.Item) -> bool:
+    """Tell whether a mark was added to an item after it was planned, by one of its fixtures."""
+    return any(mark.name == "asyncio" for mark in item.own_markers)
+
+
+def test_function(item: pytest.Function) -> Any:
+    """Return the function that the user wrote, which for Hypothesis is an inner one."""
+    function = item.obj
+    if getattr(function, "is_hypothesis_test", False):
+        return function.hypothesis.inner_test
+    return function
+
+
+def refuse_generator(item: pytest.Item) -> None:
+    """Turn a test that is an async generator away."""
+    reason = (
+        f"Tests based on asynchronous generators are not supported. {item.name} will be ignored."
+    )
+    item.warn(pytest.PytestCollectionWarning(reason))
+    item.add_marker(pytest.mark.xfail(run=False, reason=reason))
+
+
+def add_implied_mark(mark: pytest.MarkDecorator, item: pytest.Function) -> None:
+    """Mark an async test of which auto mode makes one of asyncio."""
+    if _is_async(item) and not is_marked(item) and _is_for_auto_mode(item):
+        item.add_marker(mark)
+
+
+def are_concurrent(session: pytest.Session) -> bool:
+    """Tell whether async tests of a session are to run at the same time."""
+    given = options.of(session.config)
+    if given.concurrency == 1:
+        return False
+    if given.concurrent:
+        return any(map(is_marked, session.items))
+    return any(
+        mark.name == "asyncio" and mark.kwargs.get("concurrent")
+        for node in _nodes(session)
+        for mark in node.own_markers
+    )
+
+
+def _nodes(session: pytest.Session) -> Iterator[pytest.Item | pytest.Collector]:
+    parent: Any = None
+    for item in session.items:
+        yield item
+        if item.parent is not parent:
+            parent = item.parent
+            yield from parent.listchain()
+
+
+def _is_async(item: pytest.Function) -> bool:
+    return callables.kind_of(test_function(item)) is not None
+
+
+def _is_for_auto_mode(item: pytest.Function) -> bool:
+    """Tell whether neither unittest nor another framework's plugin is to run an async test."""
+    return not getattr(item, "nofuncargs", False) and not any(
+        item.config.pluginmanager.hasplugin(name) and item.get_closest_marker(name) is not None
+        for name in _OTHER_FRAMEWORKS
+    )

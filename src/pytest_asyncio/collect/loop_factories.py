@@ -1,0 +1,187 @@
+"""Loop factories: which ones the suite offers, and which one an item runs with."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, ClassVar, Final, final
+
+import pytest
+
+from pytest_asyncio.support import pytest_private
+from pytest_asyncio.support.types import ClockName, LoopFactory
+
+from . import hooks, items, loop_scopes, marks, options
+from .marks import AsyncioMark
+
+if TYPE_CHECKING:
+    from asyncio import AbstractEventLoop
+
+FIXTURE: Final = "_asyncio_loop_factory"
+
+
+class ChosenFactory(ABC):
+    """A loop factory that tests choose: with another one, they have other loops and fixtures."""
+
+    clock: ClassVar[ClockName] = "real"
+
+    @property
+    @abstractmethod
+    def named(self) -> NamedFactory | None:
+        """The suite's own loop factory that makes the loops, if one of these does."""
+
+    @abstractmethod
+    def __call__(self) -> AbstractEventLoop: ...
+
+
+@final
+class NamedFactory(ChosenFactory):
+    """A loop factory of the suite.
+
+    The hook may make a new function at each call. Two of them are one factory, and share its
+    loops, if they have the same name and run the same code.
+    """
+
+    def __init__(self, name: str, make: LoopFactory) -> None:
+        code = getattr(make, "__code__", make)
+        cells = getattr(make, "__closure__", None) or ()
+        self.make: Final = make
+        self._identity: Final = (name, code, *(id(cell.cell_contents) for cell in cells))
+
+    @property
+    def named(self) -> NamedFactory:
+        return self
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, NamedFactory) and self._identity == other._identity
+
+    def __hash__(self) -> int:
+        return hash(self._identity)
+
+    def __call__(self) -> Any:
+        __tracebackhide__ = True
+        return self.make()
+
+    def __repr__(self) -> str:
+        return repr(self._identity[0])
+
+
+def selected_for(item: pytest.Function, mark: AsyncioMark) -> NamedFactory | None:
+    """Return which of the suite's loop factories an item runs with.
+
+    That is its parameter, or, where it was not parametrized, the first that its mark selects.
+    """
+    if mark.loop_factories is None and not hooks.offer_loop_factories(
+        item.config
+    ):  # as in nearly all suites
+        return None
+    if FIXTURE in (parameters := _parameters_of(item)):
+        factory: NamedFactory | None = parameters[FIXTURE]
+        return factory
+    selected = _selected(item, mark)
+    return None if selected is None else next(iter(selected.values()))
+
+
+def parametrize(metafunc: pytest.Metafunc) -> None:
+    """Make a variant of an async test for each loop factory that it runs with."""
+    __tracebackhide__ = True
+    item = metafunc.definition
+    try:
+        selected = _selected(item, marks.merged(item))
+    except pytest.fail.Exception:
+        return  # The test itself fails with it, and no other test is lost.
+    if selected is None:
+        return
+    pytest_private.request_first(item, FIXTURE, pytest_private.visible_fixtures(item, FIXTURE))
+    metafunc.parametrize(
+        FIXTURE,
+        [
+            factory or pytest.param(None, marks=_unavailable(name, item))
+            for name, factory in selected.items()
+        ],
+        ids=[pytest.HIDDEN_PARAM] if len(selected) == 1 else list(selected),
+        indirect=True,
+        scope=loop_scopes.widest_loop_scope_of(item),
+    )
+
+
+def apply_late_marks(collected: list[pytest.Item], config: pytest.Config) -> None:
+    """Honour the marks that were added after the tests were parametrized."""
+    kept = [variant for item in collected for variant in _variants_of(item)]
+    gone = set(collected).difference(kept)
+    deselected = [item for item in collected if item in gone and FIXTURE in _parameters_of(item)]
+    if deselected:
+        config.hook.pytest_deselected(items=deselected)
+    has_new = len(kept) + len(deselected) > len(collected)
+    collected[:] = pytest_private.grouped_by_parameter(kept) if has_new else kept
+
+
+def _variants_of(item: pytest.Item) -> list[pytest.Item]:
+    if not items.is_async_test(item):
+        return [item]
+    try:
+        selected = _selected(item, marks.merged(item))
+    except (Exception, pytest.fail.Exception):
+        return [item]  # The test itself fails with it.
+    if selected is None:
+        return [item]
+    if FIXTURE in (parameters := _parameters_of(item)):
+        return [item] if parameters[FIXTURE] in selected.values() else []
+    scope = loop_scopes.widest_loop_scope_of(item)
+    variants: list[pytest.Item] = []
+    for index, (name, factory) in enumerate(selected.items()):
+        id = pytest.HIDDEN_PARAM if len(selected) == 1 else name
+        variant = pytest_private.variant(item, FIXTURE, index, factory, id, scope)
+        if factory is None:
+            variant.add_marker(_unavailable(name, item))
+        variants.append(variant)
+    return variants
+
+
+def _parameters_of(item: pytest.Item) -> dict[str, Any]:
+    callspec = getattr(item, "callspec", None)
+    return {} if callspec is None else callspec.params
+
+
+def _unavailable(name: str, item: pytest.Item) -> pytest.MarkDecorator:
+    available = ", ".join(_offered(item) or ())
+    return pytest.mark.skip(
+        reason=f"Loop factory {name!r} is not available. Available factories: {available}."
+    )
+
+
+def _selected(item: pytest.Item, mark: AsyncioMark) -> dict[str, NamedFactory | None] | None:
+    """Select an item's loop factories by its mark: None for a name that is not offered."""
+    __tracebackhide__ = True
+    offered = _offered(item)
+    if mark.loop_factories is None:
+        return offered
+    if offered is None:
+        pytest.fail(
+            f"{item.nodeid}: mark.asyncio 'loop_factories' requires at least one "
+            "pytest_asyncio_loop_factories hook implementation.",
+            pytrace=False,
+        )
+    return {name: offered.get(name) for name in mark.loop_factories}
+
+
+def _offered(item: pytest.Item) -> dict[str, NamedFactory | None] | None:
+    __tracebackhide__ = True
+    if not hooks.offer_loop_factories(item.config):
+        return None
+    hook = item.ihook.pytest_asyncio_loop_factories
+    if not hook.get_hookimpls():
+        return None
+    factories: Mapping[Any, Any] | None = hook(config=item.config, item=item)
+    if (
+        isinstance(factories, Mapping)
+        and factories
+        and all(isinstance(name, str) and name for name in factories)
+        and all(map(callable, factories.values()))
+    ):
+        return {name: NamedFactory(name, make) for name, make in factories.items()}
+    pytest.fail(
+        f"{item.nodeid}: pytest_asyncio_loop_factories must return a non-empty mapping of "
+        f"factory names to callables, not {options.shown(factories)}.",
+        pytrace=False,
+    )

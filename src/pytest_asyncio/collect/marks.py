@@ -1,0 +1,221 @@
+"""`@pytest.mark.asyncio(...)`: the marks of one item, merged into one."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Sequence
+from operator import is_
+from typing import Any, Final, NamedTuple, cast
+
+import pytest
+
+from pytest_asyncio.support.types import ClockName, ScopeName
+
+from . import options
+from .options import CLOCKS, SCOPES, is_clock, is_scope, is_timeout, shown
+
+
+class AsyncioMark(NamedTuple):
+    """What all `asyncio` marks of an item say together."""
+
+    loop_scope: ScopeName | None = None
+    loop_factories: tuple[str, ...] | None = None
+    clock: ClockName | None = None
+    timeout: float | None = None
+    concurrent: bool | None = None
+    deprecated_scope: pytest.Mark | None = None
+    """The mark that says the loop scope, if it calls that `scope`."""
+
+
+def merged(item: pytest.Item) -> AsyncioMark:
+    """Merge the marks of an item keyword by keyword: the closest that has the keyword counts.
+
+    Closest are the marks of the item's parameters, then those of its function, class, module,
+    and package. A mark without any keyword says that the loop is the default one. What no mark
+    says is as the options have it. A mark that cannot be honoured is a failure of the test.
+    """
+    found = _closest_first(item)
+    given = options.of(item.config)
+    last = item.session.stash.get(_LAST, None)
+    if (
+        last is None
+        or last[1] is not given
+        or len(last[0]) != len(found)
+        or not all(map(is_, last[0], found))
+    ):
+        last = found, given, _with_defaults(_merge(found, item), given)
+        item.session.stash[_LAST] = last
+    return last[2]
+
+
+def default(config: pytest.Config) -> AsyncioMark:
+    """Return what holds where no mark says anything."""
+    return _with_defaults(AsyncioMark(), options.of(config))
+
+
+def _with_defaults(mark: AsyncioMark, given: options.Settings) -> AsyncioMark:
+    return mark._replace(
+        clock=mark.clock or given.clock,
+        timeout=given.timeout if mark.timeout is None else mark.timeout,
+        concurrent=_is_concurrent(mark, given.concurrent),
+    )
+
+
+def _is_concurrent(mark: AsyncioMark, default: bool) -> bool:
+    """A loop of its own keeps a test from running beside others."""
+    return (default if mark.concurrent is None else mark.concurrent) and (
+        mark.loop_scope != "function"
+    )
+
+
+def _merge(found: list[pytest.Mark], item: pytest.Item) -> AsyncioMark:
+    values: dict[str, Any] = {}
+    for mark in found:
+        for keyword, value in _keywords(mark, item).items():
+            values.setdefault(keyword, value)
+    merged = AsyncioMark(**values)
+    if merged.concurrent and merged.loop_scope == "function":
+        pytest.fail(
+            f"{item.nodeid}: mark.asyncio got concurrent=True and loop_scope='function', but tests "
+            "that run at the same time share a loop. Valid scopes are: "
+            f"{', '.join(SCOPES[1:])}; without one it is their module's.",
+            pytrace=False,
+        )
+    return merged
+
+
+_LAST: Final[pytest.StashKey[tuple[list[pytest.Mark], options.Settings, AsyncioMark]]] = (
+    pytest.StashKey()
+)
+"""The marks that were merged last, the options at that time, and what they say together: most tests
+have those of the one before.
+"""
+
+
+def _closest_first(item: pytest.Item) -> list[pytest.Mark]:
+    callspec = getattr(item, "callspec", None)
+    found = [] if callspec is None else [mark for mark in callspec.marks if mark.name == "asyncio"]
+    node: Any = item
+    while node is not None:  # What iter_markers() does, at a tenth of its cost.
+        for mark in node.own_markers:
+            if mark.name == "asyncio":
+                found.append(mark)  # noqa: PERF401  # A list for each node costs twice as much.
+        node = node.parent
+    return found
+
+
+def _keywords(mark: pytest.Mark, item: pytest.Item) -> dict[str, Any]:
+    if mark.args or not mark.kwargs.keys() <= _VALIDATORS.keys() | {"scope"}:
+        *others, last = map(repr, _VALIDATORS)
+        pytest.fail(
+            f"{item.nodeid}: mark.asyncio accepts only keyword arguments "
+            f"{', '.join(others)} and {last}, not {_as_written(mark)}.",
+            pytrace=False,
+        )
+    keywords = dict(mark.kwargs)
+    if "scope" in keywords:
+        if "loop_scope" in keywords:
+            pytest.fail(
+                f'{item.nodeid}: An asyncio pytest marker defines both "scope" and "loop_scope", '
+                'but it should only use "loop_scope".',
+                pytrace=False,
+            )
+        keywords["loop_scope"] = keywords.pop("scope")
+    if not keywords:
+        return {"loop_scope": None, "deprecated_scope": None, "loop_factories": None}
+    values: dict[str, Any] = {
+        keyword: _VALIDATORS[keyword](value, item)
+        for keyword, value in keywords.items()
+        if value is not None or keyword == "timeout"
+    }
+    if "loop_scope" in values:
+        values["deprecated_scope"] = mark if "scope" in mark.kwargs else None
+    return values
+
+
+def warn_of_deprecated_scope(mark: pytest.Mark, session: pytest.Session) -> None:
+    """Warn, once, of a mark that calls its loop scope `scope`."""
+    warned = session.stash.setdefault(_WARNED, set())
+    if id(mark) not in warned:
+        warnings.warn(
+            pytest.PytestDeprecationWarning(
+                'The "scope" keyword argument to the asyncio marker has been deprecated. '
+                f"Write @pytest.mark.asyncio(loop_scope={mark.kwargs['scope']!r})."
+            ),
+            stacklevel=3,  # Filters know it as one of `plugin`.
+        )
+        warned.add(id(mark))
+
+
+_WARNED: Final[pytest.StashKey[set[int]]] = pytest.StashKey()
+"""The ids of the marks that were warned of, for marks cannot be hashed."""
+
+
+def _as_written(mark: pytest.Mark) -> str:
+    keywords = (f"{key}={shown(value)}" for key, value in mark.kwargs.items())
+    arguments = [*map(shown, mark.args), *keywords]
+    return f"({', '.join(arguments)})"
+
+
+def _loop_scope(value: object, item: pytest.Item) -> ScopeName:
+    if is_scope(value):
+        return value
+    pytest.fail(
+        f"{item.nodeid}: mark.asyncio got an unexpected loop scope value {shown(value)}. "
+        f"Valid scopes are: {', '.join(SCOPES)}.",
+        pytrace=False,
+    )
+
+
+def _loop_factories(value: object, item: pytest.Item) -> tuple[str, ...]:
+    given: object = value  # `value` itself would be known as a sequence of unknown from here on.
+    if isinstance(given, Sequence) and not isinstance(given, str):
+        given = cast("Sequence[object]", given)
+        names = tuple(name for name in given if isinstance(name, str) and name)
+        if names and len(names) == len(given):
+            return names
+    pytest.fail(
+        f"{item.nodeid}: mark.asyncio 'loop_factories' must be a non-empty sequence of strings, "
+        f"not {shown(value)}.",
+        pytrace=False,
+    )
+
+
+def _timeout(value: object, item: pytest.Item) -> float:
+    if value is None:
+        return 0.0
+    if is_timeout(value):
+        return value
+    pytest.fail(
+        f"{item.nodeid}: mark.asyncio 'timeout' must be a number of seconds, or 0 or None for "
+        f"no time-out, not {shown(value)}.",
+        pytrace=False,
+    )
+
+
+def _clock(value: object, item: pytest.Item) -> ClockName:
+    if is_clock(value):
+        return value
+    pytest.fail(
+        f"{item.nodeid}: mark.asyncio 'clock' must be one of {', '.join(map(repr, CLOCKS))}, "
+        f"not {shown(value)}.",
+        pytrace=False,
+    )
+
+
+def _concurrent(value: object, item: pytest.Item) -> bool:
+    if isinstance(value, bool):
+        return value
+    pytest.fail(
+        f"{item.nodeid}: mark.asyncio 'concurrent' must be True or False, not {shown(value)}.",
+        pytrace=False,
+    )
+
+
+_VALIDATORS: Final[dict[str, Callable[[object, pytest.Item], object]]] = {
+    "loop_scope": _loop_scope,
+    "loop_factories": _loop_factories,
+    "timeout": _timeout,
+    "clock": _clock,
+    "concurrent": _concurrent,
+}

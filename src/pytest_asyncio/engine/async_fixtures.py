@@ -1,0 +1,657 @@
+"""The life of one async fixture, from its setup to its teardown."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import functools
+import inspect
+from abc import ABC, abstractmethod
+from asyncio import CancelledError, Future, Task
+from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Generator, Iterator
+from collections.abc import Set as AbstractSet
+from contextvars import copy_context
+from typing import Any, Final, NoReturn, Protocol, TypeVar, cast, final
+
+import pytest
+
+from pytest_asyncio.collect import fixtures, loop_scopes, policies
+from pytest_asyncio.collect.loop_factories import ChosenFactory
+from pytest_asyncio.support import pytest_private
+from pytest_asyncio.support.callables import kind_of, standing_in_for
+from pytest_asyncio.support.types import LoopFactory
+from pytest_asyncio.support.warn import advise
+
+from . import event_loop, loops, runs
+from .context import OwnContext
+from .deferred_requests import in_one_go, no_deferral
+from .loops import LoopOwner
+from .plan import Plan, factory_of
+from .runs import Run
+
+T = TypeVar("T")
+
+
+def owner_for(
+    fixturedef: pytest.FixtureDef[Any], request: pytest.FixtureRequest, planned: Plan | None
+) -> LoopOwner:
+    """Return the owner of the loop that a fixture runs on, for an item with a plan or without."""
+    item = pytest_private.item_of(request)
+    node = loop_scopes.node_of_fixture(
+        fixturedef, request.scope, item, None if planned is None else planned.mark
+    )
+    factory = factory_of(item, planned)
+    owner = loops.owner_of(node, factory)
+    if request.scope == "function":
+        return owner
+    bound = item.session.stash.setdefault(_BOUND, {})
+    bound[fixturedef] = (factory, request)
+    request.addfinalizer(functools.partial(_unbind, bound, fixturedef))
+    if isinstance(node, pytest.Package) and cast("Any", request).node is request.session:
+        # Defined outside of all packages, the fixture would outlive the loop of the test's package.
+        node.addfinalizer(functools.partial(pytest_private.finish, fixturedef, request))
+    return owner
+
+
+def _unbind(bound: dict[pytest.FixtureDef[Any], Any], fixturedef: pytest.FixtureDef[Any]) -> None:
+    """Forget a fixture's loop: a finalizer, whose signature other plugins may read."""
+    bound.pop(fixturedef, None)
+
+
+def synchronous(
+    fixturedef: pytest.FixtureDef[Any], request: pytest.FixtureRequest, planned: Plan | None
+) -> Callable[..., Any]:
+    """Return what pytest can call, in place of its function, to set up a fixture of ours."""
+    function = pytest_private.bound_fixture_function(fixturedef, request)
+    if kind_of(function) is not None:
+        fixtures.advise_of_unset_option(fixturedef, pytest_private.item_of(request))
+        call = _awaited(function, fixturedef, request, planned)
+    else:
+        if fixtures.DEFERRAL in request.session.stash:
+            function = in_one_go(function, request)
+        call = _on_its_loop(function, fixturedef, request, planned)
+    return standing_in_for(function, call)
+
+
+def _on_its_loop(
+    function: Callable[..., Any],
+    fixturedef: pytest.FixtureDef[Any],
+    request: pytest.FixtureRequest,
+    planned: Plan | None,
+) -> Callable[..., Any]:
+    """Let a synchronous function find its loop by `asyncio.get_event_loop()`."""
+
+    def call(**kwargs: Any) -> Any:
+        __tracebackhide__ = True
+        owner_for(fixturedef, request, planned).make_current()
+        return function(**kwargs)
+
+    def generate(**kwargs: Any) -> Iterator[Any]:
+        __tracebackhide__ = True
+        owner = owner_for(fixturedef, request, planned)
+        owner.make_current()
+        for value in function(**kwargs):
+            yield value
+            owner.make_current()
+
+    return generate if inspect.isgeneratorfunction(function) else call
+
+
+def _awaited(
+    function: Callable[..., Any],
+    fixturedef: pytest.FixtureDef[Any],
+    request: pytest.FixtureRequest,
+    planned: Plan | None,
+) -> Callable[..., Any]:
+    """Let an async function run on its loop."""
+
+    def set_up(**kwargs: Any) -> Any:
+        __tracebackhide__ = True
+        session = pytest_private.item_of(request).session
+        # get() costs four times as much to find out that there is none.
+        is_deferring = fixtures.DEFERRAL in session.stash
+        can_await = session.stash[fixtures.DEFERRAL] if is_deferring else None
+        owner = owner_for(fixturedef, request, planned)
+        if can_await is None and owner.running is not None:
+            _refuse(fixturedef)
+        is_deferred = can_await is not None and can_await(owner, fixturedef)
+        own = OwnContext()
+        result = own.context.run(function, **kwargs)
+        # An async generator is told from an awaitable by its type, at a tenth of the cost.
+        if not inspect.isasyncgen(result) and inspect.isawaitable(result):
+            setup: Setup = _Awaiting(result, fixturedef, request, owner, own)
+        elif (stages := _stages_of(result, fixturedef, request)) is not None:
+            setup = Lifetime(stages, fixturedef, request, owner, own)
+        else:
+            return result
+        if is_deferred:
+            raise Deferred(setup)
+        if can_await is None:
+            return setup.synchronously()
+        with no_deferral(session):
+            return setup.synchronously()
+
+    return set_up
+
+
+def _refuse(fixturedef: pytest.FixtureDef[Any]) -> NoReturn:
+    pytest_private.refuse(
+        f"The async fixture {fixturedef.argname!r} is requested by code that runs on an event "
+        "loop, which cannot wait for it synchronously. Write\n"
+        f"    await pytest_asyncio.getfixturevalue(request, {fixturedef.argname!r})"
+    )
+
+
+@final
+class Cancelled(pytest_private.Failed):
+    """A test or fixture was cancelled because a fixture that it uses has ended."""
+
+    __module__ = "builtins"  # as pytest's own outcomes, whose reports show no module
+
+    def __init__(self, ended: Setup) -> None:
+        super().__init__(
+            f"The async {ended} ended while it was in use. If that was an error, it is shown at "
+            "its teardown."
+        )
+
+
+class Deferred(Exception):
+    """Leave pytest's synchronous request of a fixture, so that its setup can be awaited."""
+
+    def __init__(self, setup: Setup) -> None:
+        self.setup: Final = setup
+
+
+class Setup(ABC):
+    """The setup of one async fixture."""
+
+    run: Run
+
+    def __init__(
+        self,
+        coroutine: Coroutine[Any, Any, Any],
+        fixturedef: pytest.FixtureDef[Any],
+        request: pytest.FixtureRequest,
+        owner: LoopOwner,
+        own: OwnContext,
+    ) -> None:
+        self.fixturedef: Final = fixturedef
+        self.request: Final = request
+        self.owner: Final = owner
+        self.loop: Final = owner.loop
+        self.own: Final = own
+        self.item: Final = pytest_private.item_of(request)
+        self._policy: Final = event_loop.policy_in_force()
+        self.settling: Future[None] | None = None
+        """Ends when what the setup has come to can be found, for those that wait for it too."""
+        self._coroutine: Final = coroutine
+        self._title: Final = fixtures.title_of(fixturedef)
+
+    def __str__(self) -> str:
+        return self._title
+
+    def begin(self) -> None:
+        self.run = Run(self._start(), self.item, "setup", self.fixturedef)
+
+    def _start(self) -> Task[Any]:
+        coroutine = self._coroutine
+        if self.loop.is_running() and self.loop.get_task_factory() is not None:
+            coroutine = _after_a_turn(coroutine)  # Started at once, it would be outside of its run.
+        return self.loop.create_task(coroutine, name=self._title, context=self.own.context)
+
+    def value(self) -> Any:
+        """Return the value of the fixture, once the run is over, and have it torn down."""
+        __tracebackhide__ = True
+        if event_loop.policy_in_force() is not self._policy:
+            self.request.addfinalizer(functools.partial(policies.put_in_force, self._policy))
+        return self._value()
+
+    @abstractmethod
+    def _value(self) -> Any: ...
+
+    def begin_teardown(self) -> Run | None:
+        """Return the run, if there is one, to be gone through before the fixture is torn down."""
+        return None
+
+    def go_through(self, run: Run) -> None:
+        """Let a run take place."""
+        __tracebackhide__ = True
+        try:
+            self.owner.run(run)
+        except _NO_EXCEPTIONS as error:
+            raise self._exception(run, error) from error
+
+    def _result(self, run: Run) -> Any:
+        """Return or raise what a run did."""
+        __tracebackhide__ = True
+        try:
+            return run.result()
+        except Cancelled:
+            if run is self.run:  # No fault of its own: the next item is to get a new one.
+                self.request.session.stash[_ENDED].append(self)
+            raise
+        except _NO_EXCEPTIONS as error:
+            raise self._exception(run, error) from error
+
+    def _exception(self, run: Run, error: BaseException) -> Exception:
+        """Return what to raise in place of what is no Exception.
+
+        pytest forgets the other finalizers when one raises that, and trips over a wide fixture
+        whose setup did.
+        """
+        return RuntimeError(f"The {run.phase} of {self} raised {error!r}.")
+
+    def synchronously(self) -> Any:
+        """Run the setup, and return the value of the fixture."""
+        __tracebackhide__ = True
+        self.begin()
+        if self.owner.is_shared:
+            self._go_through_beside_others()
+        else:
+            self.go_through(self.run)
+        return self.value()
+
+    def _go_through_beside_others(self) -> None:
+        """Let tests that run meanwhile wait for the fixture in place of setting it up too."""
+        __tracebackhide__ = True
+        with self._settling():
+            pytest_private.hold_with_error(self.fixturedef, self.request, Deferred(self))
+            try:
+                self.go_through(self.run)
+            finally:
+                pytest_private.release(self.fixturedef)
+
+    @contextlib.contextmanager
+    def _settling(self) -> Generator[None]:
+        self.settling = self.loop.create_future()
+        try:
+            yield
+        finally:
+            self.settling.set_result(None)
+
+    def wait_for_other(self, item: pytest.Function) -> None:
+        """Wait, in synchronous code, for a setup that goes on for another request."""
+        __tracebackhide__ = True
+        assert self.settling is not None
+        if self.settling.done():
+            pytest.fail(
+                f"The async {self} was requested synchronously while another test awaited its "
+                "setup. Request it as an argument.",
+                pytrace=False,
+            )
+        own_context = copy_context()
+        run = runs.begin(self.loop, self.settling, own_context, item, "setup", self.fixturedef)
+        self.owner.run(run)
+        run.result()
+
+    async def settle(self) -> None:
+        """Wait for the setup, and let pytest find its value as if it had waited itself."""
+        with self._settling():
+            self.begin()
+            try:
+                await self.owner.wait_for(self.run)
+            except CancelledError:
+                self.run.break_off()
+                await event_loop.cancel({self.run.task})
+                pytest_private.finish(self.fixturedef, self.request)
+                raise
+            self.settled()
+
+    def settled(self) -> None:
+        """Let pytest find what the setup, which is over, has come to."""
+        pytest_private.finish_before_what_it_requested(self.fixturedef, self.request)
+        if self.run.is_given_up:
+            assert self.run.failure is not None
+            pytest_private.settle_with_error(self.fixturedef, self.run.failure)
+            return
+        try:
+            value = self.value()
+        except BaseException as error:
+            pytest_private.settle_with_error(self.fixturedef, error)
+        else:
+            pytest_private.settle(self.fixturedef, value)
+
+
+async def _after_a_turn(coroutine: Coroutine[Any, Any, T]) -> T:
+    await event_loop.turn()
+    return await coroutine
+
+
+@final
+class _Awaiting(Setup):
+    """A fixture that returns."""
+
+    def __init__(self, awaitable: Awaitable[Any], *args: Any) -> None:
+        coroutine = awaitable if inspect.iscoroutine(awaitable) else event_loop.wait_for(awaitable)
+        super().__init__(coroutine, *args)
+
+    def _value(self) -> Any:
+        __tracebackhide__ = True
+        value = self._result(self.run)
+        runs.publish(self.own, self.request, self.owner.running)
+        self.request.addfinalizer(self.own.put_back)
+        return value
+
+
+class _Stages(Protocol):
+    """A fixture in two stages: its setup, and its teardown."""
+
+    async def enter(self) -> Any: ...
+
+    async def leave(self, cancellation: BaseException | None) -> None:
+        """Go on after the `yield`, raising `cancellation` there if there is one."""
+
+
+def _stages_of(
+    result: object, fixturedef: pytest.FixtureDef[Any], request: pytest.FixtureRequest
+) -> _Stages | None:
+    if isinstance(result, AsyncGenerator):
+        return _Generator(result, fixturedef.argname, pytest_private.item_of(request))
+    # Left alone in plain fixtures: their tests enter the context manager themselves.
+    if isinstance(result, contextlib.AbstractAsyncContextManager) and fixtures.is_declared(
+        fixturedef
+    ):
+        return _ContextManager(result)
+    return None
+
+
+@final
+class _Generator:
+    def __init__(self, generator: Any, name: str, item: pytest.Function) -> None:
+        self._generator: AsyncGenerator[Any, None] = generator
+        self._name = name
+        self._item = item
+
+    async def enter(self) -> Any:
+        try:
+            return await anext(self._generator)
+        except StopAsyncIteration:
+            pytest.fail(f"The async fixture {self._name!r} did not yield a value.", pytrace=False)
+
+    async def leave(self, cancellation: BaseException | None) -> None:
+        if getattr(self._generator, "ag_frame", self) is None:
+            advise(
+                self._item,
+                f"The async fixture {self._name!r} was closed before its teardown, probably by "
+                "shutdown_asyncgens() on its event loop. Leave that to the plugin.",
+            )
+            return
+        try:
+            if cancellation is None:
+                await anext(self._generator)
+            else:
+                await self._generator.athrow(cancellation)
+        except StopAsyncIteration:
+            return
+        await self._generator.aclose()
+        pytest.fail(
+            f"The async fixture {self._name!r} has more than one 'yield'. What follows the first "
+            "is its teardown and must not yield again.",
+            pytrace=False,
+        )
+
+
+@final
+class _ContextManager:
+    def __init__(self, manager: Any) -> None:
+        self._manager: contextlib.AbstractAsyncContextManager[Any] = manager
+
+    async def enter(self) -> Any:
+        return await self._manager.__aenter__()
+
+    async def leave(self, cancellation: BaseException | None) -> None:
+        kind = None if cancellation is None else type(cancellation)
+        if not await self._manager.__aexit__(kind, cancellation, None) and cancellation is not None:
+            raise cancellation
+
+
+@final
+class Lifetime(Setup):
+    """A fixture that yields: one task from its setup to its teardown.
+
+    Cancel scopes, task groups and time-outs belong to the task that entered them, so the task
+    that sets the fixture up waits at the `yield`, while its loop runs tests or stands still,
+    until the teardown. Such a scope may cancel the task there. That ends what uses the fixture
+    at the moment, but not yet the fixture: what depends on it is torn down first, and only then
+    does the fixture's own code see the cancellation, which it turns into its own exception.
+    """
+
+    def __init__(self, stages: _Stages, *args: Any) -> None:
+        super().__init__(self._live(), *args)
+        self._stages = stages
+        self._cancellation: BaseException | None = None
+        self._leaving = False
+        self._teardown: Run | None = None
+        self._at_yield: Future[None] = self.loop.create_future()
+        self._yielded: Future[Any] = self.loop.create_future()
+
+    def begin(self) -> None:
+        task = self._start()
+        task.add_done_callback(self._end_setup)
+        self.run: Run = Run(task, self.item, "setup", self.fixturedef, awaited=self._yielded)
+        self.run.on_break_off = self._leave
+
+    def _value(self) -> Any:
+        __tracebackhide__ = True
+        self.run.on_break_off = None  # A cycle would keep the generator from being freed at once.
+        self.run.task.remove_done_callback(self._end_setup)  # It would take the loop another turn.
+        if self.run.task.done():
+            self._result(self.run)
+        runs.publish(self.own, self.request, self.owner.running)
+        self.request.addfinalizer(self._tear_down)
+        if self.request.scope != "function":
+            _finish_ended_after(self.item)
+        # To the tests, all tasks of their loop are their own: they count, await or cancel them.
+        asyncio.tasks._unregister_task(self.run.task)
+        _standing(self.item.session)[self.run.task] = self
+        if self.run.failure is not None:
+            raise self.run.failure
+        return self._yielded.result()
+
+    def is_on_running_loop(self) -> bool:
+        return self.loop is asyncio.get_running_loop()
+
+    async def tear_down(self) -> None:
+        """Tear the fixture down from code that runs on its loop."""
+        __tracebackhide__ = True
+        run = self._begin_teardown()
+        try:
+            await self.owner.wait_for(run)
+        except CancelledError:
+            await event_loop.cancel({run.task})
+            raise
+        finally:
+            self._tear_down()
+
+    def _tear_down(self) -> None:
+        __tracebackhide__ = True
+        stash = self.item.session.stash
+        del _standing(self.item.session)[self.run.task]
+        try:
+            if self.loop.is_closed():
+                self._tell_of_closed_loop()
+                return
+            if self._teardown is None:
+                run = self._begin_teardown()
+                if self.loop.is_running():
+                    self._refuse_to_wait()
+                self.go_through(run)
+            assert self._teardown is not None
+            self._result(self._teardown)
+        except KeyboardInterrupt as interruption:
+            loops.postpone(interruption, self.request.session)
+        except BaseException as error:
+            if self._cancellation is not None:
+                error.add_note(f"This ended the async {self} while it was in use.")
+            raise
+        finally:
+            if _ENDED in stash and self in stash[_ENDED]:
+                stash[_ENDED].remove(self)
+            self.own.put_back()
+
+    def _refuse_to_wait(self) -> NoReturn:
+        pytest.fail(
+            f"The async {self} is set up for another parameter, or needs a fixture that is, and is "
+            "to be torn down by code that runs on its event loop, which cannot wait for that. "
+            "Request it as an argument.",
+            pytrace=False,
+        )
+
+    def begin_teardown(self) -> Run | None:
+        return None if self.loop.is_closed() else self._begin_teardown()
+
+    def _begin_teardown(self) -> Run:
+        task = self.run.task
+        asyncio.tasks._register_task(task)
+        self.own.bring()
+        self._leave()
+        self._teardown = Run(task, self.item, "teardown", self.fixturedef)
+        return self._teardown
+
+    def _tell_of_closed_loop(self) -> None:
+        message = f"The async {self} cannot be torn down: its event loop is closed."
+        if self.owner.has_given_up(self.loop):  # That has been told, and may have been Ctrl-C.
+            advise(self.item, message)
+        else:
+            pytest.fail(message, pytrace=False)
+
+    def _leave(self) -> None:
+        """Have the task go on after the `yield`."""
+        self._leaving = True
+        if not self._at_yield.done():
+            self._at_yield.set_result(None)
+
+    async def _live(self) -> None:
+        self._yielded.set_result(await self._stages.enter())
+        while not self._leaving:
+            try:
+                await self._at_yield
+            except CancelledError as cancellation:
+                self._at_yield = self.loop.create_future()
+                if self._cancellation is None:
+                    self._cancellation = cancellation
+                    if not self._leaving:
+                        self._end_use()
+        await self._stages.leave(self._cancellation)
+
+    def _end_setup(self, task: Task[None]) -> None:
+        if not self._yielded.done():
+            self._yielded.set_result(None)
+
+    def end(self) -> None:
+        """Have the fixture set up anew for the next item that requests it."""
+        stash = self.request.session.stash
+        if _ENDED not in stash:
+            stash[_ENDED] = []
+            stash[ON_ENDED]()
+        stash[_ENDED].append(self)
+
+    def _end_use(self) -> None:
+        """Cancel, once, the test or fixture that uses the fixture at the moment."""
+        self.end()
+        for running in runs.all_running(self.request.session):
+            if self._is_used_by(running):
+                running.cancel(Cancelled(self))
+        pytest_private.spoil(self.fixturedef, Cancelled(self))
+
+    def _is_used_by(self, run: Run) -> bool:
+        if run.phase == "teardown":  # One that does not need the fixture is to go on.
+            return pytest_private.depends_on(run.fixturedef, self.fixturedef.argname, run.item)
+        return pytest_private.may_use(run.item, self.fixturedef)
+
+
+def raise_again(error: BaseException) -> NoReturn:
+    """Stand, as a finalizer, for one that has raised an error before."""
+    __tracebackhide__ = True
+    raise error
+
+
+def standing(session: pytest.Session) -> AbstractSet[Task[None]]:
+    """Return the tasks of the fixtures that stand at their `yield`."""
+    return _standing(session).keys()
+
+
+def end_those_on_closed_loops(session: pytest.Session) -> None:
+    """Have the fixtures set up anew, for the items that request them, whose loop was closed."""
+    for lifetime in _standing(session).values():
+        if lifetime.loop.is_closed():
+            lifetime.end()
+
+
+def _standing(session: pytest.Session) -> dict[Task[None], Lifetime]:
+    return session.stash.setdefault(_STANDING, {})
+
+
+def foresee_ends(item: pytest.Function) -> None:
+    """Have an item tear the wide fixtures down, after its own, that end while it uses them."""
+    if _standing(item.session):
+        _finish_ended_after(item)
+
+
+def _finish_ended_after(item: pytest.Function) -> None:
+    item.addfinalizer(functools.partial(finish_ended, item))
+
+
+def finish_ended(item: pytest.Item) -> None:
+    """Tear down the wide fixtures that ended too early, if an item uses them.
+
+    The next item that requests them gets new ones.
+    """
+    __tracebackhide__ = True
+    if _ENDED not in item.session.stash:
+        return
+    ended = item.session.stash[_ENDED]
+    errors: list[BaseException] = []
+    for setup in tuple(ended):
+        if setup not in ended:  # It was torn down with one that it depends on.
+            continue
+        if setup.fixturedef.argname in getattr(item, "fixturenames", ()):
+            ended.remove(setup)
+            try:
+                pytest_private.finish(setup.fixturedef, setup.request)
+            except BaseException as error:
+                errors.append(error)
+    if len(errors) > 1:
+        raise BaseExceptionGroup("several fixtures ended too early", errors)
+    if errors:
+        raise errors[0]
+
+
+def refuse_ended(item: pytest.Item) -> None:
+    """Fail a test before its call if a fixture that it uses has ended."""
+    __tracebackhide__ = True
+    for setup in item.session.stash.get(_ENDED, ()):
+        if isinstance(item, pytest.Function) and pytest_private.may_use(item, setup.fixturedef):
+            raise Cancelled(setup)
+
+
+def finish_unfit(item: pytest.Function, planned: Plan) -> None:
+    """Tear down the wide fixtures that an item is to request and that are on other loops.
+
+    They have another clock or, where an async test asks, another loop factory of the suite. What
+    a policy or an option names does not count.
+    """
+    if _BOUND not in item.session.stash:
+        return
+    bound = item.session.stash[_BOUND]
+    for fixturedef, (factory, request) in tuple(bound.items()):
+        if fixturedef.argname in item.fixturenames and not _fits(factory, planned):
+            pytest_private.finish(fixturedef, request)
+
+
+def _fits(factory: LoopFactory | None, planned: Plan) -> bool:
+    named, clock = (
+        (factory.named, factory.clock) if isinstance(factory, ChosenFactory) else (None, "real")
+    )
+    return clock == planned.mark.clock and (not planned.is_async or named == planned.selected)
+
+
+ON_ENDED: Final[pytest.StashKey[Callable[[], object]]] = pytest.StashKey()
+"""What to do when the first fixture of a session ends too early."""
+
+_STANDING: Final[pytest.StashKey[dict[Task[None], Lifetime]]] = pytest.StashKey()
+_NO_EXCEPTIONS: Final = (CancelledError, GeneratorExit, SystemExit)
+_ENDED: Final[pytest.StashKey[list[Setup]]] = pytest.StashKey()
+_BOUND: Final[
+    pytest.StashKey[dict[pytest.FixtureDef[Any], tuple[LoopFactory | None, pytest.FixtureRequest]]]
+] = pytest.StashKey()

@@ -1,0 +1,213 @@
+"""Running one async test."""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import inspect
+from collections.abc import Awaitable, Callable
+from contextvars import Context, copy_context
+from typing import Any, Final, NoReturn, final
+
+import pytest
+
+from pytest_asyncio.collect import items, loop_factories, loop_scopes, marks, options, policies
+from pytest_asyncio.support import callables, pytest_private
+
+from . import async_fixtures, context, event_loop, loops
+from .loops import LoopOwner
+from .plan import ON_TIMEOUT, Plan, factory_of, plan_of
+from .runs import Run
+
+OUTCOME: Final[pytest.StashKey[Callable[[], Any]]] = pytest.StashKey()
+"""Returns or raises what an async test did, whose call has taken place beside others."""
+
+
+def plan(item: pytest.Function) -> Plan:
+    """Read the marks of an async test, before anything is set up for it.
+
+    Marks that are wrong do not keep a synchronous test from running: it has no need of them.
+    """
+    function = items.test_function(item)
+    kind = callables.kind_of(function)
+    is_async = kind is not None
+    if kind == "generator" and inspect.isasyncgenfunction(function):  # What wraps one may run.
+        items.refuse_generator(item)
+    try:
+        mark = marks.merged(item)
+        selected = loop_factories.selected_for(item, mark)
+    except pytest.fail.Exception:
+        if is_async:
+            raise
+        mark, selected = marks.default(item.config), None
+    deprecated = mark.deprecated_scope
+    if is_async and deprecated is not None and pytest_private.is_in_code(deprecated, item):
+        marks.warn_of_deprecated_scope(deprecated, item.session)
+    if mark.timeout:
+        item.session.stash[ON_TIMEOUT](item.session)
+    planned = Plan(item, mark, selected, is_async)
+    # Before the first of them is requested, for no hook is called where pytest has it already.
+    async_fixtures.finish_unfit(item, planned)
+    return planned
+
+
+def prepare(item: pytest.Function, planned: Plan | None = None) -> LoopOwner:
+    """Open the loop of an async test, let synchronous code find it, and return its owner.
+
+    Called before each of the test's fixtures is set up, and before the test, so that the loop is
+    closed after all of them are torn down.
+    """
+    __tracebackhide__ = True
+    planned = planned or plan_of(item) or plan(item)  # It may have been marked meanwhile.
+    owner = planned.owner
+    if owner is None:
+        factory = factory_of(item, planned)
+        owner = planned.owner = loops.owner_of(loop_scopes.node_of(item, planned.mark), factory)
+        planned.before = copy_context()
+        async_fixtures.foresee_ends(item)
+    owner.make_current()
+    return owner
+
+
+def owner_of(item: pytest.Item) -> LoopOwner | None:
+    """Return the owner of the loop of an async test, if it is prepared."""
+    planned = plan_of(item)
+    return None if planned is None else planned.owner
+
+
+def prepare_for(
+    fixturedef: pytest.FixtureDef[Any], item: pytest.Function, planned: Plan
+) -> Callable[..., Any] | None:
+    """Prepare an async test before one of its fixtures is set up.
+
+    If that fails, the fixture has to fail with it: pytest keeps no account of a fixture whose
+    setup is broken off by a hook. Returns the function that does.
+    """
+    if planned.owner is None and policies.is_pending(item):
+        return None
+    try:
+        prepare(item, planned)
+    except BaseException as error:
+        refuse = functools.partial(_fail, pytest_private.as_refusal(error))
+        return callables.standing_in_for(fixturedef.func, refuse)
+    return None
+
+
+def _fail(error: BaseException, **kwargs: Any) -> NoReturn:
+    __tracebackhide__ = True
+    raise error
+
+
+def synchronize(item: pytest.Function, planned: Plan | None) -> Callable[[], None]:
+    """Let pytest, or Hypothesis, call a test as if it were synchronous; return what ends that."""
+    if planned is None:  # The mark has been applied while the test was set up.
+        planned = plan(item)
+    if planned.is_async:  # Before there is a coroutine that nobody would await.
+        prepare(item, planned)
+    function = item.obj
+    if getattr(function, "is_hypothesis_test", False):
+        holder, attribute, run = function.hypothesis, "inner_test", _run_example
+        function = holder.inner_test
+    else:
+        holder, attribute, run = item, "obj", _run_test
+
+    def synchronous(*args: Any, **kwargs: Any) -> Any:
+        __tracebackhide__ = True
+        if OUTCOME in item.stash:
+            return item.stash[OUTCOME]()
+        result = function(*args, **kwargs)
+        if inspect.isawaitable(result):
+            return run(item, result, planned)
+        _warn_of_sync_test(item, function)
+        return result
+
+    setattr(holder, attribute, callables.standing_in_for(function, synchronous))
+    return functools.partial(setattr, holder, attribute, function)
+
+
+def _run_test(item: pytest.Function, awaitable: Awaitable[Any], planned: Plan) -> None:
+    __tracebackhide__ = True
+    owner = planned.owner or prepare(item, planned)
+    own_context, policy = copy_context(), event_loop.policy_in_force()
+    try:
+        result = owner.call(awaitable, own_context, item)
+    finally:
+        _publish(own_context, item, planned)
+        if event_loop.policy_in_force() is not policy:
+            policies.put_in_force(policy)
+    _refuse_unawaited(item, result)
+
+
+@final
+class Call:
+    """The call of an async test that runs beside others, started where the test is set up."""
+
+    def __init__(self, item: pytest.Function) -> None:
+        __tracebackhide__ = True
+        self._item: Final = item
+        self._planned: Final = plan_of(item) or plan(item)
+        owner = prepare(item, self._planned)
+        self._context: Final = copy_context()
+        self._result: Any = item.obj(**pytest_private.arguments_of(item))
+        self.run: Run | None = None
+        """Where the test runs; None if its function was synchronous after all."""
+        if inspect.isawaitable(self._result):
+            self.run = owner.start_call(self._result, self._context, item)
+
+    def outcome(self) -> Any:
+        """Return or raise what the test did."""
+        __tracebackhide__ = True
+        if self.run is None:
+            _warn_of_sync_test(self._item, self._item.obj)
+            return self._result
+        _publish(self._context, self._item, self._planned)
+        _refuse_unawaited(self._item, self.run.result())
+        return None
+
+
+def _run_example(item: pytest.Function, awaitable: Awaitable[Any], planned: Plan) -> None:
+    """Run one example of Hypothesis, whose context and tasks are its own."""
+    __tracebackhide__ = True
+    prepare(item, planned).call(_alone(awaitable), copy_context(), item)
+
+
+async def _alone(awaitable: Awaitable[Any]) -> None:
+    __tracebackhide__ = True
+    before = asyncio.all_tasks()
+    try:
+        await awaitable
+    finally:
+        await event_loop.cancel(asyncio.all_tasks() - before)
+
+
+def _publish(own_context: Context, item: pytest.Function, planned: Plan) -> None:
+    """Let the fixtures of a test see, at their teardown, the context variables that it has set."""
+    undo = context.publish(own_context, planned.before)
+    if undo is not None:
+        pytest_private.finalize_after_fixtures(item, undo)
+
+
+def _refuse_unawaited(item: pytest.Function, result: object) -> None:
+    """Let a test fail that returns something that has not been run."""
+    if result is None or not inspect.isawaitable(result):
+        return
+    if asyncio.isfuture(result) and result.done():
+        return
+    if inspect.iscoroutine(result):
+        result.close()
+    pytest.fail(
+        f"{item.nodeid} returned {options.shown(result)}, which nobody awaits. "
+        "Await it in the test.",
+        pytrace=False,
+    )
+
+
+def _warn_of_sync_test(item: pytest.Function, function: Callable[..., Any]) -> None:
+    is_marked_itself = any(mark.name == "asyncio" for mark in item.own_markers)
+    if is_marked_itself and callables.kind_of(function) is None:
+        item.warn(
+            pytest.PytestWarning(
+                f"The test {item} is marked with '@pytest.mark.asyncio' but it is not an async "
+                "function. Please remove the mark."
+            )
+        )

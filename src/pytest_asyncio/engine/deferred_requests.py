@@ -1,0 +1,84 @@
+"""Requests of fixtures that are left in the middle, so that code on a loop can await them."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import inspect
+import itertools
+from collections.abc import Callable, Generator, Iterator
+from typing import Any
+
+import pytest
+
+from pytest_asyncio.collect.fixtures import DEFERRAL
+from pytest_asyncio.support import pytest_private
+from pytest_asyncio.support.callables import kind_of
+
+from . import runs
+from .context import OwnContext
+from .loops import LoopOwner
+
+
+@contextlib.contextmanager
+def deferral(
+    session: pytest.Session, can_await: Callable[[LoopOwner, pytest.FixtureDef[Any]], bool]
+) -> Generator[None]:
+    """Leave a request of a fixture with `Deferred` where its loop's owner can be awaited."""
+    session.stash[DEFERRAL] = can_await
+    try:
+        yield
+    finally:
+        del session.stash[DEFERRAL]
+
+
+@contextlib.contextmanager
+def no_deferral(session: pytest.Session) -> Generator[None]:
+    """Have what is requested set up in one go, although the request before could be left."""
+    can_await = session.stash[DEFERRAL]
+    del session.stash[DEFERRAL]
+    try:
+        yield
+    finally:
+        session.stash[DEFERRAL] = can_await
+
+
+def undeferred(
+    fixturedef: pytest.FixtureDef[Any], request: pytest.FixtureRequest
+) -> Callable[..., Any] | None:
+    """Keep a synchronous fixture from being left in the middle, for what its function requests.
+
+    What it requests by its arguments is set up before. An async one is left to pytest.
+    """
+    if kind_of(fixturedef.func) is not None:
+        return None
+    function = pytest_private.bound_fixture_function(fixturedef, request)
+    return functools.wraps(function)(in_one_go(function, request))
+
+
+def in_one_go(function: Callable[..., Any], request: pytest.FixtureRequest) -> Callable[..., Any]:
+    """Return what calls a synchronous fixture's function, and leaves nothing that it requests."""
+    own = OwnContext()
+
+    def call(**kwargs: Any) -> Any:
+        __tracebackhide__ = True
+        with no_deferral(request.session):
+            value = own.context.run(function, **kwargs)
+        runs.publish(own, request, runs.running(request.session))
+        request.addfinalizer(own.put_back)
+        return value
+
+    def generate(**kwargs: Any) -> Iterator[Any]:
+        __tracebackhide__ = True
+        generator: Iterator[Any] = function(**kwargs)
+        with no_deferral(request.session):
+            values: list[Any] = own.context.run(list, itertools.islice(generator, 1))
+        runs.publish(own, request, runs.running(request.session))
+        try:
+            yield from values
+            own.bring()
+            yield from own.context.run(list, itertools.islice(generator, 1))
+        finally:
+            own.put_back()
+
+    return generate if inspect.isgeneratorfunction(function) else call

@@ -1,0 +1,90 @@
+"""What is known of an async test before anything is set up for it, and what it has then."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Final
+
+import pytest
+
+from pytest_asyncio.collect import loop_factories, marks, options, policies
+
+if TYPE_CHECKING:
+    from contextvars import Context
+
+    from pytest_asyncio.collect.marks import AsyncioMark
+    from pytest_asyncio.support.types import LoopFactory
+
+    from .loops import LoopOwner
+
+
+class Plan:
+    """What is known of an async test before anything is set up for it, and what it has then."""
+
+    __slots__ = (
+        "before",
+        "factory",
+        "has_factory",
+        "is_async",
+        "mark",
+        "owner",
+        "selected",
+    )
+
+    def __init__(
+        self, item: pytest.Item, mark: AsyncioMark, selected: LoopFactory | None, is_async: bool
+    ) -> None:
+        vars(item)[_PLAN] = self
+        self.mark: Final = mark
+        self.selected: Final = selected
+        self.is_async: Final = is_async
+        self.factory: LoopFactory | None = None
+        """What `factory_of` has found, once it is asked."""
+        self.has_factory: bool = False
+        self.owner: LoopOwner | None = None
+        """Its loop's, from its first fixture to its teardown."""
+        self.before: Context | None = None
+        """What there was before its own fixtures were set up."""
+
+
+_PLAN: Final = "_pytest_asyncio_plan"
+"""The attribute of an item that is its plan: its stash would cost five times as much."""
+
+ON_TIMEOUT: Final[pytest.StashKey[Callable[[pytest.Session], None]]] = pytest.StashKey()
+"""What is due in a session before a test whose mark has a time-out."""
+
+
+VIRTUAL: Final[pytest.StashKey[Callable[[LoopFactory | None, pytest.Function], LoopFactory]]] = (
+    pytest.StashKey()
+)
+"""Makes of a loop factory the one for an item whose clock is virtual. A feature brings it."""
+
+
+def plan_of(item: pytest.Item) -> Plan | None:
+    """Return the plan of an item, if it has one."""
+    return vars(item).get(_PLAN)
+
+
+def forget_plan(item: pytest.Item) -> None:
+    """Let go of what an item had: items outlive their tests."""
+    vars(item).pop(_PLAN, None)
+
+
+def factory_of(item: pytest.Function, plan: Plan | None) -> LoopFactory | None:
+    """Return the loop factory that an item and its fixtures run with; None is asyncio's own."""
+    if plan is None:
+        mark = marks.default(item.config)
+        return _made_for(item, mark, loop_factories.selected_for(item, mark))
+    if not plan.has_factory:
+        plan.factory = _made_for(item, plan.mark, plan.selected)
+        plan.has_factory = True
+    return plan.factory
+
+
+def _made_for(
+    item: pytest.Function, mark: AsyncioMark, selected: LoopFactory | None
+) -> LoopFactory | None:
+    factory = selected or policies.factory_of(item) or options.of(item.config).loop_factory
+    if mark.clock == "virtual":
+        return item.session.stash[VIRTUAL](factory, item)
+    return factory

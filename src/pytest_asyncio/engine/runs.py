@@ -1,0 +1,248 @@
+"""Runs: the entries into loops, which of them are going on, and what watches them."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import inspect
+import traceback
+from asyncio import AbstractEventLoop, Future, Task
+from collections.abc import Awaitable, Callable, Generator
+from contextlib import AbstractContextManager, contextmanager
+from contextvars import Context, ContextVar
+from typing import Any, Final, Literal, TypeAlias, final
+
+import pytest
+
+from pytest_asyncio.support import frames, pytest_private
+
+from . import context, event_loop
+from .context import OwnContext
+
+Phase: TypeAlias = Literal["setup", "call", "teardown"]
+
+
+@final
+class Run:
+    """One entry into a loop: a phase of a fixture, or the call of a test.
+
+    `phase` is pytest's word for it; `fixturedef` is the fixture, or None for a test.
+    """
+
+    __slots__ = (
+        "awaited",
+        "failure",
+        "fixturedef",
+        "is_broken_off",
+        "is_given_up",
+        "item",
+        "on_break_off",
+        "on_end",
+        "phase",
+        "reason",
+        "refusing",
+        "task",
+        "within",
+    )
+
+    def __init__(
+        self,
+        task: Task[Any],
+        item: pytest.Function,
+        phase: Phase,
+        fixturedef: pytest.FixtureDef[Any] | None = None,
+        *,
+        awaited: Future[Any] | None = None,
+    ) -> None:
+        self.task: Final = task
+        self.item: Final = item
+        self.phase: Final = phase
+        self.fixturedef: Final = fixturedef
+        self.awaited: Final = awaited or task
+        """What ends the run when it is done."""
+        self.is_broken_off: bool = False
+        self.is_given_up: bool = False
+        self.on_break_off: Callable[[], None] | None = None
+        self.on_end: list[Callable[[], None]] = []
+        """What is to be called outside of the loop when it stands still again."""
+        self.reason: BaseException | None = None
+        """Why the task was cancelled."""
+        self.failure: BaseException | None = None
+        """What the run raises, whatever its task does."""
+        self.within: Run | None = None
+        """The run whose code awaits this one, if its loop is not run for it alone."""
+        self.refusing: Task[Any] = task
+        """What did not end when it was cancelled, where the run was given up: one within it."""
+
+    def cancel(self, reason: BaseException) -> None:
+        """Cancel the task, once, for a reason.
+
+        The run raises that if the task ends without another error, unless it is a teardown: that
+        may catch the cancellation.
+        """
+        if self.reason is None and not self.is_broken_off and not self.awaited.done():
+            self.reason = reason
+            self.task.cancel()
+
+    def break_off(self) -> None:
+        """Let the task know that nobody waits any more for what the run was to do."""
+        self.is_broken_off = True
+        if self.on_break_off is not None:
+            self.on_break_off()
+
+    def give_up(self, failure: BaseException) -> None:
+        """End the run with `failure` although its task goes on. Its loop is given up too."""
+        self.failure = failure
+        self.is_given_up = True
+        if self.within is None:
+            self.task.get_loop().stop()
+        else:
+            self.within.refusing = self.refusing
+            self.within.give_up(failure)
+
+    def result(self) -> Any:
+        """Return or raise what the task did."""
+        __tracebackhide__ = True
+        if self.failure is not None:
+            raise self.failure
+        try:
+            result = self.task.result()
+        except asyncio.CancelledError as error:
+            if self.reason is None:
+                raise
+            traceback = frames.up_to_users(error.__traceback__)
+            raise self.reason.with_traceback(traceback) from None
+        if self.reason is not None and self.phase != "teardown":  # It has caught the cancellation.
+            raise self.reason
+        return result
+
+
+def begin(
+    loop: AbstractEventLoop,
+    awaitable: Awaitable[Any],
+    own_context: Context,
+    item: pytest.Function,
+    phase: Phase,
+    fixturedef: pytest.FixtureDef[Any] | None = None,
+) -> Run:
+    """Let a task await what a function has returned."""
+    coroutine = awaitable if inspect.iscoroutine(awaitable) else event_loop.wait_for(awaitable)
+    return Run(loop.create_task(coroutine, context=own_context), item, phase, fixturedef)
+
+
+class Lane:
+    """One of several tests that run at the same time, as seen by the code that it runs."""
+
+    def __init__(self) -> None:
+        self.run: Run | None = None
+        """Its run that is going on."""
+        self.is_over: bool = False
+        self.context: Context | None = None
+        """What its own fixtures and its call are run in, once the wider fixtures are set up."""
+        self.on_leave: list[Callable[[], None]] = []
+        """What is to be called outside of its context when it is left."""
+
+
+LANE: Final = ContextVar[Lane | None]("LANE", default=None)
+
+
+Watcher: TypeAlias = Callable[[Run], AbstractContextManager[None] | None]
+"""A feature that sees every run of a session, and may return what is to surround it."""
+
+
+@final
+class Runs:
+    """The runs of a session, in lanes, and what watches them."""
+
+    def __init__(self) -> None:
+        self.main_lane: Final = Lane()
+        self.lanes: list[Lane] = []
+        """Those of the tests beside the one that pytest runs, for the feature that lets them."""
+        self.watchers: list[Watcher] = []
+        self.watchers_within: list[Watcher] = []
+
+    def lane_of_caller(self) -> Lane:
+        lane = LANE.get()
+        return self.main_lane if lane is None or lane.is_over else lane
+
+    def surround(self, run: Run) -> AbstractContextManager[None]:
+        """Return what a run is to take place in, by the word of all that watches runs."""
+        watchers = self.watchers if run.within is None else self.watchers_within
+        if not watchers:
+            return _NOTHING
+        surroundings = [watch(run) for watch in watchers]
+        return _together(surroundings) if any(surroundings) else _NOTHING
+
+
+def of(session: pytest.Session) -> Runs:
+    if _RUNS not in session.stash:
+        session.stash[_RUNS] = Runs()
+    return session.stash[_RUNS]
+
+
+def running(session: pytest.Session) -> Run | None:
+    """Return the run whose code asks, if any is going on."""
+    return of(session).lane_of_caller().run
+
+
+def all_running(session: pytest.Session) -> tuple[Run, ...]:
+    """Return the runs that are going on: one, or those of the tests that run at the same time."""
+    known = of(session)
+    lanes = (known.main_lane, *known.lanes)
+    return tuple(lane.run for lane in lanes if lane.run is not None)
+
+
+def watch(session: pytest.Session, watcher: Watcher, *, within: bool = False) -> None:
+    """Have a watcher surround every run from now on, or also those that lie within another one."""
+    known = of(session)
+    if watcher not in known.watchers:
+        known.watchers.append(watcher)
+        if within:
+            known.watchers_within.append(watcher)
+
+
+def publish(own: OwnContext, request: pytest.FixtureRequest, running: Run | None) -> None:
+    """Let what requests a fixture see its context variables, until the fixture is torn down.
+
+    Code on a loop, or in a lane, that requests it sees them too, but its context ends before the
+    fixture does.
+    """
+    lane = LANE.get()
+    if lane is not None and lane.context is not None and not pytest_private.is_own(request):
+        on_end = lane.on_leave
+    elif running is not None:
+        on_end = running.on_end
+    else:
+        own.publish()
+        return
+    context.publish(own.context)
+    on_end.append(own.publish)
+
+
+def behind(error: BaseException) -> Run | None:
+    """Return the run, of those that go on at the same time, whose callback raised an error."""
+    handles = [
+        frame.f_locals["self"]
+        for frame, _ in traceback.walk_tb(error.__traceback__)
+        if frame.f_code is asyncio.Handle._run.__code__
+    ]
+    innermost = next(reversed(handles), None)  # One whose error was handled has let go of itself.
+    return None if innermost is None else of_handle(innermost)
+
+
+def of_handle(handle: Any) -> Run | None:
+    """Return the run, of those that go on at the same time, that a callback belongs to."""
+    lane = handle._context.get(LANE)  # No public way leads from a callback to its context.
+    return None if lane is None else lane.run
+
+
+@contextmanager
+def _together(surroundings: list[AbstractContextManager[None] | None]) -> Generator[None]:
+    with contextlib.ExitStack() as stack:
+        for surrounding in filter(None, surroundings):
+            stack.enter_context(surrounding)
+        yield
+
+
+_NOTHING: Final = contextlib.nullcontext()
+_RUNS: Final[pytest.StashKey[Runs]] = pytest.StashKey()

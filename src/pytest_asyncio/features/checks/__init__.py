@@ -1,0 +1,196 @@
+"""Checks: diagnoses that can be switched on, one a file, found by their names.
+
+A file `leaked_tasks.py` here is the check `leaked-tasks`. It holds the warning class that the check
+speaks through, and a class `Check`.
+"""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+import warnings
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Generator
+from contextlib import AbstractContextManager, ExitStack, contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, Any, Final, NoReturn, TypeAlias, final
+
+import pytest
+
+from pytest_asyncio.collect import fixtures, options
+from pytest_asyncio.engine.plan import plan_of
+from pytest_asyncio.support import pytest_private
+
+if TYPE_CHECKING:
+    from pytest_asyncio.engine.runs import Run
+
+
+class CheckWarning(pytest.PytestWarning):
+    """What a check has found. The warnings of all checks are subclasses of this one."""
+
+    __module__ = "pytest_asyncio"
+
+
+@final
+@dataclass(frozen=True, eq=False)
+class Culprit:
+    """A test, or a fixture from its setup to its teardown, that is told of what it leaves."""
+
+    name: str
+
+    def __str__(self) -> str:
+        return self.name
+
+
+CULPRIT: Final = ContextVar[Culprit | None]("CULPRIT", default=None)
+"""For whom code runs. What runs in a copy of its context, such as a task, runs for the same one."""
+
+Report: TypeAlias = Callable[[CheckWarning, str, int], None]
+"""Takes a warning, and the file and line that it is about."""
+
+
+class BaseCheck(ABC):
+    """A check of a session."""
+
+    def __init__(self, session: pytest.Session, report: Report) -> None:
+        self.session: Final = session
+        self.report: Final = report
+
+    @abstractmethod
+    def watch(self, run: Run) -> AbstractContextManager[None]:
+        """Surround a run."""
+
+    def end(self, culprit: Culprit) -> None:  # noqa: B027  # Not all have to.
+        """Look at what a test or fixture has left behind. Nothing of it runs any more."""
+
+
+def selected(given: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the names of the checks that an option gives, which may say "all".
+
+    Raises `pytest.UsageError` for one that there is not.
+    """
+    modules = (module.name for module in pkgutil.iter_modules(__path__))
+    known = sorted(name.replace("_", "-") for name in modules if not name.startswith("_"))
+    for name in given:
+        if name != "all" and name not in known:
+            raise options.invalid(
+                "asyncio_checks", name, f"Valid checks are: all, {', '.join(known)}."
+            )
+    return tuple(known) if "all" in given else given
+
+
+def _module(name: str) -> Any:
+    return importlib.import_module(f".{name.replace('-', '_')}", __package__)
+
+
+@final
+class Checks:
+    """The checks that a session has switched on, and what they have found and not told yet.
+
+    A test is told at the end of its call; where it has fixtures of its own, which may yet end what
+    it has left, after their teardown.
+    """
+
+    def __init__(self, session: pytest.Session, names: tuple[str, ...]) -> None:
+        self._found: list[tuple[CheckWarning, str, int]] = []
+        self._checks: Final[list[BaseCheck]] = [
+            _module(name).Check(session, self._report) for name in names
+        ]
+
+    @contextmanager
+    def watch(self, run: Run) -> Generator[None]:
+        """Have every check surround a run."""
+        with ExitStack() as stack:
+            for check in self._checks:
+                stack.enter_context(check.watch(run))
+            yield
+
+    def set_up(
+        self, fixturedef: pytest.FixtureDef[Any], request: pytest.FixtureRequest
+    ) -> Generator[None, object, object]:
+        """Surround the setup of a fixture."""
+        __tracebackhide__ = True
+        culprit = Culprit(fixtures.title_of(fixturedef))
+        fixturedef.addfinalizer(partial(self._end, culprit))
+        token = CULPRIT.set(culprit)
+
+        def finish() -> None:
+            CULPRIT.reset(token)
+            item = pytest_private.item_of(request)
+            if request.scope == "function" and plan_of(item) and _TEST not in item.stash:
+                # Called after the fixture's teardown, and before the loop of the test is closed.
+                test = item.stash[_TEST] = Culprit(item.name)
+                item.addfinalizer(partial(self._end, test))
+
+        return (yield from self._tell_after(finish))
+
+    def call(self, item: pytest.Item) -> Generator[None, object, object]:
+        """Surround the call of a test."""
+        __tracebackhide__ = True
+        culprit = item.stash.get(_TEST, None) or Culprit(item.name)
+        token = CULPRIT.set(culprit)
+
+        def finish() -> None:
+            CULPRIT.reset(token)
+            if _TEST not in item.stash:
+                self._look(culprit)
+
+        return (yield from self._tell_after(finish))
+
+    def tear_down(self) -> Generator[None, object, object]:
+        """Surround the teardown of a test, in which loops may be closed."""
+        __tracebackhide__ = True
+        return (yield from self._tell_after(lambda: None))
+
+    def _report(self, finding: CheckWarning, filename: str, line: int) -> None:
+        self._found.append((finding, filename, line))
+
+    def _look(self, culprit: Culprit) -> None:
+        for check in self._checks:
+            check.end(culprit)
+
+    def _end(self, culprit: Culprit) -> None:
+        __tracebackhide__ = True
+        self._look(culprit)
+        self._tell()
+
+    def _tell_after(self, finish: Callable[[], None]) -> Generator[None, object, object]:
+        __tracebackhide__ = True
+        try:
+            result = yield
+        except BaseException as failure:
+            finish()
+            for error in self._warn():
+                failure.add_note(f"{type(error).__name__}: {error}")
+            raise
+        finish()
+        self._tell()
+        return result
+
+    def _tell(self) -> None:
+        __tracebackhide__ = True
+        errors = self._warn()
+        if len(errors) == 1:
+            raise errors[0]
+        if errors:
+            self._tell_together(errors)
+
+    def _tell_together(self, errors: list[Warning]) -> NoReturn:
+        __tracebackhide__ = pytest_private.GROUPS_MAY_BE_HIDDEN
+        raise ExceptionGroup(f"{len(errors)} checks failed", errors)
+
+    def _warn(self) -> list[Warning]:
+        """Warn of what was found, and return what pytest's filters have made errors."""
+        found, self._found = self._found, []
+        errors: list[Warning] = []
+        for finding, filename, line in found:
+            try:
+                warnings.warn_explicit(finding, type(finding), filename, line)
+            except Warning as error:
+                errors.append(error.with_traceback(None))
+        return errors
+
+
+_TEST: Final[pytest.StashKey[Culprit]] = pytest.StashKey()

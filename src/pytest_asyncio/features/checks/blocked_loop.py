@@ -1,0 +1,139 @@
+"""The check `blocked-loop`: callbacks that hold an event loop for too long."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import threading
+from asyncio import Task
+from collections.abc import Generator
+from contextlib import contextmanager, suppress
+from typing import Any, Final, final
+from weakref import ref
+
+import pytest
+
+from pytest_asyncio.collect import fixtures, options
+from pytest_asyncio.engine.runs import Run
+from pytest_asyncio.support import debuggers, frames
+from pytest_asyncio.support.watchdog import Alarms
+
+from . import CULPRIT, BaseCheck, CheckWarning, Report
+
+_LOOKS: Final = 10
+"""How often in a row a task is seen to hold the loop before the loop counts as blocked.
+
+The time alone may be long because the machine has stood still.
+"""
+
+_STATISTICS: Final = "/proc/self/task/{}/schedstat"
+"""Where Linux tells how long a thread has run, and has waited for a processor, in nanoseconds."""
+
+
+class BlockedLoopWarning(CheckWarning):
+    """A test or fixture has held its event loop for too long without an `await`."""
+
+    __module__ = "pytest_asyncio"
+
+
+@final
+class Check(BaseCheck):
+    def __init__(self, session: pytest.Session, report: Report) -> None:
+        super().__init__(session, report)
+        self._threshold = options.of(session.config).blocked_loop_threshold
+        self._alarms = Alarms.of(session)
+
+    @contextmanager
+    def watch(self, run: Run) -> Generator[None]:
+        watched = _Watched(self, run, self._threshold, self._alarms)
+        try:
+            yield
+        finally:
+            watched.end()
+
+
+@final
+class _Watched:
+    """A run whose loop is asked again and again whether it turns."""
+
+    # In a class, where libraries that replace the file system do not find it.
+    _open = staticmethod(io.open)
+
+    def __init__(self, check: Check, run: Run, threshold: float, alarms: Alarms) -> None:
+        self._check: Final = check
+        self._threshold: Final = threshold
+        fixturedef = run.fixturedef
+        own_name = run.item.name if fixturedef is None else fixtures.title_of(fixturedef)
+        self._culprit: Final = CULPRIT.get() or own_name
+        self._loop: Final = run.task.get_loop()
+        self._thread: Final = threading.get_ident()
+        self._statistics: Final = _STATISTICS.format(threading.get_native_id())
+        self._alarms: Final = alarms
+        self._has_turned = True
+        self._is_over = False
+        self._holder: ref[Task[Any]] | None = None
+        self._held_for = 0.0
+        self._starved_for = 0.0
+        self._wait()
+
+    def end(self) -> None:
+        self._is_over = True
+        self._alarms.cancel(self._alarm)
+
+    def _wait(self) -> None:
+        self._alarm = self._alarms.set(self._threshold / _LOOKS, self._look)
+
+    def _look(self) -> None:
+        """See, in the alarms' thread, whether the loop is held by what held it before.
+
+        Not all that runs between two turns is one callback: tasks that are ready at the same time
+        run one after the other.
+        """
+        if self._is_over:  # pragma: no cover  # The run has ended just now.
+            return
+        task = asyncio.current_task(self._loop)
+        holder = None if task is None else ref(task)
+        before, self._starved_for = self._starved_for, self._read_starved_for()
+        if self._has_turned or holder != self._holder:
+            self._holder, self._held_for = holder, 0.0
+        else:
+            self._hold(max(0.0, self._threshold / _LOOKS - (self._starved_for - before)))
+        if self._has_turned:
+            self._has_turned = False
+            with suppress(RuntimeError):  # The loop has been closed.
+                self._loop.call_soon_threadsafe(self._answer)
+        self._wait()
+
+    def _hold(self, seconds: float) -> None:
+        before, self._held_for = self._held_for, self._held_for + seconds
+        if before < self._threshold <= self._held_for:
+            self._tell()
+
+    def _read_starved_for(self) -> float:
+        """Return for how long a loaded machine has kept the loop's thread waiting, if it tells."""
+        try:
+            with self._open(self._statistics, encoding="ascii") as file:
+                return int(file.read().split()[1]) / 1e9
+        except OSError:
+            return 0.0
+
+    def _answer(self) -> None:
+        self._has_turned = True
+
+    def _tell(self) -> None:
+        """Tell what the loop's thread is doing."""
+        innermost = frames.innermost(self._thread)
+        frame = frames.users(innermost) or innermost
+        config = self._check.session.config
+        if frame is None or debuggers.is_active(config, self._thread):
+            return
+        filename, line = frame.f_code.co_filename, frame.f_lineno
+        self._check.report(
+            BlockedLoopWarning(
+                f"{self._culprit} held the event loop for more than {self._threshold:g} s at "
+                f"{frames.place(frame.f_code, line)}. Use what can be awaited, or "
+                "asyncio.to_thread()."
+            ),
+            filename,
+            line,
+        )

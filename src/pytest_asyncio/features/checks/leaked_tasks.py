@@ -1,0 +1,78 @@
+"""The check `leaked-tasks`: tasks that a test or fixture has started and not ended."""
+
+from __future__ import annotations
+
+from asyncio import AbstractEventLoop, Task
+from collections.abc import Coroutine
+from contextlib import AbstractContextManager, nullcontext, suppress
+from typing import Any, Final, final
+
+import pytest
+
+from pytest_asyncio.engine import event_loop
+from pytest_asyncio.engine.runs import Run
+from pytest_asyncio.features import task_tree
+from pytest_asyncio.support import frames
+
+from . import BaseCheck, CheckWarning, Culprit, Report
+from ._origins import Origins
+
+_TURNS: Final = 10
+"""How often the loop turns for what is about to end."""
+
+
+class LeakedTaskWarning(CheckWarning):
+    """A test or fixture has left a task running."""
+
+    __module__ = "pytest_asyncio"
+
+
+@final
+class Check(BaseCheck):
+    def __init__(self, session: pytest.Session, report: Report) -> None:
+        super().__init__(session, report)
+        self._origins = Origins.of(session)
+
+    def watch(self, run: Run) -> AbstractContextManager[None]:
+        self._origins.record(run.task.get_loop())
+        return nullcontext()
+
+    def end(self, culprit: Culprit) -> None:
+        left = [task for task in self._origins.started_by(culprit) if not task.done()]
+        for loop in {task.get_loop() for task in left}:
+            if not loop.is_closed() and not loop.is_running():
+                self._end_on(loop, {task for task in left if task.get_loop() is loop})
+
+    def _end_on(self, loop: AbstractEventLoop, left: set[Task[Any]]) -> None:
+        _see_through(loop, _turn())
+        for task in left:
+            if not task.done() and not task.cancelling():
+                self._tell(task)
+        _see_through(loop, event_loop.cancel(left))
+
+    def _tell(self, task: Task[Any]) -> None:
+        origin = self._origins.find(task)
+        assert origin is not None
+        end = frames.end_of(task_tree.traceback_of(task))
+        waits = f", which waits at {frames.short(end[0])}:{end[1]}" if end else ""
+        self.report(
+            LeakedTaskWarning(
+                f"{origin.culprit} left the task {task.get_name()!r} running, created at {origin}"
+                f"{waits}. Await it, or cancel it and await it then."
+            ),
+            origin.filename,
+            origin.line,
+        )
+
+
+def _see_through(loop: AbstractEventLoop, coroutine: Coroutine[Any, Any, Any]) -> None:
+    """Run a coroutine on a loop, also one that something stops: its test has ended before."""
+    task = loop.create_task(coroutine)
+    while not task.done():
+        with suppress(event_loop.Stopped):
+            event_loop.spin(loop, task)
+
+
+async def _turn() -> None:
+    for _ in range(_TURNS):
+        await event_loop.turn()

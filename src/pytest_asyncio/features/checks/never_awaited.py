@@ -1,0 +1,95 @@
+"""The check `never-awaited`: coroutines that are created and dropped."""
+
+from __future__ import annotations
+
+import gc
+import sys
+import warnings
+from collections.abc import Generator, Iterable
+from contextlib import contextmanager
+from types import CoroutineType
+from typing import Any, Final, final
+
+import pytest
+
+from pytest_asyncio.engine.runs import Run
+from pytest_asyncio.support import frames
+
+from . import CULPRIT, BaseCheck, CheckWarning
+
+_DEPTH: Final = 5
+"""How many callers of a coroutine function are remembered, of which the first may be mocks."""
+
+
+class NeverAwaitedWarning(CheckWarning):
+    """A test or fixture has created a coroutine that nothing has awaited."""
+
+    __module__ = "pytest_asyncio"
+
+
+@final
+class Check(BaseCheck):
+    @contextmanager
+    def watch(self, run: Run) -> Generator[None]:
+        before: Any = warnings._warn_unawaited_coroutine  # type: ignore[attr-defined]
+        recorder = _recorder()
+        is_garbage = False
+
+        def note_collection(phase: str, _: object) -> None:
+            nonlocal is_garbage
+            is_garbage = phase == "start"
+
+        def tell(coroutine: CoroutineType[Any, Any, Any]) -> None:
+            if _recorder() is recorder:
+                self._tell(coroutine, run.item, is_garbage)
+            else:  # The test looks at its warnings itself.
+                before(coroutine)
+
+        depth = sys.get_coroutine_origin_tracking_depth()
+        sys.set_coroutine_origin_tracking_depth(max(depth, _DEPTH))
+        # Python calls this from a coroutine's finalizer, where an error could not be raised.
+        warnings._warn_unawaited_coroutine = tell  # type: ignore[attr-defined]
+        collections: list[Any] = getattr(gc, "callbacks", [])  # PyPy has none.
+        collections.append(note_collection)
+        try:
+            yield
+        finally:
+            collections.remove(note_collection)
+            warnings._warn_unawaited_coroutine = before  # type: ignore[attr-defined]
+            sys.set_coroutine_origin_tracking_depth(depth)
+
+    def _tell(
+        self, coroutine: CoroutineType[Any, Any, Any], item: pytest.Function, is_garbage: bool
+    ) -> None:
+        culprit = self._culprit_among(coroutine.cr_origin or (), item) if is_garbage else ""
+        code = coroutine.cr_code
+        filename, line = code.co_filename, code.co_firstlineno
+        created = ""
+        if coroutine.cr_origin:
+            origins = [it for it in coroutine.cr_origin if not frames.is_library(it[0])]
+            filename, line, _ = (*origins, *coroutine.cr_origin)[0]
+            created = f", created at {frames.short(filename)}:{line}"
+        self.report(
+            NeverAwaitedWarning(
+                f"{culprit or CULPRIT.get()} never awaited the coroutine "
+                f"{coroutine.__qualname__!r}{created}. Write 'await' before the call."
+            ),
+            filename,
+            line,
+        )
+
+    def _culprit_among(self, origin: Iterable[tuple[str, int, str]], item: pytest.Function) -> str:
+        """Tell who has made a coroutine, maybe long ago, that the garbage collector has found."""
+        places = {(filename, name) for filename, _, name in origin}
+        for candidate in (item, *self.session.items):
+            function = getattr(candidate, "function", None)
+            if (str(candidate.path), getattr(function, "__name__", "")) in places:
+                return item.name if candidate is item else candidate.name.partition("[")[0]
+        return f"{CULPRIT.get()}, or an earlier test,"
+
+
+def _recorder() -> Any:
+    """Return what records the warnings that are made now."""
+    context: Any = getattr(warnings, "_get_context", None)  # Python 3.14 and newer
+    log = None if context is None else context().log
+    return warnings._showwarnmsg_impl if log is None else log  # type: ignore[attr-defined]

@@ -1,0 +1,145 @@
+"""The check `open-resources`: what tests and fixtures open on an event loop and do not close."""
+
+from __future__ import annotations
+
+import functools
+import gc
+import inspect
+from asyncio import AbstractEventLoop
+from collections.abc import Callable
+from concurrent.futures import Executor
+from contextlib import AbstractContextManager, nullcontext, suppress
+from types import AsyncGeneratorType
+from typing import Any, Final, final
+from weakref import WeakKeyDictionary, WeakSet
+
+import pytest
+
+from pytest_asyncio.engine import async_fixtures
+from pytest_asyncio.engine.runs import Run
+from pytest_asyncio.support import frames
+
+from . import BaseCheck, CheckWarning, Culprit, Report
+from ._instruments import instrument
+from ._origins import Origin, record_generators
+
+_OPENING: Final = (
+    "connect_accepted_socket",
+    "connect_read_pipe",
+    "connect_write_pipe",
+    "create_connection",
+    "create_datagram_endpoint",
+    "create_server",
+    "create_unix_connection",
+    "create_unix_server",
+    "subprocess_exec",
+    "subprocess_shell",
+)
+
+
+class OpenResourceWarning(CheckWarning):
+    """A test or fixture has left something open on an event loop."""
+
+    __module__ = "pytest_asyncio"
+
+
+@final
+class Check(BaseCheck):
+    def __init__(self, session: pytest.Session, report: Report) -> None:
+        super().__init__(session, report)
+        self._loops: Final = WeakSet[AbstractEventLoop]()
+        self._opened: Final = WeakKeyDictionary[Any, Origin]()
+
+    def watch(self, run: Run) -> AbstractContextManager[None]:
+        loop = run.task.get_loop()
+        if loop not in self._loops:
+            self._loops.add(loop)
+            self._record(loop)
+        return nullcontext()
+
+    def end(self, culprit: Culprit) -> None:
+        """Tell of what is open, unless a fixture lives on that may close it."""
+        living = {task.get_loop() for task in async_fixtures.standing(self.session)}
+        for resource, origin in tuple(self._opened.items()):
+            if origin.culprit is culprit and origin.loop not in living:
+                self._tell(resource, origin)
+
+    def _record(self, loop: AbstractEventLoop) -> None:
+        """Remember what is opened on a loop from now on, and tell of what is open at its end."""
+        record_generators(loop, self._opened)
+        recorded = {name: self._recorded(loop, getattr(loop, name)) for name in _OPENING}
+        run_in_executor, close = loop.run_in_executor, loop.close
+
+        def run_recorded(executor: Any, *args: Any) -> Any:
+            # Used before, it is a test's or fixture's that lives on.
+            if executor is not None and not getattr(executor, "_threads", True):
+                self._opened[executor] = Origin.here(loop)
+            return run_in_executor(executor, *args)
+
+        def tell_and_close() -> None:
+            for resource, origin in tuple(self._opened.items()):
+                if origin.loop is loop:
+                    self._tell(resource, origin)
+            close()
+
+        instrument(loop, recorded | {"run_in_executor": run_recorded, "close": tell_and_close})
+
+    def _recorded(self, loop: AbstractEventLoop, opening: Callable[..., Any]) -> Callable[..., Any]:
+        @functools.wraps(opening)
+        async def open_recorded(*args: Any, **kwargs: Any) -> Any:
+            is_users = _is_users(inspect.currentframe())
+            origin = Origin.here(loop)
+            result = await opening(*args, **kwargs)
+            if is_users:
+                with suppress(TypeError):  # Some of uvloop's cannot be referenced weakly.
+                    opened: Any = result
+                    self._opened[opened[0] if isinstance(opened, tuple) else opened] = origin
+            return result
+
+        return open_recorded
+
+    def _tell(self, resource: Any, origin: Origin) -> None:
+        """Tell of a resource, once, if it is open."""
+        del self._opened[resource]
+        if not _is_open(resource):
+            return
+        warning = OpenResourceWarning(
+            f"{origin.culprit} has left {_description(resource)} open since {origin}. Close it."
+        )
+        self.report(warning, origin.filename, origin.line)
+
+
+def _is_users(opening: Any) -> bool:
+    """Tell whether users have what is opened, and not only asyncio, as the pipes of a subprocess.
+
+    A task that starts at once opens these on the stack of the user's code.
+    """
+    opener = opening.f_back.f_globals.get("__name__")
+    return opener != "asyncio.base_subprocess" and frames.users(opening) is not None
+
+
+def _is_open(resource: Any) -> bool:
+    if isinstance(resource, AsyncGeneratorType):
+        return resource.ag_frame is not None
+    if isinstance(resource, Executor):
+        return not getattr(resource, "_shutdown", False) and not _is_global(resource)
+    # Not by their classes: those of uvloop are no subclasses of asyncio's.
+    if hasattr(resource, "get_returncode"):
+        return resource.get_returncode() is None and not resource.is_closing()
+    if hasattr(resource, "is_closing"):
+        return not resource.is_closing()
+    return bool(resource.sockets)
+
+
+def _is_global(resource: object) -> bool:
+    """Tell whether a module or a class holds a resource, which is to outlive all tests."""
+    return any(
+        isinstance(referrer, dict) and ("__spec__" in referrer or "__module__" in referrer)
+        for referrer in gc.get_referrers(resource)
+    )
+
+
+def _description(resource: Any) -> str:
+    if isinstance(resource, AsyncGeneratorType):
+        return f"the async generator {resource.__qualname__!r}"
+    return f"a {type(resource).__name__.lstrip('_')}"

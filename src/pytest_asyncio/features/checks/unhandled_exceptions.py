@@ -1,0 +1,136 @@
+"""The check `unhandled-exceptions`: exceptions of tasks and callbacks that nobody handles."""
+
+from __future__ import annotations
+
+from asyncio import AbstractEventLoop, Future, Task
+from contextlib import AbstractContextManager, nullcontext, suppress
+from contextvars import Context
+from typing import Any, final
+from weakref import WeakKeyDictionary, ref
+
+import pytest
+
+from pytest_asyncio.engine import runs
+from pytest_asyncio.engine.runs import Run
+from pytest_asyncio.support import frames
+
+from . import CULPRIT, BaseCheck, CheckWarning, Culprit, Report
+from ._instruments import instrument
+from ._origins import Origin, Origins, record_generators
+
+
+class UnhandledExceptionWarning(CheckWarning):
+    """An exception reached an event loop's handler, or was never retrieved from its task."""
+
+    __module__ = "pytest_asyncio"
+
+
+@final
+class Check(BaseCheck):
+    def __init__(self, session: pytest.Session, report: Report) -> None:
+        super().__init__(session, report)
+        self._origins = Origins.of(session)
+        self._generators = WeakKeyDictionary[Any, Origin]()
+        self._tests = WeakKeyDictionary[AbstractEventLoop, set[str]]()
+
+    def watch(self, run: Run) -> AbstractContextManager[None]:
+        loop = run.task.get_loop()
+        self._origins.record(loop)
+        if loop not in self._tests:
+            self._tests[loop] = set()
+            record_generators(loop, self._generators)
+            _record_futures(loop)
+            self._listen(loop)
+        self._tests[loop].add(run.item.name)
+        return nullcontext()
+
+    def end(self, culprit: Culprit) -> None:
+        for task, origin in self._origins.started_by(culprit).items():
+            if getattr(task, "_log_traceback", False):
+                self._tell(
+                    culprit,
+                    f"nobody has retrieved the exception of the task {task.get_name()!r}",
+                    task.exception(),
+                    origin,
+                )
+
+    def _listen(self, loop: AbstractEventLoop) -> None:
+        handle = loop.default_exception_handler
+        tests, reference = self._tests[loop], ref(loop)
+
+        def handle_and_tell(context: dict[str, Any]) -> None:
+            error = context.get("exception")
+            if not isinstance(error, _OUTCOMES):
+                origin = self._origin(context)
+                culprit = origin.culprit if origin else self._culprit(context, reference(), tests)
+                self._tell(culprit, context["message"], error, origin)
+            handle(context)
+
+        # Not called where a test has set an exception handler, which is to handle them.
+        loop.default_exception_handler = handle_and_tell  # type: ignore[method-assign]
+
+    def _origin(self, context: dict[str, Any]) -> Origin | None:
+        if "asyncgen" in context:
+            return self._generators.get(context["asyncgen"])
+        task: Future[Any] | None = context.get("task", context.get("future"))
+        return self._origins.find(task) if isinstance(task, Task) else None
+
+    def _culprit(
+        self, context: dict[str, Any], loop: AbstractEventLoop | None, tests: set[str]
+    ) -> Culprit | str | None:
+        """Tell whose fault it is that something of unknown origin fails, if that is certain.
+
+        A finalizer may be called long after its test, while another one runs.
+        """
+        if hasattr(context.get("future"), _KEPT):
+            kept: Culprit | None = getattr(context["future"], _KEPT)
+            return kept
+        of_callback: Context | None = getattr(context.get("handle"), "_context", None)
+        if of_callback is not None and CULPRIT in of_callback:
+            return of_callback[CULPRIT]
+        run = runs.running(self.session)
+        if run is not None and run.task.get_loop() is loop:
+            return CULPRIT.get()
+        return next(iter(tests)) if len(tests) == 1 else None
+
+    def _tell(
+        self,
+        culprit: Culprit | str | None,
+        what: str,
+        error: BaseException | None,
+        origin: Origin | None,
+    ) -> None:
+        message = f"{culprit or 'An earlier test'}: {what}"
+        filename, line = "<unknown>", 1
+        if origin is not None:
+            filename, line = origin.filename, origin.line
+            message += f", created at {origin}"
+        if error is not None:
+            message += f": {type(error).__name__}: {error}".removesuffix(": ")
+            end = frames.end_of(frames.up_to_users(error.__traceback__))
+            if end is not None:
+                filename, line = end
+                message += f", raised at {frames.short(filename)}:{line}"
+        warning = UnhandledExceptionWarning(f"{message}. Await what raises it, or handle it there.")
+        warning.__cause__ = error
+        self.report(warning, filename, line)
+
+
+def _record_futures(loop: AbstractEventLoop) -> None:
+    """Remember for whom futures are made on a loop from now on.
+
+    They keep it themselves: when one is finalized as garbage, no reference to it is left.
+    """
+    create = loop.create_future
+
+    def create_recorded() -> Future[Any]:
+        future = create()
+        with suppress(AttributeError):  # Not all classes of futures take it.
+            setattr(future, _KEPT, CULPRIT.get())
+        return future
+
+    instrument(loop, {"create_future": create_recorded})
+
+
+_KEPT = "_pytest_asyncio_culprit"
+_OUTCOMES = (pytest.fail.Exception, pytest.skip.Exception, pytest.exit.Exception)

@@ -1,0 +1,92 @@
+"""The test at hand, which pytest runs itself; where it waits, others may run beside it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Generator
+from contextlib import AbstractContextManager, contextmanager
+from contextvars import Context, copy_context
+from typing import Final, final
+from warnings import WarningMessage
+
+import pytest
+
+from pytest_asyncio.engine import async_tests, context
+from pytest_asyncio.engine.loops import LoopOwner
+from pytest_asyncio.engine.runs import Run
+from pytest_asyncio.support import pytest_private
+
+from . import output
+from .output import Show, Warnings
+
+_CURRENT_TEST: Final = "PYTEST_CURRENT_TEST"
+
+
+@final
+class TestAtHand:
+    """The test that pytest runs."""
+
+    def __init__(self, item: pytest.Item, nextitem: pytest.Item | None) -> None:
+        self.item: Final = item
+        self.nextitem: Final = nextitem
+        self.is_alone: bool = False
+        """Whether it has a fixture that acts on the whole process."""
+        self.run: Run | None = None
+        """What it waits for, or has waited for last, while others run."""
+        self._before: Context | None = None
+        """Where its own fixtures have changed nothing yet."""
+        self._warnings: Final = Warnings()
+        self._rejoin: Callable[[], None] | None = None
+
+    @property
+    def owner(self) -> LoopOwner | None:
+        return async_tests.owner_of(self.item)
+
+    def owns(self, run: Run, owner: LoopOwner) -> bool:
+        """Tell whether a run is that of the test, or of a fixture of its own, on its loop."""
+        return (
+            run.item is self.item
+            and (run.fixturedef is None or run.fixturedef.scope == "function")
+            and owner is self.owner
+        )
+
+    def remember_context(self, request: pytest.FixtureRequest) -> None:
+        """Know what is to be put aside, before the first of the fixtures that are its own."""
+        if self._before is None and pytest_private.is_own(request):
+            self._before = copy_context()
+
+    def heard(self) -> AbstractContextManager[None]:
+        """Return what pytest is to run the test in, so that none of its warnings comes twice."""
+        return output.showing_warnings(self._show)
+
+    def _show(self, show: Show, warning: WarningMessage) -> None:
+        if self._warnings.add(warning) or self.run is None:
+            show(warning)
+
+    def begin_waiting(self, run: Run) -> None:
+        """Wait for a run, while others go on."""
+        self.run = run
+        output.forget_warnings()
+
+    @contextmanager
+    def put_aside(self) -> Generator[None]:
+        """Let another test go on where nothing is to be seen of this one."""
+        current = os.environ[_CURRENT_TEST]
+        self.rejoin()
+        try:
+            # One without variables is false.
+            before = copy_context() if self._before is None else self._before
+            with context.put_aside(before):
+                yield
+        finally:
+            os.environ[_CURRENT_TEST] = current
+
+    def isolate(self) -> None:
+        """Let pytest see no other test as set up, until it is rejoined."""
+        if self._rejoin is None:
+            self._rejoin = pytest_private.isolate(self.item)
+
+    def rejoin(self) -> None:
+        if self._rejoin is not None:
+            self._rejoin()
+            self._rejoin = None

@@ -1,0 +1,278 @@
+"""Records: what each of the tests that run at the same time writes, logs and warns of.
+
+The lane of the code that does it keeps it back, until pytest looks at the test.
+"""
+
+from __future__ import annotations
+
+import copy
+import logging
+import sys
+import warnings
+from collections.abc import Callable, Generator, Iterable
+from contextlib import contextmanager
+from functools import partial
+from typing import Any, Final, TextIO, TypeAlias, TypeGuard, final
+
+import pytest
+
+from pytest_asyncio.engine.runs import LANE, Lane
+from pytest_asyncio.support import pytest_private
+
+_STREAMS: Final = ("stdout", "stderr")
+
+
+@final
+class Record:
+    """What a test writes and logs in a phase, in order."""
+
+    def __init__(self) -> None:
+        self._entries: list[tuple[str, str] | logging.LogRecord] = []
+
+    def write(self, stream: str, text: str) -> None:
+        self._entries.append((stream, text))
+
+    def log(self, entry: logging.LogRecord) -> None:
+        """Keep a log record as it is now, whatever becomes of its arguments."""
+        kept = copy.copy(entry)
+        kept.msg, kept.args = entry.getMessage(), None
+        self._entries.append(kept)
+
+    def replay(self) -> None:
+        """Write and log all of it, now that pytest listens."""
+        entries, self._entries = self._entries, []
+        for entry in entries:
+            if isinstance(entry, logging.LogRecord):
+                for handler in pytest_private.capturing_handlers():
+                    if entry.levelno >= handler.level:
+                        handler.handle(entry)
+            else:
+                stream, text = entry
+                getattr(sys, stream).write(text)
+
+
+class RecordedLane(Lane):
+    """A lane that keeps back what it does."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.record: Record | None = None
+        """Where it is kept; None while pytest listens."""
+        self.leftovers: Final = Record()
+        """What is told with the lane, although it may come from elsewhere."""
+        self.warnings: Final = Warnings()
+
+
+@final
+class Warnings:
+    """The warnings of a test. One that was there before counts only if the filters always want it.
+
+    Python itself sees to that, but is made to forget what it has shown, for the sake of others.
+    """
+
+    def __init__(self) -> None:
+        self.kept: Final[list[warnings.WarningMessage]] = []
+
+    def add(self, warning: warnings.WarningMessage) -> bool:
+        """Keep a warning, and tell whether it counts."""
+        counts = _is_always_shown(warning) or not any(_is_same(warning, kept) for kept in self.kept)
+        if counts:
+            self.kept.append(warning)
+        return counts
+
+
+@final
+class Recorder:
+    """Has the lanes of a session keep back what they do.
+
+    What is done in no lane, as by a thread that nobody has given a context, is told with the test
+    at hand. So is what bypasses `sys.stdout` and `sys.stderr`, and is captured by pytest.
+    """
+
+    def __init__(self, config: pytest.Config) -> None:
+        self._at_hand: RecordedLane | None = None
+        self.is_at_work: bool = False
+        self._capture: Final = pytest_private.Capture(config)
+        self._level: Final = pytest_private.log_level(config)
+        self._collector: Final = _Collector(self)
+
+    @contextmanager
+    def recording(self, at_hand: RecordedLane) -> Generator[None]:
+        """Let lanes be run, the test at hand being that of one of them."""
+        self._at_hand = at_hand
+        try:
+            with self.recording_others():
+                yield
+        finally:
+            self._at_hand = None
+            for name, text in zip(_STREAMS, self._capture.take(), strict=True):
+                at_hand.leftovers.write(name, text)
+
+    @contextmanager
+    def recording_others(self) -> Generator[None]:
+        """Let lanes be run beside the test at hand."""
+        self.is_at_work = True
+        handlers = pytest_private.capturing_handlers()
+        for handler in handlers:
+            handler.addFilter(self._collector.is_to_be_shown)
+        try:
+            with (
+                pytest_private.catching_logs(self._collector, self._level),
+                showing_warnings(_keep_or_show),
+            ):
+                self.listen()
+                yield
+        finally:
+            self.is_at_work = False
+            for handler in handlers:
+                handler.removeFilter(self._collector.is_to_be_shown)
+            for name in _STREAMS:
+                stream = getattr(sys, name)
+                if self._has_put(stream):
+                    setattr(sys, name, stream.behind)
+
+    def listen(self) -> None:
+        """Be the first to know of output, until a hook has pytest listen."""
+        aside = [name for name in _STREAMS if not self._has_put(getattr(sys, name))]
+        if aside:
+            self._capture.resume()
+        for name in aside:
+            setattr(sys, name, _Stream(name, self, behind=getattr(sys, name)))
+
+    def _has_put(self, stream: object) -> TypeGuard[_Stream]:
+        return isinstance(stream, _Stream) and stream.recorder is self
+
+    @contextmanager
+    def looking_at(self, lane: RecordedLane) -> Generator[None]:
+        """Let pytest look at a test, which gets nothing of what is told with the one at hand."""
+        if lane is self._at_hand:
+            yield
+            return
+        streams = sys.stdout, sys.stderr
+        texts = self._capture.take()
+        try:
+            with pytest_private.captured_logs_aside():
+                yield
+        finally:
+            self._capture.resume()
+            for name, text in zip(_STREAMS, texts, strict=True):
+                getattr(sys, name).write(text)
+            sys.stdout, sys.stderr = streams
+
+    def of_caller(self) -> Record | None:
+        """Return the record for what the calling code does, if it is to be kept back."""
+        lane = _lane_of_caller() or self._at_hand
+        return None if lane is None else lane.record
+
+
+class _Stream:
+    """Stands before a standard stream, and is otherwise like it."""
+
+    def __init__(self, name: str, recorder: Recorder, behind: TextIO) -> None:
+        self._name: Final = name
+        self.recorder: Final = recorder
+        self.behind: Final = behind
+        self.buffer: Final = _Buffer(self)
+
+    def write(self, text: str) -> int:
+        record = self.recorder.of_caller()
+        if record is None:
+            return self.behind.write(text)
+        record.write(self._name, text)
+        return len(text)
+
+    def writelines(self, lines: Iterable[str]) -> None:
+        for line in lines:
+            self.write(line)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.behind, name)
+
+
+class _Buffer:
+    """The bytes below a stream."""
+
+    def __init__(self, stream: _Stream) -> None:
+        self._stream: Final = stream
+
+    def write(self, data: bytes) -> int:
+        self._stream.write(bytes(data).decode(self._stream.encoding, "replace"))
+        return len(data)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream.behind.buffer, name)
+
+
+class _Collector(logging.Handler):
+    """Collects log records in place of pytest's own handlers."""
+
+    def __init__(self, recorder: Recorder) -> None:
+        super().__init__()
+        self._recorder: Final = recorder
+
+    def emit(self, record: logging.LogRecord) -> None:
+        kept = self._recorder.of_caller()
+        if kept is not None:
+            kept.log(record)
+        else:
+            self._recorder.listen()  # To show it live, pytest has put its own streams back.
+
+    def is_to_be_shown(self, _: logging.LogRecord) -> bool:
+        return self._recorder.of_caller() is None
+
+
+def _lane_of_caller() -> RecordedLane | None:
+    lane = LANE.get()
+    return lane if isinstance(lane, RecordedLane) and not lane.is_over else None
+
+
+Show: TypeAlias = Callable[[warnings.WarningMessage], None]
+
+
+@contextmanager
+def showing_warnings(by: Callable[[Show, warnings.WarningMessage], None]) -> Generator[None]:
+    """Have warnings shown by a function, which is first given what would have shown them."""
+    # Not warnings.showwarning, which is not told where an object comes from that was not closed.
+    module: Any = warnings
+    show: Show = module._showwarnmsg_impl
+    module._showwarnmsg_impl = partial(by, show)
+    try:
+        yield
+    finally:
+        module._showwarnmsg_impl = show
+
+
+def _keep_or_show(show: Show, warning: warnings.WarningMessage) -> None:
+    lane = _lane_of_caller()
+    if lane is None:
+        show(warning)
+    else:
+        lane.warnings.add(warning)
+    forget_warnings()
+
+
+def forget_warnings() -> None:
+    """Have Python forget which places have warned, so that they do so again, for other tests."""
+    with warnings.catch_warnings():
+        pass
+
+
+def _is_same(warning: warnings.WarningMessage, other: warnings.WarningMessage) -> bool:
+    return (warning.category, warning.filename, warning.lineno, str(warning.message)) == (
+        other.category,
+        other.filename,
+        other.lineno,
+        str(other.message),
+    )
+
+
+def _is_always_shown(warning: warnings.WarningMessage) -> bool:
+    """Tell whether the filters want a warning at each time, and not once for each place."""
+    actions = (
+        action
+        for action, message, category, _, line in warnings.filters
+        if issubclass(warning.category, category)
+        and (message is None or message.match(str(warning.message)))
+        and line in (0, warning.lineno)
+    )
+    return next(actions, "default") == "always"

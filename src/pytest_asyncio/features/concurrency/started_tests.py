@@ -1,0 +1,471 @@
+"""Flights: async tests that run beside others, each from its setup to its teardown.
+
+What pytest does for a test is synchronous. A flight does it step by step: it leaves a step where
+it would have to wait for the loop, and goes on when that has been run. pytest itself looks at each
+phase when it is over: its hooks are called then, around what has been done, written and logged.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Generator
+from collections.abc import Set as AbstractSet
+from contextvars import Context, copy_context
+from functools import partial
+from typing import Any, Final, TypeAlias, final
+
+import pytest
+
+from pytest_asyncio.engine import async_fixtures, async_tests, deferred_requests, loops
+from pytest_asyncio.engine.async_fixtures import Deferred
+from pytest_asyncio.engine.loops import LoopOwner
+from pytest_asyncio.engine.runs import LANE, Phase, Run
+from pytest_asyncio.support import pytest_private
+
+from .output import Record, RecordedLane, Recorder
+
+Wait: TypeAlias = Run | None
+"""What a flight waits for: the end of a run, or, if it is None, its turn among the reports."""
+
+
+@final
+class Flight(RecordedLane):
+    """An async test that runs beside others."""
+
+    context: Context | None
+    record: Record | None
+    run: Run | None
+    on_leave: list[Callable[[], None]]
+    _rejoin: Callable[[], None]
+
+    def __init__(self, item: pytest.Function, hooks: SetupHooks, recorder: Recorder) -> None:
+        super().__init__()
+        self.item: Final = item
+        self.hook: Final[Any] = item.ihook
+        self.is_abandoned: bool = False
+        """Whether nothing is to be reported for it any more."""
+        self.is_down: bool = False
+        """Whether its own fixtures are torn down."""
+        self.waits_for_turn: bool = False
+        self._shared: Final[list[tuple[pytest.FixtureDef[Any], pytest.FixtureRequest]]] = []
+        """The wide fixtures that have been set up for it, and may be used by others."""
+        self._hooks: Final = hooks
+        self._recorder: Final = recorder
+        self._has_turn = False
+        self._phase = _Phase("setup")
+        self._told = self._phase
+        """The phase that pytest looks at."""
+        self._errors: Final[list[BaseException]] = []
+        self._reports: Final[list[tuple[pytest.CallInfo[None], pytest.TestReport]]] = []
+        self._setups: Final[dict[object, async_fixtures.Setup]] = {}
+        self._filling: Final = self._fill(item.setup)
+        self._first: Run | None = None
+        self._life = self._live()
+
+    @classmethod
+    def of(cls, item: pytest.Item) -> Flight | None:
+        return item.stash.get(_FLIGHT, None)
+
+    @property
+    def is_tearing_down(self) -> bool:
+        return self.record is self.leftovers
+
+    @property
+    def watch(self) -> _Watch:
+        return self._phase.watch
+
+    @property
+    def owner(self) -> LoopOwner:
+        owner = async_tests.owner_of(self.item)
+        assert owner is not None
+        return owner
+
+    def begin(self) -> None:
+        """Set up what the test shares with others, and of its own what comes before a wait."""
+        self.watch.go()
+        self.item.stash[_FLIGHT] = self
+        pytest_private.own_fixtures(self.item)
+        self.record = self._phase.record
+        vars(self.item)["setup"] = self._set_up
+        token = LANE.set(self)
+        self._rejoin = pytest_private.isolate(self.item)
+        try:
+            self._hooks.act(self.item)
+        except KeyboardInterrupt:
+            raise
+        except BaseException as failure:
+            self._phase.failure = failure
+        finally:
+            self._rejoin()
+            del vars(self.item)["setup"]
+            self.context = self.context or copy_context()
+            LANE.reset(token)
+            self.watch.pause()
+
+    def announce(self) -> None:
+        """Let the environment tell that the test runs."""
+        pytest_private.announce(self.item, self._phase.when)
+
+    def advance(self) -> Wait:
+        """Go on to the next run that is to be waited for, or to where there is none."""
+        assert self.context is not None
+        self.announce()
+        self.watch.go()
+        token = LANE.set(self)
+        try:
+            wait = self.context.run(next, self._life, None)
+        except BaseException:
+            self._life = self._tear_down()
+            raise
+        finally:
+            on_leave, self.on_leave = self.on_leave, []
+            for act in on_leave:
+                act()
+            LANE.reset(token)
+            self.watch.pause()
+        self.waits_for_turn = wait is None
+        return wait
+
+    def land(self) -> None:
+        """End the run that was waited for."""
+        run, self.run = self.run, None
+        assert run is not None
+        assert self.context is not None
+        for act in run.on_end:
+            self.context.run(act)
+
+    def take_turn(self) -> None:
+        """Report what has been done so far, and from now on at once."""
+        self._has_turn = True
+        for made in self._reports:
+            self._log(*made)
+
+    def finish(self, nextitem: pytest.Item | None) -> None:
+        """Have pytest look at the teardown, and tear down what the test is the last of."""
+        errors = [partial(async_fixtures.raise_again, error) for error in reversed(self._errors)]
+        pytest_private.put_finalizers(self.item, errors)
+        rejoin = pytest_private.isolate(self.item)
+        self.watch.go()
+        teardown = partial(self.hook.pytest_runtest_teardown, item=self.item, nextitem=nextitem)
+        try:
+            self._report(self._phase, teardown)
+        finally:
+            rejoin()
+            self._end()
+
+    def tell_warnings(self) -> None:
+        """Let pytest know of the warnings, as it does at the very end of a test."""
+        for warning in self.warnings.kept:
+            self.hook.pytest_warning_recorded.call_historic(
+                kwargs={
+                    "warning_message": warning,
+                    "when": "runtest",
+                    "nodeid": self.item.nodeid,
+                    "location": None,
+                }
+            )
+
+    def remember(self, fixturedef: pytest.FixtureDef[Any], request: pytest.FixtureRequest) -> None:
+        """Know of a fixture that is being set up for the test."""
+        if not pytest_private.is_own(request):
+            self._shared.append((fixturedef, request))
+
+    def tear_shared_down(self, at_hand: pytest.Item | None) -> None:
+        """Tear down the wide fixtures that are there for a flight of which nothing is reported.
+
+        Nothing is reported of those either. What the test at hand uses is torn down with it.
+        """
+        for fixturedef, request in reversed(self._shared):
+            if isinstance(at_hand, pytest.Function) and pytest_private.may_use(at_hand, fixturedef):
+                continue
+            self._finalize(partial(pytest_private.finish, fixturedef, request))
+
+    def vanish(self) -> None:
+        """End, torn down, without a report, as if it had never been begun."""
+        self._end()
+
+    def _end(self) -> None:
+        self.is_over = True
+        pytest_private.forget_request(self.item)
+        del self.item.stash[_FLIGHT]
+
+    def replay(self) -> None:
+        """Write and log what belongs to the phase that pytest looks at."""
+        self._told.record.replay()
+
+    def outcome(self) -> Any:
+        """Return or raise what came of the phase that pytest looks at."""
+        __tracebackhide__ = True
+        if self._told.failure is not None:
+            raise self._told.failure
+        return self._told.result
+
+    def _live(self) -> Generator[Wait]:
+        yield from self._go_on_setting_up()
+        setup = self._phase
+        if not self._hooks.are_live:
+            yield from self._conclude(setup, self._look_at_setup)
+        if self._may_call():
+            yield from self._call()
+        if self._hooks.are_live:
+            yield from self._conclude(setup, self._look_at_setup)
+        if self._may_call():
+            yield from self._conclude(self._phase, self._look_at_call)
+        yield from self._tear_down()
+
+    def _enter(self, phase: _Phase) -> _Phase:
+        self.watch.pause()
+        self._phase, self.record = phase, phase.record
+        self.announce()
+        return phase
+
+    def _may_call(self) -> bool:
+        reports = [report for _, report in self._reports]
+        return not (self.is_abandoned or self._told.failure) and all(
+            report.passed for report in reports
+        )
+
+    def _look_at_setup(self) -> None:
+        __tracebackhide__ = True
+        with self._recorder.looking_at(self):
+            self._hooks.listen(self.item)
+
+    def _look_at_call(self) -> None:
+        __tracebackhide__ = True
+        self.item.stash[async_tests.OUTCOME] = self._told_outcome
+        try:
+            with self._recorder.looking_at(self):
+                self.hook.pytest_runtest_call(item=self.item)
+        finally:
+            del self.item.stash[async_tests.OUTCOME]
+
+    def _set_up(self) -> None:
+        """Set fixtures up in place of `item.setup()`: the wide ones, and its own up to a wait."""
+        __tracebackhide__ = True
+        self._rejoin()
+        request = pytest_private.request_of(self.item)
+        for name in self.item.fixturenames:
+            if pytest_private.is_wide(self.item, name):
+                self.item.funcargs[name] = self._shared_value(request, name)
+        self.context = copy_context()
+        self._first = self.context.run(next, self._filling, None)
+
+    def _shared_value(self, request: pytest.FixtureRequest, name: str) -> Any:
+        __tracebackhide__ = True
+        while True:
+            try:
+                return request.getfixturevalue(name)
+            except Deferred as deferred:
+                setup = deferred.setup
+            setup.wait_for_other(self.item)
+
+    def _fill(self, set_up: Callable[[], None]) -> Generator[Run]:
+        """Set the item's own fixtures up, and yield each run that has to take place before."""
+        __tracebackhide__ = True
+        while not self.is_abandoned:
+            try:
+                with deferred_requests.deferral(self.item.session, self._can_await):
+                    set_up()
+                return
+            except Deferred as deferred:
+                setup = deferred.setup
+            if setup.settling is not None:
+                setup.wait_for_other(self.item)
+                continue
+            setup.begin()
+            yield setup.run
+            setup.settled()
+            pytest_private.forget_overridden(setup.request, pytest_private.request_of(self.item))
+            self._setups[setup.fixturedef] = setup
+
+    def _can_await(self, owner: LoopOwner, fixturedef: pytest.FixtureDef[Any]) -> bool:
+        return owner is self.owner and not pytest_private.is_shared(self.item, fixturedef)
+
+    def _go_on_setting_up(self) -> Generator[Wait]:
+        try:
+            if self._first is not None:
+                yield self._first
+                yield from self._filling
+        except BaseException as failure:
+            self._fail(failure)
+
+    def _call(self) -> Generator[Wait]:
+        phase = self._enter(_Phase("call"))
+        try:
+            call = async_tests.Call(self.item)
+            if call.run is not None:
+                yield call.run
+            phase.result = call.outcome()
+        except BaseException as failure:
+            self._fail(failure)
+
+    def _fail(self, failure: BaseException) -> None:
+        """Keep what a phase has raised for its report. Ctrl-C has none, and ends the session."""
+        self._phase.failure = failure
+        if isinstance(failure, KeyboardInterrupt):
+            loops.postpone(failure, self.item.session)
+            self._raise_postponed()
+
+    def _told_outcome(self) -> Any:
+        __tracebackhide__ = True
+        self.replay()
+        return self.outcome()
+
+    def _tear_down(self) -> Generator[Wait]:
+        self._enter(_Phase("teardown", self.leftovers))
+        if pytest_private.is_set_up(self.item):
+            finalizers = pytest_private.take_finalizers(self.item)
+            while finalizers:
+                finalizer = finalizers.pop()
+                setup = self._setups.pop(pytest_private.fixture_of(finalizer), None)
+                run = None if setup is None else setup.begin_teardown()
+                if run is not None:
+                    yield run
+                self._finalize(finalizer)
+        self.is_down = True
+        self._raise_postponed()
+
+    def _finalize(self, finalizer: Callable[[], object]) -> None:
+        """Call a finalizer, and keep what it raises until all of them have been called."""
+        try:
+            finalizer()
+        except KeyboardInterrupt as interruption:
+            loops.postpone(interruption, self.item.session)
+        except BaseException as error:
+            self._errors.append(error)
+
+    def _raise_postponed(self) -> None:
+        """Let Ctrl-C end the session, unless this is a part of that."""
+        if not self.is_abandoned:
+            loops.raise_postponed(self.item.session)
+
+    def _conclude(self, phase: _Phase, look: Callable[[], object]) -> Generator[Wait]:
+        """Have pytest look at a phase, and report it, in its turn if that matters."""
+        is_in_order = self._hooks.are_live or isinstance(phase.failure, pytest.exit.Exception)
+        if is_in_order:
+            yield from self._wait_for_turn()
+        if self.is_abandoned:
+            return
+        try:
+            self._report(phase, look)
+        except KeyboardInterrupt:
+            raise
+        except BaseException:  # By a hook of a plugin: it ends the session when the test's turn is.
+            yield from self._wait_for_turn()
+            if self.is_abandoned:
+                return
+            raise
+        self._recorder.listen()
+
+    def _wait_for_turn(self) -> Generator[Wait]:
+        if not (self._has_turn or self.is_abandoned):
+            yield None
+
+    def _report(self, phase: _Phase, look: Callable[[], object]) -> None:
+        self._told, self.record = phase, None
+        call: pytest.CallInfo[Any] = _call_info(
+            look, when=phase.when, reraise=(KeyboardInterrupt, pytest.exit.Exception)
+        )
+        phase.watch.pause()
+        phase.watch.put_into(call)
+        report = self.hook.pytest_runtest_makereport(item=self.item, call=call)
+        if self._has_turn:
+            self._log(call, report)
+        self._reports.append((call, report))
+
+    def _log(self, call: pytest.CallInfo[None], report: pytest.TestReport) -> None:
+        self.hook.pytest_runtest_logreport(report=report)
+        if pytest_private.is_interactive(call, report):
+            self.hook.pytest_exception_interact(node=self.item, call=call, report=report)
+
+
+@final
+class _Watch:
+    """The time that a phase takes: its own, without that of the flights beside it."""
+
+    # In a class, where libraries that stop the clock do not find them to replace them.
+    _time = staticmethod(time.time)
+    _counter = staticmethod(time.perf_counter)
+
+    def __init__(self) -> None:
+        self._start: Final = self._time()
+        self._seconds = 0.0
+        self._since: float | None = self._counter()
+
+    def go(self) -> None:
+        self._since = self._counter()
+
+    def pause(self) -> None:
+        if self._since is not None:
+            self._seconds += self._counter() - self._since
+            self._since = None
+
+    def put_into(self, call: pytest.CallInfo[None]) -> None:
+        call.start, call.duration = self._start, self._seconds
+        call.stop = self._start + self._seconds
+
+
+@final
+class _Phase:
+    """What is done in a phase, until pytest looks at it."""
+
+    def __init__(self, when: Phase, record: Record | None = None) -> None:
+        self.when: Final[Phase] = when
+        self.record: Final = record or Record()
+        self.watch: Final = _Watch()
+        self.failure: BaseException | None = None
+        self.result: Any = None
+
+
+class SetupHooks:
+    """The hooks of a test's setup, in two parts.
+
+    Those that act, such as the ones that skip a test, come before its fixtures. Those that listen
+    to output and logs come when it is over.
+    """
+
+    def __init__(self, config: pytest.Config) -> None:
+        plugins = config.pluginmanager
+        self._plugins: Final = plugins
+        self._listeners: Final = {
+            plugins.getplugin("capturemanager"),
+            plugins.getplugin("logging-plugin"),
+            plugins.register(self, "asyncio-flights") and self,
+        }
+        self._callers: Final[dict[object, Callable[..., object]]] = {}
+        self.are_live: Final = pytest_private.shows_at_once(config)
+        """Whether output is shown at once, and so has to come in the order of the reports."""
+
+    def act(self, item: pytest.Function) -> None:
+        excluded = pytest_private.excluded_plugins(item)
+        if excluded not in self._callers:
+            self._callers[excluded] = self._caller_without(excluded | self._listeners)
+        self._callers[excluded](item=item)
+
+    def listen(self, item: pytest.Function) -> None:
+        __tracebackhide__ = True
+        known = len(self._plugins.hook.pytest_runtest_setup.get_hookimpls())
+        if known not in self._callers:
+            others = self._plugins.get_plugins() - self._listeners
+            self._callers[known] = self._caller_without(others)
+        self._callers[known](item=item)
+
+    def _caller_without(self, plugins: AbstractSet[object]) -> Callable[..., object]:
+        return self._plugins.subset_hook_caller("pytest_runtest_setup", plugins)
+
+    def pytest_runtest_setup(self, item: pytest.Item) -> None:
+        __tracebackhide__ = True
+        flight = Flight.of(item)
+        if flight is not None:
+            flight.replay()
+            flight.outcome()
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_teardown(self, item: pytest.Item) -> None:
+        flight = Flight.of(item)
+        if flight is not None:
+            flight.replay()
+
+
+_call_info: Final[Any] = pytest.CallInfo.from_call  # Typed, it would be subscripted at each call.
+_FLIGHT: Final[pytest.StashKey[Flight]] = pytest.StashKey()

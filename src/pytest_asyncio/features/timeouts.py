@@ -1,0 +1,221 @@
+"""Time-outs: what bounds each phase of an async test or fixture, in seconds of the real clock."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, suppress
+from functools import partial
+from types import FrameType
+from typing import Any, Final, final
+
+import pytest
+
+from pytest_asyncio.collect import fixtures, options
+from pytest_asyncio.engine import event_loop, runs
+from pytest_asyncio.engine.plan import plan_of
+from pytest_asyncio.engine.runs import Run
+from pytest_asyncio.support import debuggers, frames
+from pytest_asyncio.support.watchdog import Alarms
+
+from . import task_tree
+
+REACTION: Final = 1.0
+"""Seconds after which a loop that does not react to the end of a time-out counts as blocked."""
+
+# By default ignored, so that one that comes late does no harm, and hardly ever used by others.
+_SIGNAL: Final[int | None] = getattr(signal, "SIGURG", None)
+
+
+def start(session: pytest.Session) -> None:
+    """Bound every run of a session from now on that has a time-out.
+
+    Called when the first of them is known, so that a session without one does not pay for it.
+    """
+    runs.watch(session, _bound, within=True)
+
+
+def foresee(session: pytest.Session) -> None:
+    """Have what keeps the time be there before the fixtures of the first test that needs it.
+
+    Suites look in fixtures for threads that a test leaves behind.
+    """
+    start(session)
+    Alarms.of(session)
+
+
+def _bound(run: Run) -> AbstractContextManager[None] | None:
+    seconds = _seconds(run)
+    return _Bound(run, seconds) if seconds else None
+
+
+def _seconds(run: Run) -> float | None:
+    """Return how long a run may take: what is said closest to it; 0 is for ever.
+
+    A mark counts for the test's own fixtures too, but not for wider ones, which its test shares
+    with others.
+    """
+    own: float | None = None
+    if run.fixturedef is not None:
+        own = fixtures.timeout_of(run.fixturedef)
+    if own is None and (run.fixturedef is None or run.fixturedef.scope == "function"):
+        plan = plan_of(run.item)
+        if plan is not None:
+            return plan.mark.timeout
+    return options.of(run.item.config).timeout if own is None else own
+
+
+@final
+class _Bound:
+    """A run with a deadline.
+
+    At the deadline its task is cancelled, then a second time if that has not ended it, and then
+    the run is given up. Each step is taken on the loop. Where the loop does not get to it, because
+    something blocks the thread, that is broken off by a signal, whose handler cancels it.
+    """
+
+    def __init__(self, run: Run, seconds: float) -> None:
+        self._run: Final = run
+        self._seconds: Final = seconds
+        self.session: Final = run.item.session
+        self._loop: Final = run.task.get_loop()
+        self._thread: Final = threading.get_ident()
+        self._alarms: Final = Alarms.of(self.session)
+        self._remaining: Iterator[float] = self._steps()
+        self._error: TimeoutError | None = None
+        self._blocked_at = ""
+        self._is_interrupted = False
+        self._is_over = False
+
+    def __enter__(self) -> None:
+        self._signal = _catch_signal(self)
+        self._alarm = self._alarms.set(self._seconds, self._expire)
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        self._is_over = True
+        self._alarms.cancel(self._alarm)
+        self._remaining = iter(())  # The steps hold the bound that holds them.
+        if self._signal is not None:
+            self.session.stash[_BOUND] = None
+        if self._error is None or kind is not None:
+            return
+        self._run.failure = self._error
+        task = self._run.task
+        if task.done():
+            try:
+                self._error.__cause__ = task.exception()
+            except asyncio.CancelledError as cancellation:
+                self._error.__traceback__ = frames.up_to_users(cancellation.__traceback__)
+
+    def _steps(self) -> Iterator[float]:
+        """End the run, and yield between two tries how many seconds there are to react."""
+        error = self._error = self._error or self._failure()
+        if not self._is_interrupted:  # A second cancellation would break its clean-up off.
+            self._run.cancel(error)
+        yield event_loop.GRACE
+        self._run.task.cancel()
+        yield event_loop.LAST_GRACE
+        task_tree.attach(error, self._loop, self.session, self._run.task)
+        self._run.give_up(error)
+        while True:  # Other tests may use the loop for as long as they need it.
+            yield event_loop.LAST_GRACE
+
+    def _expire(self) -> None:
+        """Have the next step taken. Called in the alarms' thread, as is `_unblock`."""
+        if self._is_debugging():
+            self._alarm = self._alarms.set(self._seconds, self._expire)
+            return
+        self._alarm = self._alarms.set(REACTION, self._unblock)
+        with suppress(RuntimeError):  # The loop has been closed.
+            self._loop.call_soon_threadsafe(self._step)
+
+    def _step(self) -> None:
+        if not self._is_over and not self._run.awaited.done():
+            self._alarms.cancel(self._alarm)
+            self._alarm = self._alarms.set(next(self._remaining), self._expire)
+
+    def _unblock(self) -> None:
+        if self._is_over:  # pragma: no cover  # The run has ended just now.
+            return
+        self._alarm = self._alarms.set(REACTION, self._unblock)
+        innermost = frames.innermost(self._thread)
+        frame = frames.users(innermost) or innermost
+        if frame is None or self._is_debugging():
+            return
+        if self._signal is not None:
+            self.session.stash[_BOUND] = self
+            signal.pthread_kill(self._thread, self._signal)
+            return
+        is_known = bool(self._blocked_at)
+        self._blocked_at = frames.place(frame.f_code, frame.f_lineno)
+        if not is_known and sys.__stderr__ is not None:
+            print(f"\n{self._message()}.", file=sys.__stderr__, flush=True)
+
+    def interrupt(self, frame: FrameType | None) -> None:
+        """Raise where something blocks the thread, and nowhere else."""
+        __tracebackhide__ = True
+        if frame is None or _is_loops(frame):  # pragma: no cover  # It has gone on just now.
+            return
+        is_task = asyncio.current_task(self._loop) is self._run.task
+        if not is_task and runs.running(self.session) is not self._run:
+            return  # Another test, or what awaits this run, blocks the loop.
+        blocking = frames.users(frame) or frame
+        self._blocked_at = frames.place(blocking.f_code, blocking.f_lineno)
+        self._error = self._error or self._failure()
+        self._is_interrupted = is_task
+        raise asyncio.CancelledError
+
+    def _failure(self) -> TimeoutError:
+        error = TimeoutError(f"{self._message()}.")
+        error.__traceback__ = task_tree.traceback_of(self._run.task)
+        error.__suppress_context__ = True  # It is not the loop's stop that is of interest.
+        task_tree.attach(error, self._loop, self.session, self._run.task)
+        return error
+
+    def _message(self) -> str:
+        run = self._run
+        fixture = run.fixturedef
+        what = run.item.name if fixture is None else fixtures.title_of(fixture, run.phase)
+        blocked = f", and blocked the event loop at {self._blocked_at}" if self._blocked_at else ""
+        return f"{what} took longer than the {self._seconds:g} s of its timeout{blocked}"
+
+    def _is_debugging(self) -> bool:
+        return debuggers.is_active(self.session.config, self._thread)
+
+
+def _is_loops(frame: FrameType) -> bool:
+    """Tell whether the loop itself is at work in a frame, rather than what it has called.
+
+    A callback in C has no frame but that which calls it.
+    """
+    module = str(frame.f_globals.get("__name__"))
+    is_machinery = module.partition(".")[0] in ("asyncio", "selectors", frames.PACKAGE)
+    return is_machinery and frame.f_code is not asyncio.Handle._run.__code__
+
+
+def _catch_signal(bound: _Bound) -> int | None:
+    """Have a signal interrupt a run, and return it, if it can in this thread and on this system."""
+    if _SIGNAL is None or threading.current_thread() is not threading.main_thread():
+        return None
+    session = bound.session
+    if _BOUND not in session.stash:
+
+        def interrupt(_: int, frame: FrameType | None) -> None:
+            __tracebackhide__ = True
+            if (bound := session.stash[_BOUND]) is not None:
+                bound.interrupt(frame)
+
+        before = signal.signal(_SIGNAL, interrupt) or signal.SIG_DFL
+        session.config.add_cleanup(partial(_put_back, _SIGNAL, before))
+    session.stash[_BOUND] = bound
+    return _SIGNAL
+
+
+def _put_back(number: int, handler: Any) -> None:
+    signal.signal(number, handler)
+
+
+_BOUND: Final[pytest.StashKey[_Bound | None]] = pytest.StashKey()

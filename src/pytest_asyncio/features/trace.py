@@ -1,0 +1,317 @@
+"""`--asyncio-trace`: a session in the Trace Event format, which Perfetto and Chrome open.
+
+The process that runs tests, which may be a worker of pytest-xdist, records. What it has recorded
+travels with the reports of the tests, so that a worker that crashes takes only the test at hand
+with it. The process that the user has started gathers and writes.
+"""
+
+from __future__ import annotations
+
+import heapq
+import inspect
+import json
+import time
+from asyncio import AbstractEventLoop, Task
+from collections.abc import Generator, Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any, Final, TypeAlias, final
+from weakref import WeakSet
+
+import pytest
+
+from pytest_asyncio.collect import options
+from pytest_asyncio.engine import loops, runs
+from pytest_asyncio.engine.loops import LoopOwner
+from pytest_asyncio.engine.runs import Run
+from pytest_asyncio.support import frames
+
+from .checks import CheckWarning, blocked_loop
+
+Event: TypeAlias = dict[str, Any]
+"""A slice of the trace. Until it is written, its process is a name, its thread a lane and a part of
+it, and its times are nanoseconds of the real clock."""
+
+_PYTEST: Final = "pytest"
+_OUTPUT: Final = "asyncio_trace"
+"""What holds events on their way: an attribute of reports, a key of a worker's last words."""
+
+_LAST_WORDS: Final[pytest.StashKey[dict[str, Any]]] = pytest.StashKey()
+
+
+@final
+class Recorder:
+    """What a process of the session records of the tests that it runs."""
+
+    # In a class, where libraries that stop the clock do not find it to replace it.
+    _count = staticmethod(time.perf_counter_ns)
+
+    def __init__(self, session: pytest.Session) -> None:
+        self._session: Final = session
+        self._process: Final = _process_of(session.config)
+        # Processes have the real time in common, which may be set while they run.
+        self._epoch: Final = time.time_ns() - self._count()
+        self._open: Final[dict[int, Event]] = {}
+        self._ended: list[Event] = []
+        self._blocked: Final[dict[str, Event]] = {}
+        self._loops: Final = WeakSet[AbstractEventLoop]()
+        runs.watch(session, self._watch)
+
+    def phase(self, phase: str, item: pytest.Item) -> AbstractContextManager[None]:
+        """Record a phase of an item."""
+        return self._slice((_PYTEST, ""), phase, f"{phase} of {item.name}", test=item.nodeid)
+
+    @contextmanager
+    def fixture(self, fixturedef: pytest.FixtureDef[Any]) -> Generator[None]:
+        """Record the setup of a fixture, and have its teardown recorded."""
+        lane, name, scope = (_PYTEST, ""), fixturedef.argname, fixturedef.scope
+        teardown = ExitStack()
+        fixturedef.addfinalizer(teardown.close)  # The first that is added is the last to be called.
+        with self._slice(lane, "setup", f"setup of {name}", scope=scope):
+            yield
+        recorded = self._slice(lane, "teardown", f"teardown of {name}", scope=scope)
+        fixturedef.addfinalizer(partial(teardown.enter_context, recorded))
+
+    def send_with(self, report: pytest.TestReport) -> None:
+        """Let a report take along what has ended."""
+        vars(report)[_OUTPUT], self._ended = self._ended, []
+
+    def send_rest(self) -> None:
+        """Let what no report can take along be found when the session is over."""
+        for event in tuple(self._open.values()):
+            event["args"]["has ended"] = False
+            self._end(event)
+        _last_words_of(self._session)[_OUTPUT] = self._ended
+
+    @contextmanager
+    def _watch(self, run: Run) -> Generator[None]:
+        loop = run.task.get_loop()
+        lane = _lane_of(loops.owner_of_open(loop, self._session), loop)
+        name, what = run.item.name, {"test": run.item.nodeid}
+        if run.fixturedef is not None:
+            name, what["scope"] = f"{run.phase} of {run.fixturedef.argname}", run.fixturedef.scope
+        with self._slice((lane, ""), run.phase, name, **what), self._blockings(run, lane):
+            self._record_tasks(loop, lane)
+            if run.fixturedef is not None and run.phase == "setup":
+                self._begin_task(run.task, run.task.get_coro(), lane)
+            yield
+
+    def _record_tasks(self, loop: AbstractEventLoop, lane: str) -> None:
+        if loop in self._loops:
+            return
+        self._loops.add(loop)
+        create = loop.create_task
+
+        def create_task(coro: Any, **kwargs: Any) -> Task[Any]:
+            began = self._now()
+            task = create(coro, **kwargs)  # An eager one may have ended by then.
+            creator = frames.others(inspect.currentframe())
+            # What pytest has the plugin start is a run, and recorded as such. What has no name is
+            # that by which asyncio closes an async generator.
+            if creator and not frames.is_runners(creator) and hasattr(coro, "__qualname__"):
+                frame = frames.users(creator) or creator
+                event = self._begin_task(task, coro, lane)
+                event["ts"] = began
+                event["args"]["created at"] = frames.place(frame.f_code, frame.f_lineno)
+            return task
+
+        # An attribute, because a task factory is the suite's own to set, and to read.
+        loop.create_task = create_task  # type: ignore[method-assign]
+
+    def _begin_task(self, task: Task[Any], coro: Any, lane: str) -> Event:
+        event = self._begin((lane, "tasks"), "task", coro.__qualname__)
+
+        def end(task: Task[Any]) -> None:
+            # It may have got its name only after it was made.
+            event["args"]["task"] = name = task.get_name()
+            # Python 3.13.0 calls those "None" that a task factory has made.
+            if name != "None" and not name.startswith("Task-"):
+                event["name"] = name
+            self._end(event)
+
+        task.add_done_callback(end)
+        return event
+
+    @contextmanager
+    def _blockings(self, run: Run, lane: str) -> Generator[None]:
+        """Record what the check `blocked-loop` finds in a run."""
+        threshold = int(options.of(self._session.config).blocked_loop_threshold * 1e9)
+
+        def begin(finding: CheckWarning, filename: str, line: int) -> None:
+            if lane in self._blocked:  # Another run on the loop has found it first.
+                return
+            event = self._begin((lane, "blocked"), "blocked", f"{frames.short(filename)}:{line}")
+            event["ts"] -= threshold
+            self._blocked[lane] = event
+            with suppress(RuntimeError):  # The loop has been closed.
+                run.task.get_loop().call_soon_threadsafe(end)
+
+        def end() -> None:
+            if lane in self._blocked:
+                self._end(self._blocked.pop(lane))
+
+        with blocked_loop.Check(self._session, begin).watch(run):
+            try:
+                yield
+            finally:
+                end()
+
+    @contextmanager
+    def _slice(
+        self, lane: tuple[str, str], category: str, name: str, **args: str
+    ) -> Generator[None]:
+        event = self._begin(lane, category, name, **args)
+        try:
+            yield
+        finally:
+            self._end(event)
+
+    def _begin(self, lane: tuple[str, str], category: str, name: str, **args: str) -> Event:
+        event = {
+            "ph": "X",
+            "pid": self._process,
+            "tid": lane,
+            "cat": category,
+            "name": name,
+            "ts": self._now(),
+            "args": args,
+        }
+        self._open[id(event)] = event
+        return event
+
+    def _end(self, event: Event) -> None:
+        del self._open[id(event)]
+        event["dur"] = self._now() - event["ts"]
+        self._ended.append(event)
+
+    def _now(self) -> int:
+        return self._count() + self._epoch
+
+
+@final
+class Writer:
+    """What gathers the events of all processes, and writes them when the session ends.
+
+    Raises `pytest.UsageError` if it cannot.
+    """
+
+    def __init__(self, session: pytest.Session) -> None:
+        given = options.of(session.config).trace
+        self._session: Final = session
+        self._path: Final = Path(str(given)).absolute()
+        self._events: list[Event] = []
+        try:
+            self._write()
+        except OSError as error:
+            raise options.invalid(
+                "asyncio_trace",
+                given,
+                "Give a file that can be written, in a directory that exists.",
+                str(error.strerror),
+            ) from error
+
+    def take(self, report: pytest.TestReport) -> None:
+        """Take the events that a report has brought along."""
+        self._events += vars(report).pop(_OUTPUT, [])
+
+    def take_last_words(self, output: dict[str, Any]) -> None:
+        """Take the events that a worker has kept to the end."""
+        self._events += output.get(_OUTPUT, [])
+
+    def finish(self) -> None:
+        self.take_last_words(_last_words_of(self._session))
+        self._write()
+
+    def tell(self, reporter: pytest.TerminalReporter) -> None:
+        reporter.write_sep("-", f"generated asyncio trace: {self._path}")
+
+    def _write(self) -> None:
+        with self._path.open("w", encoding="utf-8") as file:
+            json.dump({"traceEvents": list(_numbered(self._events))}, file)
+
+
+def _numbered(events: list[Event]) -> Iterator[Event]:
+    """Yield events with numbers and microseconds, and before them the names of what is numbered."""
+    start = min((event["ts"] for event in events), default=0)
+    pids: dict[str, int] = {}
+    for tid, (row, of_row) in enumerate(_rows_of(events), start=1):
+        # No thread has the number of one in another process, which viewers may take for the same.
+        pid = pids.setdefault(row.process, tid)
+        ids = {"pid": pid, "tid": tid}
+        if pid == tid:
+            yield ids | {"ph": "M", "name": "process_name", "args": {"name": row.process}}
+        yield ids | {"ph": "M", "name": "thread_name", "args": {"name": str(row)}}
+        yield ids | {"ph": "M", "name": "thread_sort_index", "args": {"sort_index": tid}}
+        for event in of_row:
+            yield event | ids | {"ts": (event["ts"] - start) / 1000, "dur": event["dur"] / 1000}
+
+
+@dataclass(frozen=True)
+class _Row:
+    process: str
+    loop: str
+    part: str
+    number: int
+
+    def __str__(self) -> str:
+        part = f", {self.part}" if self.part else ""
+        return f"{self.loop}{part} ({self.number})" if self.number > 1 else f"{self.loop}{part}"
+
+
+@final
+class _Lane:
+    """The rows of what may overlap, which viewers would take for nested in a single one."""
+
+    def __init__(self) -> None:
+        self._taken: Final[list[tuple[int, int]]] = []
+        self._free: Final[list[int]] = []
+
+    def number_of_row_for(self, event: Event) -> int:
+        """Return the first row in which nothing runs any more."""
+        while self._taken and self._taken[0][0] <= event["ts"]:
+            heapq.heappush(self._free, heapq.heappop(self._taken)[1])
+        number = heapq.heappop(self._free) if self._free else len(self._taken) + 1
+        heapq.heappush(self._taken, (event["ts"] + event["dur"], number))
+        return number
+
+
+def _rows_of(events: list[Event]) -> list[tuple[_Row, list[Event]]]:
+    """Lay events out in rows, in the order in which they are shown."""
+    rows: dict[_Row, list[Event]] = {}
+    lanes: dict[tuple[str, str, str], _Lane] = {}
+    for event in sorted(events, key=lambda event: event["ts"]):
+        process, (loop, part) = event["pid"], event["tid"]
+        lane = lanes.setdefault((process, loop, part), _Lane())
+        # pytest itself does one thing in the other, which is to be shown as that.
+        number = 1 if loop == _PYTEST else lane.number_of_row_for(event)
+        rows.setdefault(_Row(process, loop, part, number), []).append(event)
+    loops_ = list(dict.fromkeys((process, loop) for process, loop, _ in lanes))
+
+    def order(row: _Row) -> tuple[int, str, int, str, int]:
+        process = row.process
+        return len(process), process, loops_.index((process, row.loop)), row.part, row.number
+
+    return [(row, rows[row]) for row in sorted(rows, key=order)]
+
+
+def _process_of(config: pytest.Config) -> str:
+    """Return the name that pytest-xdist has given to a worker; there is one process without it."""
+    worker: dict[str, str] = getattr(config, "workerinput", {})
+    return worker.get("workerid", _PYTEST)
+
+
+def _last_words_of(session: pytest.Session) -> dict[str, Any]:
+    """Return what a worker sends when its session is over; the only process keeps it."""
+    kept: dict[str, Any] = session.stash.setdefault(_LAST_WORDS, {})
+    return getattr(session.config, "workeroutput", kept)
+
+
+def _lane_of(owner: LoopOwner, loop: AbstractEventLoop) -> str:
+    """Return the lane of a loop. Those of single tests, which never run together, share one."""
+    library = type(loop).__module__.partition(".")[0]
+    kind = "" if library == "asyncio" else f" ({library})"
+    if isinstance(owner.node, pytest.Item):
+        return f"loops of single tests{kind}"
+    return f"loop of {owner.node.nodeid or 'the session'}{kind}"

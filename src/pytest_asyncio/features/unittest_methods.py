@@ -1,0 +1,48 @@
+"""Async methods of a plain `unittest.TestCase`, which unittest calls and does not await."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import sys
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from pytest_asyncio.support import callables
+
+
+def refuse_unawaited(item: pytest.Function) -> None:
+    """Let an async test method fail if its class would let it pass without running it."""
+    cls, unittest = item.cls, sys.modules["unittest"]
+    # Django, Twisted and IsolatedAsyncioTestCase run coroutines by overriding one of these.
+    is_plain = all(
+        getattr(cls, name) is getattr(unittest.TestCase, name)
+        for name in ("run", "__call__", "_callTestMethod")
+    )
+    if is_plain and callables.kind_of(item.obj) == "coroutine":
+        instance: Any = item.instance
+        instance._callTestMethod = functools.partial(_call, item, instance._callTestMethod)
+
+
+def _call(
+    item: pytest.Function,
+    as_unittest: Callable[[Callable[[], Any]], None],
+    method: Callable[[], Any],
+) -> None:
+    __tracebackhide__ = True
+
+    def call() -> Any:
+        __tracebackhide__ = True
+        result = method()  # A decorator or a fixture may have made it synchronous.
+        if not inspect.iscoroutine(result):
+            return result
+        result.close()
+        pytest.fail(
+            f"{item.nodeid} is an async method of a unittest.TestCase, which does not await it. "
+            "Derive the class from unittest.IsolatedAsyncioTestCase.",
+            pytrace=False,
+        )
+
+    as_unittest(call)

@@ -1,0 +1,125 @@
+"""Async `setup_module`, `setup_class`, `setup_method`, `setup_function`, and their teardowns."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterator, Sequence
+from contextvars import copy_context
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+import pytest
+
+from pytest_asyncio.collect import items, options
+from pytest_asyncio.engine import context
+from pytest_asyncio.engine.plan import plan_of
+from pytest_asyncio.support import callables, pytest_private
+
+if TYPE_CHECKING:
+    from pytest_asyncio.engine.runs import Phase
+
+
+@dataclass(frozen=True, slots=True)
+class _Kind:
+    """One of the four pairs of functions: where they are found, and what they may take."""
+
+    holder: str
+    argument: str
+    setup: Sequence[str]
+    teardown: Sequence[str]
+
+
+# By what pytest calls the fixtures that it makes of them, up to the name of the module or class.
+_KINDS: Final = {
+    "_xunit_setup_module_fixture_": _Kind(
+        "module", "module", ("setUpModule", "setup_module"), ("tearDownModule", "teardown_module")
+    ),
+    "_xunit_setup_class_fixture_": _Kind("cls", "cls", ("setup_class",), ("teardown_class",)),
+    "_xunit_setup_method_fixture_": _Kind(
+        "instance", "function", ("setup_method",), ("teardown_method",)
+    ),
+    "_xunit_setup_function_fixture_": _Kind(
+        "module", "function", ("setup_function",), ("teardown_function",)
+    ),
+}
+
+
+def is_ours(fixturedef: pytest.FixtureDef[Any], request: pytest.FixtureRequest) -> bool:
+    """Tell whether a fixture calls an async xunit function of asyncio tests."""
+    kind = _kind_of(fixturedef)
+    if kind.argument == "function" and kind.holder == "module" and request.instance is not None:
+        return False  # For methods, there is setup_method.
+    return any(
+        function is not None and callables.kind_of(function) == "coroutine"
+        for function in _functions_of(kind, request)
+    ) and _is_for_asyncio(request)
+
+
+def _is_for_asyncio(request: pytest.FixtureRequest) -> bool:
+    """Tell whether there is an asyncio test among those that the functions are for."""
+    item = pytest_private.item_of(request)
+    if options.of(item.config).auto_mode or items.is_marked(item):
+        return True
+    if request.scope == "function":
+        return False
+    node = item.getparent(pytest.Class if request.scope == "class" else pytest.Module)
+    return any(items.is_marked(other) and node in other.listchain() for other in item.session.items)
+
+
+def synchronous(
+    fixturedef: pytest.FixtureDef[Any], request: pytest.FixtureRequest
+) -> Callable[..., Any]:
+    """Return what pytest can call to set up such a fixture, on the loop of an async fixture."""
+
+    def generate(request: pytest.FixtureRequest) -> Iterator[None]:
+        __tracebackhide__ = True
+        from pytest_asyncio.engine import async_fixtures, runs
+
+        kind = _kind_of(fixturedef)
+        before, after = _functions_of(kind, request)
+        argument, item = getattr(request, kind.argument), pytest_private.item_of(request)
+        # Looked up once: at the teardown, the item that says which loop it is may be over.
+        owner = async_fixtures.owner_for(fixturedef, request, plan_of(item))
+        own_context = copy_context()
+
+        def call(function: Callable[..., Any] | None, phase: Phase) -> None:
+            __tracebackhide__ = True
+            if function is None:
+                return
+            arguments = [argument] if inspect.signature(function).parameters else []
+            result = own_context.run(function, *arguments)
+            if inspect.isawaitable(result):
+                run = runs.begin(owner.loop, result, own_context, item, phase, fixturedef)
+                owner.run(run)
+                run.result()
+
+        call(before, "setup")
+        undo = context.publish(own_context)
+        try:
+            yield
+            context.bring(own_context)
+            call(after, "teardown")
+        finally:
+            if undo is not None:
+                undo()
+
+    return generate
+
+
+def _kind_of(fixturedef: pytest.FixtureDef[Any]) -> _Kind:
+    return next(kind for start, kind in _KINDS.items() if fixturedef.argname.startswith(start))
+
+
+def _functions_of(
+    kind: _Kind, request: pytest.FixtureRequest
+) -> tuple[Callable[..., Any] | None, Callable[..., Any] | None]:
+    holder = getattr(request, kind.holder)
+    return _first_of(holder, kind.setup), _first_of(holder, kind.teardown)
+
+
+def _first_of(holder: object, names: Sequence[str]) -> Callable[..., Any] | None:
+    for name in names:
+        function: Callable[..., Any] | None = getattr(holder, name, None)
+        if function is not None and not pytest_private.is_fixture(function):
+            return function
+    return None

@@ -1,0 +1,124 @@
+"""Frames: whose code they run, and how users are told of a line."""
+
+from __future__ import annotations
+
+import functools
+import sys
+from pathlib import Path
+from types import CodeType, FrameType, TracebackType
+from typing import Final
+
+PACKAGE: Final = __name__.partition(".")[0]
+"""What the names of all modules of the plugin begin with."""
+
+_RUNNERS: Final = {"__main__", PACKAGE, "_pytest", "pluggy", "pytest"}
+_RUNS_LOOPS: Final = f"{PACKAGE}.engine.loops"
+_LIBRARY: Final = Path(functools.__file__).parent
+_SITE_PACKAGES: Final = "site-packages"
+
+
+def is_users(frame: FrameType) -> bool:
+    """Tell whether a frame runs code that is neither Python's own nor the test runner's."""
+    root = str(frame.f_globals.get("__name__")).partition(".")[0]
+    return root not in sys.stdlib_module_names and root not in _RUNNERS
+
+
+def is_runners(frame: FrameType) -> bool:
+    """Tell whether a frame runs code of the test runner."""
+    return str(frame.f_globals.get("__name__")).partition(".")[0] in _RUNNERS
+
+
+def users(frame: FrameType | None) -> FrameType | None:
+    """Return the innermost frame, from `frame` outwards, that runs the user's code.
+
+    What runs the event loop itself is not asked.
+    """
+    while frame is not None and not is_users(frame):
+        frame = None if frame.f_globals.get("__name__") == _RUNS_LOOPS else frame.f_back
+    return frame
+
+
+def is_library(filename: str) -> bool:
+    """Tell whether a file is one of Python's own."""
+    path = Path(filename)
+    return path.is_relative_to(_LIBRARY) and _SITE_PACKAGES not in path.parts
+
+
+def others(frame: FrameType | None) -> FrameType | None:
+    """Return the innermost frame, from `frame` outwards, that runs no code of this package."""
+    while frame is not None and is_own(frame):
+        frame = frame.f_back
+    return frame
+
+
+def innermost(thread: int) -> FrameType | None:
+    """Return the frame that a thread is in."""
+    # It is documented, whatever its underscore says.
+    return sys._current_frames().get(thread)  # pyright: ignore[reportPrivateUsage]
+
+
+def up_to_users(traceback: TracebackType | None) -> TracebackType | None:
+    """Let a traceback end at the user's last line, if there is one."""
+    last, step = None, traceback
+    while step is not None:
+        if is_users(step.tb_frame):
+            last = step
+        step = step.tb_next
+    if last is not None:
+        last.tb_next = None
+    return traceback
+
+
+def hide_own(traceback: TracebackType | None) -> TracebackType | None:
+    """Return a traceback without this package's lines.
+
+    One that ends there is returned whole: its error is the package's own.
+    """
+    if ends_in_own(traceback):
+        return traceback
+    shown: list[TracebackType] = []
+    while traceback is not None:
+        if not is_own(traceback.tb_frame):
+            shown.append(traceback)
+        traceback = traceback.tb_next
+    for entry, following in zip(shown, [*shown[1:], None], strict=True):
+        entry.tb_next = following
+    return shown[0]
+
+
+def ends_in_own(traceback: TracebackType | None) -> bool:
+    """Tell whether the last line of a traceback, if it has any, is this package's."""
+    is_last = True
+    while traceback is not None:
+        is_last = is_own(traceback.tb_frame)
+        traceback = traceback.tb_next
+    return is_last
+
+
+def is_own(frame: FrameType) -> bool:
+    return str(frame.f_globals.get("__name__")).partition(".")[0] == PACKAGE
+
+
+def place(code: CodeType, line: int | None) -> str:
+    """Tell a line of code: `tests/test_it.py:12 in test_it`."""
+    return f"{short(code.co_filename)}:{line} in {code.co_qualname}"
+
+
+@functools.cache
+def short(filename: str) -> str:
+    """Shorten a path to what follows the current directory, or to its module's end."""
+    path = Path(filename)
+    if _SITE_PACKAGES in path.parts:
+        return "/".join(path.parts[path.parts.index(_SITE_PACKAGES) + 1 :])
+    if path.is_relative_to(Path.cwd()):
+        return path.relative_to(Path.cwd()).as_posix()
+    return "/".join(path.parts[-2:])
+
+
+def end_of(traceback: TracebackType | None) -> tuple[str, int] | None:
+    """Return the file and line at which a traceback ends."""
+    end = None
+    while traceback is not None:
+        end = traceback.tb_frame.f_code.co_filename, traceback.tb_lineno
+        traceback = traceback.tb_next
+    return end
