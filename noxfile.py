@@ -175,7 +175,7 @@ def bench(session: nox.Session) -> None:
 
 @nox.session(default=False)
 def mutants(session: nox.Session) -> None:
-    """Which changes to a file no test notices: `-- collect/marks`, and which tests to run if not all."""
+    """Which changes to a file no test notices: `-- collect/marks`, then the tests to run."""
     file, *tests = session.posargs
     session.install(".", "--group", "mutants", "--group", "tests")
     tree = Path(tempfile.mkdtemp(), "tree")  # where the changes are made
