@@ -80,25 +80,29 @@ def test_the_help_lists_the_options(suite):
             "asyncio:",
             "  --asyncio-mode=MODE *",
             "  --asyncio-debug *",
+            "  --asyncio-default-fixture-loop-scope=SCOPE",
+            "  --asyncio-default-test-loop-scope=SCOPE",
             "  --asyncio-loop-factory=NAME",
             "  --asyncio-timeout=SECONDS",
-            "  --asyncio-tasks *",
-            "  --asyncio-checks=NAMES",
+            "  --asyncio-clock=CLOCK*",
+            "  --asyncio-concurrent*",
             "  --asyncio-concurrency=N",
+            "  --asyncio-checks=NAMES",
+            "  --asyncio-tasks *",
             "  --asyncio-durations=N",
             "  --asyncio-trace=FILE *",
             "*asyncio_mode (string):*",
             "*asyncio_debug (bool):*",
-            "*asyncio_loop_factory (string):*",
-            "*asyncio_timeout (string):*",
-            "*asyncio_checks (string):*",
-            "*asyncio_blocked_loop_threshold (string):*",
-            "*asyncio_clock (string):*",
-            "*asyncio_concurrent (bool):*",
-            "*asyncio_concurrency (string):*",
-            "*asyncio_serial_fixtures (args):*",
             "*asyncio_default_fixture_loop_scope (string):*",
             "*asyncio_default_test_loop_scope (string):*",
+            "*asyncio_loop_factory (string):*",
+            "*asyncio_timeout (float):*",
+            "*asyncio_clock (string):*",
+            "*asyncio_concurrent (bool):*",
+            "*asyncio_concurrency (int):*",
+            "*asyncio_serial_fixtures (args):*",
+            "*asyncio_checks (args):*",
+            "*asyncio_blocked_loop_threshold (float):*",
         ]
     )
 
@@ -149,6 +153,12 @@ def test_each_scope_is_a_valid_default_loop_scope(suite, option, scope):
     result.stdout.fnmatch_lines(f"asyncio: *{option}={scope}*")
 
 
+@pytest.mark.parametrize("option", SCOPE_OPTIONS)
+def test_the_command_line_overrides_a_default_loop_scope_of_the_ini_file(suite, option):
+    result = suite(TEST, f"--{option.replace('_', '-')}=module", ini=f"{option} = session")
+    result.stdout.fnmatch_lines(f"asyncio: *{option}=module*")
+
+
 @pytest.mark.parametrize(
     ("option", "other"), list(zip(SCOPE_OPTIONS, ("fixture-scope", "auto"), strict=True))
 )
@@ -158,7 +168,7 @@ def test_an_unknown_default_loop_scope_is_a_usage_error(suite, option, other):
     result.stderr.fnmatch_lines(
         [
             f"ERROR: 'modul' is not a valid {option}. Valid scopes are: {', '.join(SCOPES)}.",
-            f"{option} may also be '{other}'.",
+            f"It may also be '{other}'.",
         ]
     )
 
@@ -287,14 +297,17 @@ def test_a_flag_that_is_neither_true_nor_false_is_a_usage_error(suite, option):
     result = suite("", ini=f"{option} = maybe")
     assert result.ret == pytest.ExitCode.USAGE_ERROR
     result.stderr.fnmatch_lines(
-        [f"*{option} must be true or false: *'maybe'.", f"See *#{option.replace('_', '-')}"]
+        [
+            f"ERROR: 'maybe' is not a valid {option}. Give true or false.",
+            f"See *#{option.replace('_', '-')}",
+        ]
     )
 
 
 def test_a_list_with_an_open_quotation_is_a_usage_error(suite):
     result = suite(TEST, ini="asyncio_serial_fixtures = 'database")
     assert result.ret == pytest.ExitCode.USAGE_ERROR
-    result.stderr.fnmatch_lines(["ERROR: asyncio_serial_fixtures must be names*"])
+    result.stderr.fnmatch_lines("* is not a valid asyncio_serial_fixtures. Give a list of names, *")
 
 
 ASYNC_TEST = "async def test_{}(): pass"
@@ -436,7 +449,7 @@ def test_debug_that_a_hook_sets_overrides_the_ini_file(suite, given, debug):
 
 def test_debug_that_is_neither_true_nor_false_is_a_usage_error(suite):
     result = suite(
-        TEST, conftest="def pytest_configure(config): config.option.asyncio_debug = 'yes'"
+        TEST, conftest="def pytest_configure(config): config.option.asyncio_debug = 'maybe'"
     )
     assert result.ret is pytest.ExitCode.USAGE_ERROR
-    result.stderr.fnmatch_lines("ERROR: 'yes' is not a valid asyncio_debug. *")
+    result.stderr.fnmatch_lines("ERROR: 'maybe' is not a valid asyncio_debug. *")

@@ -47,7 +47,7 @@ def loop_scope_of(item: pytest.Function, mark: AsyncioMark) -> ScopeName:
     """Return the loop scope of a test: its mark's, or else the default."""
     if mark.loop_scope is not None:
         return mark.loop_scope
-    default = options.of(item.config).test_loop_scope
+    default = options.of(item.config).default_test_loop_scope
     scope = _widest_fixture_loop_scope(item) if default == "auto" else default
     return "module" if mark.concurrent and scope == "function" else scope
 
@@ -58,7 +58,7 @@ def node_of(item: pytest.Function, mark: AsyncioMark) -> pytest.Item | pytest.Co
     if (
         scope == "package"
         and mark.loop_scope is None
-        and options.of(item.config).test_loop_scope == "auto"
+        and options.of(item.config).default_test_loop_scope == "auto"
     ):  # The fixtures may be of packages that hold the test's own, and each has a loop.
         used = _async_fixtures(item)
         return _widest(*(node_of_fixture(each, scope, item, None) for each, scope in used))

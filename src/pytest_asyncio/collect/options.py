@@ -1,15 +1,17 @@
-"""The options of the plugin, parsed before anything asks for them."""
+"""The options of the plugin: one row each in `OPTIONS`, parsed before anything asks for them."""
 
 from __future__ import annotations
 
-import contextlib
 import reprlib
+import shlex
 import sys
+from collections.abc import Callable
 from enum import StrEnum
 from typing import Any, Final, Literal, NamedTuple, TypeGuard
 
 import pytest
 
+from pytest_asyncio.support import pytest_private
 from pytest_asyncio.support.types import ClockName, LoopFactory, ScopeName
 
 SCOPES: Final[tuple[ScopeName, ...]] = ("function", "class", "module", "package", "session")
@@ -35,115 +37,200 @@ MARKER: Final = (
 
 
 class Settings(NamedTuple):  # A dataclass would take fifteen times as long to define.
-    """What the command line and the ini file say."""
+    """What the options say, by their names without `asyncio_`."""
 
-    auto_mode: bool
+    mode: Mode
     debug: bool
-    fixture_loop_scope: ScopeName | Literal["fixture-scope"] | None
-    test_loop_scope: ScopeName | Literal["auto"]
+    default_fixture_loop_scope: ScopeName | Literal["fixture-scope"] | None
+    default_test_loop_scope: ScopeName | Literal["auto"]
     loop_factory: LoopFactory | None
     timeout: float
-    task_trees: bool
-    checks: tuple[str, ...]
-    blocked_loop_threshold: float
     clock: ClockName
     concurrent: bool
     concurrency: int
     serial_fixtures: tuple[str, ...]
-    trace: str | None
+    checks: tuple[str, ...]
+    blocked_loop_threshold: float
+    tasks: bool
     durations: int | None
+    trace: str | None
 
+    @property
+    def auto_mode(self) -> bool:
+        return self.mode == Mode.AUTO
+
+
+def _mode(value: object) -> Mode:
+    if isinstance(value, str) and value in tuple(Mode):
+        return Mode(value)
+    raise ValueError(f"Valid modes: {', '.join(Mode)}.")
+
+
+def _clock(value: object) -> ClockName:
+    if is_clock(value):
+        return value
+    raise ValueError(f"Valid clocks: {', '.join(CLOCKS)}.")
+
+
+def _fixture_loop_scope(value: object) -> object:
+    return _scope_or("fixture-scope", value) if value else None
+
+
+def _test_loop_scope(value: object) -> object:
+    return _scope_or("auto", value or "function")
+
+
+def _scope_or(other: str, value: object) -> object:
+    if value == other or is_scope(value):
+        return value
+    raise ValueError(f"Valid scopes are: {', '.join(SCOPES)}.\nIt may also be {other!r}.")
+
+
+def _flag(value: object) -> bool:
+    given = str(value).strip().lower()
+    if given in ("true", "t", "yes", "y", "on", "1"):  # as pytest's own
+        return True
+    if given in ("false", "f", "no", "n", "off", "0"):
+        return False
+    raise ValueError("Give true or false.")
+
+
+def _seconds(value: object) -> float:
+    try:
+        seconds = float(value) if isinstance(value, str) else value
+    except ValueError:
+        seconds = None
+    if is_timeout(seconds):
+        return seconds
+    raise ValueError("Give a number of seconds, such as 2.5.")
+
+
+def _count(value: object) -> int | None:
+    if value is None:
+        return None
+    if (count := _whole(value)) is not None:
+        return count
+    raise ValueError("Give how many to show, or 0 for all.")
+
+
+def _concurrency(value: object) -> int:
+    if count := _whole(value):
+        return count
+    raise ValueError("Give a number of tests, such as 32, or 1 to run them one after another.")
+
+
+def _whole(value: object) -> int | None:
+    if isinstance(value, bool) or not str(value).isdecimal():
+        return None
+    return int(str(value))
+
+
+def _names(value: object) -> tuple[str, ...]:
+    """Parse a list, or a string with blanks or commas between the names."""
+    try:
+        names: Any = shlex.split(value.replace(",", " ")) if isinstance(value, str) else value
+    except ValueError:  # a quotation that does not end
+        names = None
+    if isinstance(names, list) and all(isinstance(name, str) for name in names):
+        return tuple(names)
+    raise ValueError("Give a list of names, or names with blanks or commas between them.")
+
+
+def _loop_factory(name: object) -> LoopFactory | None:
+    if not name:
+        return None
+    help = (
+        "Give the dotted name of a callable that returns an event loop, such as "
+        "uvloop.new_event_loop."
+    )
+    if not isinstance(name, str):
+        raise ValueError(help)
+    from pkgutil import resolve_name  # only the sessions that name a factory need it
+
+    try:
+        factory: LoopFactory = resolve_name(name)
+    except (KeyboardInterrupt, pytest.exit.Exception):
+        raise
+    except (ImportError, AttributeError, ValueError) as error:
+        raise ValueError(help, str(error)) from error
+    except BaseException as error:  # Whatever the module does when it is imported.
+        raise ValueError(help, f"{type(error).__name__}: {error}".removesuffix(": ")) from error
+    if not callable(factory):
+        raise ValueError(help, "it is not callable")
+    return factory
+
+
+def _file(value: object) -> object:
+    return value
+
+
+class Option(NamedTuple):
+    """One option."""
+
+    name: str
+    type: Literal["string", "bool", "int", "float", "args"] | None
+    """As pytest's `--help` shows it for the ini file. Without one, the ini file has no such option.
+    """
+    default: object
+    parse: Callable[[object], Any]
+    """Makes a setting of the default, of a string, or of what TOML has.
+
+    Raises `ValueError` with a sentence about what is valid, and maybe one about what is wrong.
+    """
+    metavar: str | None
+    """Stands for the value on the command line; empty for a flag, None for no such option there."""
+    help: str
+
+
+# fmt: off
+OPTIONS: Final = (
+    Option("asyncio_mode", "string", "strict", _mode, "MODE",
+        "'auto' runs every async test and fixture, 'strict' those that are marked as asyncio's"),
+    Option("asyncio_debug", "bool", False, _flag, "",
+        "turn on asyncio's debug mode for the loops of tests and fixtures"),
+    Option("asyncio_default_fixture_loop_scope", "string", None, _fixture_loop_scope, "SCOPE",
+        f"loop scope of the async fixtures that name none: {', '.join(SCOPES)}, or fixture-scope"),
+    Option("asyncio_default_test_loop_scope", "string", "function", _test_loop_scope, "SCOPE",
+        f"loop scope of the async tests that name none: {', '.join(SCOPES)}, or auto"),
+    Option("asyncio_loop_factory", "string", "", _loop_factory, "NAME",
+        "what makes the event loops: a dotted name such as uvloop.new_event_loop"),
+    Option("asyncio_timeout", "float", 0.0, _seconds, "SECONDS",
+        "how long each phase of an async test or fixture may take; 0 is without end"),
+    Option("asyncio_clock", "string", "real", _clock, "CLOCK",
+        "clock of the async tests that name none: 'real' or 'virtual'"),
+    Option("asyncio_concurrent", "bool", False, _flag, "",
+        "let async tests run beside others where no mark says otherwise"),
+    Option("asyncio_concurrency", "int", 32, _concurrency, "N",
+        "how many concurrent tests may run at the same time; 1 runs all one after another"),
+    Option("asyncio_serial_fixtures", "args", [], _names, None,
+        "names of fixtures whose tests run alone, besides monkeypatch, capsys and their like"),
+    Option("asyncio_checks", "args", [], _names, "NAMES",
+        "what to look for in async tests: 'all', or names such as leaked-tasks,never-awaited"),
+    Option("asyncio_blocked_loop_threshold", "float", 0.5, _seconds, None,
+        "seconds that a callback may hold the loop before the check blocked-loop reports it"),
+    Option("asyncio_tasks", None, False, _flag, "",
+        "show what the tasks of the event loop are doing when an async test fails"),
+    Option("asyncio_durations", None, None, _count, "N",
+        "show the N slowest phases of async tests, and how long they waited and worked; 0 is all"),
+    Option("asyncio_trace", None, None, _file, "FILE",
+        "write what ran when, in a format that https://ui.perfetto.dev opens"),
+)
+# fmt: on
 
 _KEY: Final[pytest.StashKey[Settings]] = pytest.StashKey()
 
 
 def add_options(parser: pytest.Parser) -> None:
     group = parser.getgroup("asyncio")
-    group.addoption(
-        "--asyncio-mode",
-        metavar="MODE",
-        help="'auto' runs every async test and fixture, 'strict', the default, those that are "
-        "marked as asyncio's",
-    )
-    group.addoption(
-        "--asyncio-debug",
-        action="store_true",
-        default=None,
-        help="turn on asyncio's debug mode for the loops of tests and fixtures",
-    )
-    group.addoption(
-        "--asyncio-loop-factory",
-        metavar="NAME",
-        help="what makes the event loops: a dotted name such as uvloop.new_event_loop",
-    )
-    group.addoption(
-        "--asyncio-timeout",
-        metavar="SECONDS",
-        help="how long each phase of an async test or fixture may take; 0 is without end",
-    )
-    group.addoption(
-        "--asyncio-tasks",
-        action="store_true",
-        help="show what the tasks of the event loop are doing when an async test fails",
-    )
-    group.addoption(
-        "--asyncio-checks",
-        metavar="NAMES",
-        help="what to look for in async tests: 'all', or names such as leaked-tasks,never-awaited",
-    )
-    group.addoption(
-        "--asyncio-concurrency",
-        metavar="N",
-        help="how many of the tests that are marked as concurrent may run at the same time; "
-        "1 runs all tests one after another",
-    )
-    group.addoption(
-        "--asyncio-durations",
-        metavar="N",
-        help="show the N slowest phases of async tests, and how long they waited and worked; 0 is "
-        "all",
-    )
-    group.addoption(
-        "--asyncio-trace",
-        metavar="FILE",
-        help="write what ran when, in a format that https://ui.perfetto.dev opens",
-    )
-    parser.addini("asyncio_mode", "default of --asyncio-mode", default="strict")
-    parser.addini("asyncio_debug", "default of --asyncio-debug", type="bool")
-    parser.addini("asyncio_loop_factory", "default of --asyncio-loop-factory")
-    parser.addini("asyncio_timeout", "default of --asyncio-timeout", default="0")
-    parser.addini("asyncio_checks", "default of --asyncio-checks")
-    parser.addini(
-        "asyncio_blocked_loop_threshold",
-        "seconds that a callback may hold the loop before the check blocked-loop tells of it",
-        default="0.5",
-    )
-    parser.addini(
-        "asyncio_clock",
-        "clock of the async tests that name none: 'real' or 'virtual'",
-        default="real",
-    )
-    parser.addini(
-        "asyncio_concurrent",
-        "whether async tests run beside others where no mark says it",
-        type="bool",
-    )
-    parser.addini("asyncio_concurrency", "default of --asyncio-concurrency", default="32")
-    parser.addini(
-        "asyncio_serial_fixtures",
-        "names of fixtures whose tests run alone, besides monkeypatch, capsys and their like",
-        type="args",
-    )
-    parser.addini(
-        "asyncio_default_fixture_loop_scope",
-        f"loop scope of the async fixtures that name none: {', '.join(SCOPES)}, or fixture-scope",
-        default=None,
-    )
-    parser.addini(
-        "asyncio_default_test_loop_scope",
-        f"loop scope of the async tests that name none: {', '.join(SCOPES)}, or auto",
-        default="function",
-    )
+    for option in OPTIONS:
+        flag = f"--{option.name.replace('_', '-')}"
+        if option.metavar:
+            group.addoption(flag, metavar=option.metavar, help=option.help)
+        elif option.metavar is not None:
+            group.addoption(flag, action="store_true", default=None, help=option.help)
+        if option.type is not None:
+            help = option.help if option.metavar is None else f"default of {flag}"
+            parser.addini(option.name, help, type=option.type, default=option.default)
 
 
 def parse(config: pytest.Config) -> None:
@@ -151,31 +238,22 @@ def parse(config: pytest.Config) -> None:
 
     Raises `pytest.UsageError` that names the option and its value.
     """
-    mode = _given(config, "asyncio_mode")
-    if mode not in tuple(Mode):
-        raise invalid("asyncio_mode", mode, f"Valid modes: {', '.join(Mode)}.")
-    config.stash[_KEY] = Settings(
-        auto_mode=mode == Mode.AUTO,
-        debug=_debug(config),
-        fixture_loop_scope=_default_scope(
-            config, "asyncio_default_fixture_loop_scope", "fixture-scope"
-        ),
-        test_loop_scope=_default_scope(config, "asyncio_default_test_loop_scope", "auto")
-        or "function",
-        loop_factory=_loop_factory(_given(config, "asyncio_loop_factory")),
-        timeout=_seconds(config, "asyncio_timeout"),
-        task_trees=bool(config.getoption("asyncio_tasks")),
-        checks=tuple(_given(config, "asyncio_checks").replace(",", " ").split()),
-        blocked_loop_threshold=_seconds(config, "asyncio_blocked_loop_threshold"),
-        clock=_clock(config.getini("asyncio_clock")),
-        concurrent=bool(_parsed(config, "asyncio_concurrent", "true or false")),
-        concurrency=_concurrency(config),
-        serial_fixtures=tuple(
-            _parsed(config, "asyncio_serial_fixtures", "names with blanks between them")
-        ),
-        trace=config.getoption("asyncio_trace"),
-        durations=_count(config.getoption("asyncio_durations")),
-    )
+    values = {option.name.removeprefix("asyncio_"): _parsed(option, config) for option in OPTIONS}
+    config.stash[_KEY] = Settings(**values)
+
+
+def _parsed(option: Option, config: pytest.Config) -> Any:
+    given = _given(option.name, config)
+    try:
+        return option.parse(option.default if given is None else given)
+    except ValueError as error:
+        raise invalid(option.name, given, *error.args) from error
+
+
+def _given(name: str, config: pytest.Config) -> object:
+    """Return what the command line says, or else the ini file; None if neither does."""
+    value = config.getoption(name, None)
+    return pytest_private.written_in_ini(name, config) if value is None else value
 
 
 def are_parsed(config: pytest.Config) -> bool:
@@ -188,12 +266,8 @@ def of(config: pytest.Config) -> Settings:
 
 def invalid(option: str, value: object, help: str, reason: str = "") -> pytest.UsageError:
     """Return what tells users that an option cannot have a value, and where they can read more."""
-    what = f"{value!r} is not a valid {option}{': ' if reason else ''}{reason}"
-    return pytest.UsageError(f"{what}. {help}\n{_see(option)}")
-
-
-def _see(option: str) -> str:
-    return f"See {REFERENCE}#{option.replace('_', '-')}"
+    what = f"{shown(value)} is not a valid {option}{': ' if reason else ''}{reason}"
+    return pytest.UsageError(f"{what}. {help}\nSee {REFERENCE}#{option.replace('_', '-')}")
 
 
 def is_scope(value: object) -> TypeGuard[ScopeName]:
@@ -225,12 +299,12 @@ def widest(*scopes: ScopeName) -> ScopeName:
 
 def header(config: pytest.Config) -> str:
     settings = of(config)
-    factory = _given(config, "asyncio_loop_factory")
+    factory = _given("asyncio_loop_factory", config)
     parts = [
-        f"mode={'auto' if settings.auto_mode else 'strict'}",
+        f"mode={settings.mode}",
         f"debug={settings.debug}",
-        f"asyncio_default_fixture_loop_scope={settings.fixture_loop_scope}",
-        f"asyncio_default_test_loop_scope={settings.test_loop_scope}",
+        f"asyncio_default_fixture_loop_scope={settings.default_fixture_loop_scope}",
+        f"asyncio_default_test_loop_scope={settings.default_test_loop_scope}",
         *([f"asyncio_loop_factory={factory}"] if factory else []),
         *([f"asyncio_timeout={settings.timeout:g}"] if settings.timeout else []),
         *([f"asyncio_checks={','.join(settings.checks)}"] if settings.checks else []),
@@ -238,93 +312,3 @@ def header(config: pytest.Config) -> str:
         *([f"asyncio_concurrency={settings.concurrency}"] if settings.concurrent else []),
     ]
     return f"asyncio: {', '.join(parts)}"
-
-
-def _given(config: pytest.Config, name: str) -> Any:
-    value = config.getoption(name, None)
-    return config.getini(name) if value is None else value
-
-
-def _parsed(config: pytest.Config, option: str, what: str) -> Any:
-    """Return an option that pytest parses itself, which says what it must be where it is not."""
-    try:
-        return config.getini(option)
-    except (ValueError, pytest.UsageError) as error:  # Versions of pytest differ.
-        raise pytest.UsageError(f"{option} must be {what}: {error}.\n{_see(option)}") from error
-
-
-def _debug(config: pytest.Config) -> bool:
-    given = config.getoption("asyncio_debug")
-    if given is None:
-        return bool(_parsed(config, "asyncio_debug", "true or false"))
-    if given in (True, "true"):
-        return True
-    if given in (False, "false"):
-        return False
-    raise invalid("asyncio_debug", given, "Give True or False.")
-
-
-def _default_scope(config: pytest.Config, option: str, other: str) -> Any:
-    value = config.getini(option) or None
-    if value is None or value == other or is_scope(value):
-        return value
-    raise invalid(
-        option,
-        value,
-        f"Valid scopes are: {', '.join(SCOPES)}.\n{option} may also be {other!r}.",
-    )
-
-
-def _seconds(config: pytest.Config, option: str) -> float:
-    given = _given(config, option)
-    with contextlib.suppress(ValueError):
-        seconds = float(given)
-        if is_timeout(seconds):
-            return seconds
-    raise invalid(option, given, "Give a number of seconds, such as 2.5.")
-
-
-def _count(given: str | None) -> int | None:
-    if given is None or given.isdecimal():
-        return None if given is None else int(given)
-    raise invalid("asyncio_durations", given, "Give how many to show, or 0 for all.")
-
-
-def _concurrency(config: pytest.Config) -> int:
-    given = str(_given(config, "asyncio_concurrency"))
-    if given.isdecimal() and int(given) > 0:
-        return int(given)
-    raise invalid(
-        "asyncio_concurrency",
-        given,
-        "Give a number of tests, such as 32, or 1 to run them one after another.",
-    )
-
-
-def _clock(value: str) -> ClockName:
-    if is_clock(value):
-        return value
-    raise invalid("asyncio_clock", value, f"Valid clocks: {', '.join(CLOCKS)}.")
-
-
-def _loop_factory(name: str | None) -> LoopFactory | None:
-    if not name:
-        return None
-    from pkgutil import resolve_name  # only the sessions that name a factory need it
-
-    help = (
-        "Give the dotted name of a callable that returns an event loop, such as "
-        "uvloop.new_event_loop."
-    )
-    try:
-        factory: LoopFactory = resolve_name(name)
-    except (KeyboardInterrupt, pytest.exit.Exception):
-        raise
-    except (ImportError, AttributeError, ValueError) as error:
-        raise invalid("asyncio_loop_factory", name, help, str(error)) from error
-    except BaseException as error:  # Whatever the module does when it is imported.
-        reason = f"{type(error).__name__}: {error}".removesuffix(": ")
-        raise invalid("asyncio_loop_factory", name, help, reason) from error
-    if not callable(factory):
-        raise invalid("asyncio_loop_factory", name, help, "it is not callable")
-    return factory

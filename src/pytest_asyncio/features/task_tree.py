@@ -60,7 +60,7 @@ def start(session: pytest.Session) -> None:
 
     The end of a time-out shows it without being asked.
     """
-    if options.of(session.config).task_trees:
+    if options.of(session.config).tasks:
         runs.watch(session, _attach_to_failure)
 
 

@@ -50,6 +50,20 @@ GROUPS_MAY_BE_HIDDEN = pytest.version_tuple >= (9, 2)
 CallSpec: Any = getattr(python, "CallSpec", None) or python.CallSpec2
 
 
+def written_in_ini(name: str, config: pytest.Config) -> object:
+    """What an ini file, or `-o`, has for an option, as it is written there; None for nothing.
+
+    `getini()` takes one type for each option, in TOML that one alone, and an error of its own where
+    it finds another one.
+    """
+    if hasattr(config, "_inicfg"):
+        given = cast("Any", config)._inicfg.get(name)
+        return None if given is None else given.value
+    old: Any = config  # pragma: no cover  # pytest < 9
+    override = old._get_override_ini_value(name)  # pragma: no cover
+    return old.inicfg.get(name) if override is None else override  # pragma: no cover
+
+
 def item_of(request: pytest.FixtureRequest) -> pytest.Function:
     """The item that a fixture is set up for.
 
