@@ -1,0 +1,728 @@
+"""What is reported of tests that run at the same time."""
+
+from __future__ import annotations
+
+import re
+import warnings
+from xml.etree import ElementTree
+
+import pytest
+from together import MODULE, TOGETHER, WAITING
+
+
+def test_output_and_logs_are_those_of_their_test(concurrent):
+    result = concurrent(
+        """
+    import logging, sys
+    async def say(name):
+        for number in range(3):
+            print(f"{name} out {number}")
+            print(f"{name} err {number}", file=sys.stderr)
+            numbers = [number]
+            logging.warning("%s log %s", name, numbers)
+            numbers.clear()
+            await asyncio.sleep(0)
+        await meet()
+        lengths = sys.stdout.write("text"), sys.stdout.buffer.write(b"bytes\\n")
+        sys.stdout.writelines([f"{name} lines\\n"])
+        assert lengths == (0, 0)
+    async def test_a(): await say("a")
+    async def test_b(): await say("b")
+    """
+    )
+    result.assert_outcomes(failed=2)
+    assert result.stdout.str().count("assert (4, 6) == (0, 0)") == 4
+    for name in "ab":
+        result.stdout.fnmatch_lines(
+            [
+                f"*___ test_{name} ___*",
+                "*Captured stdout call*",
+                *(f"{name} out {number}" for number in range(3)),
+                "textbytes",
+                f"{name} lines",
+                "*Captured stderr call*",
+                *(f"{name} err {number}" for number in range(3)),
+                "*Captured log call*",
+                *(f"WARNING *{name} log ?{number}?" for number in range(3)),
+            ],
+            consecutive=False,
+        )
+    assert result.stdout.str().count("a out 1") == 1
+
+
+def test_logs_below_the_level_are_left_out(concurrent):
+    result = concurrent(
+        """
+    import logging
+    async def test_a():
+        await meet()
+        logging.warning("small")
+        logging.error("great")
+    async def test_b(): await meet()
+    """,
+        "--log-level=ERROR",
+        "-rP",
+    )
+    result.stdout.fnmatch_lines(["ERROR * great"])
+    result.stdout.no_fnmatch_line("*small*")
+
+
+def test_a_log_file_has_a_level_of_its_own(concurrent, pytester):
+    concurrent(
+        """
+    import logging
+    async def test_a(): await meet()
+    async def test_b():
+        await meet()
+        logging.warning("small")
+        logging.error("great")
+    """,
+        "--log-file=log.txt",
+        "--log-file-level=ERROR",
+    ).assert_outcomes(passed=2)
+    (line,) = (pytester.path / "log.txt").read_text(encoding="utf-8").splitlines()
+    assert "great" in line
+
+
+def test_what_is_logged_before_a_wait_is_told_too(concurrent):
+    result = concurrent(
+        """
+    import logging
+    @pytest.fixture
+    def own(): logging.warning("of its fixture")
+    async def test_a(): await meet()
+    async def test_b(): await meet(); await alone()
+    async def test_c(own): assert 0
+    """,
+        "--asyncio-concurrency=2",
+    )
+    result.stdout.fnmatch_lines(["*Captured log setup*", "WARNING*of its fixture"])
+
+
+def test_output_that_is_shown_at_once_comes_in_order(concurrent):
+    result = concurrent(
+        """
+    async def test_a():
+        print("a begins")
+        await meet()
+        await alone()
+        print("a ends")
+    async def test_b():
+        print("b begins")
+        await meet()
+        print("b ends")
+    """,
+        "-s",
+    )
+    result.assert_outcomes(passed=2)
+    result.stdout.fnmatch_lines(["*a begins", "a ends", "*b begins", "b ends"])
+
+
+def test_live_logs_come_in_order(concurrent):
+    result = concurrent(
+        """
+    import logging
+    async def test_a():
+        logging.warning("a begins")
+        await meet()
+        await alone()
+        logging.warning("a ends")
+    async def test_b():
+        logging.warning("b begins")
+        await meet()
+    """,
+        "--log-cli-level=INFO",
+    )
+    result.stdout.fnmatch_lines(
+        [
+            "*::test_a *",
+            "*live log call*",
+            "WARNING * a begins*",
+            "WARNING * a ends*",
+            "PASSED*",
+            "*::test_b *",
+            "WARNING * b begins*",
+            "PASSED*",
+        ]
+    )
+
+
+def test_output_of_no_test_is_told_with_the_one_at_hand(concurrent_in_both_ways):
+    result = concurrent_in_both_ways(
+        """
+    import logging, os, subprocess, sys, threading
+    @pytest.fixture
+    def own():
+        yield
+        os.write(1, b"of its teardown\\n")
+    async def test_a(own):
+        await meet()
+        threading.Thread(target=print, args=["of a thread"]).start()
+        threading.Thread(target=logging.warning, args=["in its log"]).start()
+        subprocess.run([sys.executable, "-c", "print('of a process')"])
+        os.write(1, b"of a file\\n")
+    async def test_b(): await meet()
+    def test_sync(): pass
+    """,
+        "-rP",
+        "--asyncio-concurrency=2",
+        passed=3,
+    )
+    told = result.stdout.str()
+    assert told.count("in its log") == 1
+    call, _, teardown = told.partition("Captured stdout teardown")
+    for text in ("of a thread", "of a process", "of a file"):
+        assert (call.count(f"{text}\n"), teardown.count(f"{text}\n")) == (1, 0)
+    assert teardown.count("of its teardown\n") == 1
+
+
+def test_output_after_a_wide_async_fixture_is_that_of_its_test(concurrent):
+    result = concurrent(
+        """
+    @pytest_asyncio.fixture(scope="module", loop_scope="module")
+    async def wide(): await asyncio.sleep(0)
+    @pytest.fixture
+    def own(wide): print("of b")
+    async def test_a(): await meet()
+    async def test_b(own): await meet()
+    """,
+        "-rP",
+    )
+    result.assert_outcomes(passed=2)
+    result.stdout.fnmatch_lines(["*___ test_b ___*", "of b"])
+
+
+def test_streams_and_log_handlers_are_put_back(concurrent):
+    concurrent(
+        """
+    import logging, sys
+    streams = sys.stdout, sys.stderr
+    async def test_a(): await meet()
+    async def test_b(): await meet()
+    def test_sync():
+        assert (sys.stdout, sys.stderr) == streams
+        assert not any(handler.filters for handler in logging.getLogger().handlers)
+    """,
+        "-s",
+    ).assert_outcomes(passed=3)
+
+
+def test_how_warnings_are_shown_is_put_back(concurrent):
+    by = warnings._showwarnmsg_impl
+    concurrent(
+        """
+    async def test_a(): await meet()
+    async def test_b(): await meet()
+    """,
+        "-pno:warnings",
+    ).assert_outcomes(passed=2)
+    assert warnings._showwarnmsg_impl is by
+
+
+def test_threads_with_the_context_of_a_test_write_for_it(concurrent):
+    result = concurrent(
+        """
+    async def test_a(): await meet()
+    async def test_b():
+        await asyncio.to_thread(print, "of b")
+        await meet()
+    """,
+        "-rP",
+    )
+    result.stdout.fnmatch_lines(["*___ test_b ___*", "*Captured stdout call*", "of b"])
+
+
+def test_output_of_a_synchronous_teardown_is_told_with_its_test(concurrent_in_both_ways):
+    result = concurrent_in_both_ways(
+        """
+    down = asyncio.Event()
+    @pytest.fixture
+    def own():
+        yield
+        print("down")
+        down.set()
+    async def test_a():
+        await meet()
+        await down.wait()
+    async def test_b(own):
+        await meet()
+        print("up")
+    """,
+        "-rP",
+        "--asyncio-concurrency=2",
+        passed=2,
+    )
+    result.stdout.fnmatch_lines(["*___ test_b ___*", "up", "*Captured stdout teardown*", "down"])
+
+
+def test_what_a_test_has_left_behind_is_told_of_with_the_one_at_hand(concurrent):
+    result = concurrent(
+        """
+    import warnings
+    go, warned = asyncio.Event(), asyncio.Event()
+    left = []
+    async def leave():
+        await go.wait()
+        warnings.warn("late")
+        warned.set()
+    async def test_a(): await meet()
+    async def test_b():
+        await meet()
+        left.append(asyncio.create_task(leave()))
+    @pytest.mark.asyncio(loop_scope="module", concurrent=True)
+    class TestLater:
+        async def test_c(self):
+            await meet()
+            go.set()
+            await warned.wait()
+        async def test_d(self): await meet()
+    """,
+        "-Wdefault",
+    )
+    result.assert_outcomes(passed=4, warnings=1)
+    result.stdout.fnmatch_lines(["test_it.py::TestLater::test_c", "*late*"])
+
+
+def test_warnings_are_told_with_the_test_that_caused_them(concurrent):
+    result = concurrent(
+        """
+    import warnings
+    async def warn():
+        await meet()
+        warnings.warn("same")
+    async def test_a(): await warn()
+    async def test_b(): await warn()
+    """,
+        "-Wdefault",
+    )
+    result.assert_outcomes(passed=2, warnings=2)
+    result.stdout.fnmatch_lines(["test_it.py::test_a", "test_it.py::test_b", "*same*"])
+
+
+def test_a_warning_is_told_once_for_each_place(concurrent):
+    result = concurrent(
+        """
+    import threading, warnings
+    async def test_a():
+        await meet()
+        for _ in range(3):
+            warnings.warn("of a")
+            warnings.warn("always", FutureWarning)
+            warnings.warn("wanted always")
+    async def test_b():
+        await meet()
+        thread = threading.Thread(target=warnings.warn, args=["of a thread"])
+        thread.start()
+        thread.join()
+    """,
+        "-Wdefault",
+        "-Walways::FutureWarning",
+        "-Walways:wanted",
+        "-Walways:::of_no_module:9999",
+    )
+    result.assert_outcomes(passed=2, warnings=8)
+
+
+def test_a_stream_that_a_test_puts_in_place_gets_what_is_written(concurrent_in_both_ways):
+    concurrent_in_both_ways(
+        """
+    import contextlib, io, sys
+    async def test_a():
+        with contextlib.redirect_stdout(io.StringIO()) as stream:
+            print("of a")
+            await meet()
+        sys.stdout.buffer.flush()
+        assert stream.getvalue() == "of a\\n"
+    async def test_b(): await meet()
+    async def test_c():
+        with contextlib.redirect_stderr(io.StringIO()):
+            await asyncio.sleep(0.05)
+    """,
+        passed=3,
+    )
+
+
+def test_that_of_the_test_at_hand_stays_where_others_are_reported(concurrent):
+    concurrent(
+        """
+    import contextlib, io
+    reported = asyncio.Event()
+    @pytest.fixture
+    def own():
+        yield
+        reported.set()
+    async def test_a():
+        with contextlib.redirect_stdout(io.StringIO()) as stream:
+            await reported.wait()
+            print("of a")
+        assert stream.getvalue() == "of a\\n"
+    async def test_b(own): pass
+    """
+    ).assert_outcomes(passed=2)
+
+
+def test_what_a_test_writes_when_such_a_stream_is_gone_is_told(concurrent_in_both_ways):
+    result = concurrent_in_both_ways(
+        """
+    import contextlib, io
+    @pytest_asyncio.fixture
+    async def silent():
+        with contextlib.redirect_stdout(io.StringIO()):
+            await meet()
+    @pytest.fixture
+    def telling(silent): print("told")
+    async def test_a(telling): pass
+    async def test_b(): await meet()
+    """,
+        "-rP",
+        passed=2,
+    )
+    result.stdout.fnmatch_lines(["*Captured stdout setup*", "told"])
+
+
+def test_what_the_others_write_then_is_told_too(concurrent):
+    result = concurrent(
+        """
+    import contextlib, io
+    begun, gone = asyncio.Event(), asyncio.Event()
+    @pytest_asyncio.fixture
+    async def met(): await meet()
+    async def test_a():
+        await gone.wait()
+        print("told")
+    async def test_b():
+        with contextlib.redirect_stdout(io.StringIO()):
+            await meet()
+            await begun.wait()
+        gone.set()
+    async def test_c(met): begun.set()
+    """,
+        "-rP",
+    )
+    result.assert_outcomes(passed=3)
+    result.stdout.fnmatch_lines(["*___ test_a ___*", "told"])
+
+
+def test_a_session_within_a_test_takes_none_of_its_output(concurrent):
+    two = "async def test_a(): await meet()\nasync def test_b(): await meet()"
+    result = concurrent(
+        """
+    from pytest_asyncio import plugin
+    async def test_a():
+        await meet()
+        await meet()
+    async def test_b():
+        await meet()
+        assert pytest.main(["-s", "-pno:cacheprovider", "inner.py"], [plugin]) == 0
+        print("of b")
+        await meet()
+    """,
+        "-rP",
+        files={"inner.py": f"{MODULE}{TOGETHER}\n{two}"},
+    )
+    result.assert_outcomes(passed=2)
+    result.stdout.fnmatch_lines(["*___ test_b ___*", "of b"])
+
+
+def test_such_a_stream_of_the_test_at_hand_gets_nothing_of_the_others(concurrent):
+    result = concurrent(
+        """
+    import contextlib, io
+    go, over = asyncio.Event(), asyncio.Event()
+    @pytest_asyncio.fixture
+    async def waiting(): await go.wait()
+    @pytest.fixture
+    def telling(waiting): print("of b")
+    async def test_a():
+        await alone()
+        with contextlib.redirect_stdout(io.StringIO()) as stream:
+            go.set()
+            await over.wait()
+        assert not stream.getvalue()
+    async def test_b(telling): over.set()
+    """,
+        "-rP",
+    )
+    result.assert_outcomes(passed=2)
+    result.stdout.fnmatch_lines(["*___ test_b ___*", "of b"])
+
+
+def test_warnings_that_are_errors_fail_the_test_that_caused_them(concurrent):
+    result = concurrent(
+        """
+    import warnings
+    async def test_a():
+        await meet()
+        warnings.warn("no")
+    async def test_b(): await meet()
+    """
+    )
+    result.assert_outcomes(passed=1, failed=1)
+    result.stdout.fnmatch_lines(["FAILED test_it.py::test_a - UserWarning: no"])
+
+
+def test_tests_with_filters_of_their_own_run_beside_those_with_the_same(concurrent):
+    concurrent(
+        """
+    import warnings
+    @pytest.mark.filterwarnings("ignore:no")
+    async def test_a():
+        await alone()
+        warnings.warn("no")
+    async def test_b(): await alone()
+    """
+    ).assert_outcomes(passed=2)
+
+
+@pytest.mark.parametrize("capture", ["fd", "no"])
+def test_each_phase_has_a_duration_of_its_own(concurrent, capture):
+    result = concurrent(
+        """
+    async def test_slow(): await asyncio.sleep(0.3)
+    async def test_slow_too(): await asyncio.sleep(0.3)
+    async def test_fast(): pass
+    """,
+        "--durations=0",
+        "-vv",
+        f"--capture={capture}",
+    )
+    durations = re.findall(r"([\d.]+)s (\w+) +test_it.py::(\w+)", result.stdout.str())
+    seconds = {(phase, name): float(number) for number, phase, name in durations}
+    assert len(seconds) == 9
+    slow = [seconds.pop(("call", "test_slow")), seconds.pop(("call", "test_slow_too"))]
+    assert all(duration >= 0.29 for duration in slow)
+    assert all(duration < 0.25 for duration in seconds.values())
+
+
+def test_its_duration_has_what_is_done_synchronously(concurrent):
+    result = concurrent(
+        """
+    import time
+    @pytest.fixture(scope="module", autouse=True)
+    def wide():
+        yield
+        time.sleep(0.02)
+    @pytest.fixture
+    def before(): time.sleep(0.02)
+    @pytest_asyncio.fixture
+    async def met(before):
+        await meet()
+        yield
+    @pytest.fixture
+    def after(met):
+        time.sleep(0.02)
+        yield
+        time.sleep(0.02)
+    async def test_a(): await meet()
+    async def test_b(after): time.sleep(0.02)
+    """,
+        "--durations=0",
+        "-vv",
+    )
+    durations = re.findall(r"([\d.]+)s (\w+) +test_it.py::test_b", result.stdout.str())
+    seconds = {phase: float(number) for number, phase in durations}
+    assert seconds["setup"] >= 0.04
+    assert seconds["call"] >= 0.02
+    assert seconds["teardown"] >= 0.04
+
+
+def test_each_ends_when_its_duration_is_over(concurrent):
+    concurrent(
+        """
+    import time
+    @pytest.fixture
+    def working(): time.sleep(0.01)
+    async def test_a(): await asyncio.sleep(0.01)
+    async def test_b(working): await asyncio.sleep(0.01)
+    async def test_c(working): await asyncio.sleep(0.01)
+    """,
+        conftest="""
+    def pytest_runtest_logreport(report):
+        assert abs(report.stop - report.start - report.duration) < 0.001
+    """,
+    ).assert_outcomes(passed=3)
+
+
+def test_junit_xml_has_their_output_and_properties(concurrent, pytester):
+    concurrent(
+        """
+    async def test_a(record_property):
+        record_property("name", "a")
+        await meet()
+        print("of a")
+    async def test_b(record_property):
+        record_property("name", "b")
+        await meet()
+        assert 0
+    """,
+        "--junit-xml=junit.xml",
+        "-ojunit_logging=all",
+        "-ojunit_family=xunit1",
+    )
+    cases = ElementTree.parse(pytester.path / "junit.xml").getroot().findall(".//testcase")
+    assert [case.get("name") for case in cases] == ["test_a", "test_b"]
+    assert [case.find(".//property").get("value") for case in cases] == ["a", "b"]
+    assert "of a" in cases[0].findtext("system-out")
+    assert cases[1].find("failure") is not None
+
+
+def test_skips_and_expected_failures_are_told_as_ever(concurrent):
+    result = concurrent(
+        """
+    @pytest.mark.skip(reason="by mark")
+    async def test_skip(): pass
+    async def test_skips():
+        await meet()
+        pytest.skip("by call")
+    @pytest.mark.xfail(reason="expected")
+    async def test_xfail():
+        await meet()
+        assert 0
+    @pytest.mark.xfail(run=False)
+    async def test_not_run(): pass
+    @pytest.mark.xfail
+    async def test_xpass(): pass
+    async def test_xfails(): pytest.xfail("by call")
+    """,
+        "-ra",
+    )
+    result.assert_outcomes(skipped=2, xfailed=3, xpassed=1)
+    result.stdout.fnmatch_lines(["SKIPPED*by mark", "SKIPPED*by call", "XFAIL*expected"])
+
+
+def test_a_traceback_shows_nothing_of_the_plugin(concurrent):
+    result = concurrent(
+        """
+    async def test_a(): await meet()
+    async def test_b():
+        await meet()
+        assert 0
+    """,
+        "--tb=native",
+    )
+    assert "pytest_asyncio" not in result.stdout.str().partition("= FAILURES =")[2]
+
+
+def test_they_come_in_the_order_of_collection(concurrent):
+    result = concurrent(
+        """
+    first_may_end = asyncio.Event()
+    async def test_first(): await first_may_end.wait()
+    async def test_second(): pass
+    async def test_last(): first_may_end.set()
+    """,
+        "-v",
+    )
+    result.stdout.fnmatch_lines(["*::test_first *", "*::test_second *", "*::test_last *"])
+
+
+def test_hooks_of_plugins_see_a_serial_run(concurrent):
+    result = concurrent(
+        """
+    @pytest_asyncio.fixture
+    async def asks(request):
+        yield
+        print("call was", request.node.stash["call"].outcome)
+    async def test_a(asks):
+        await meet()
+        assert 0
+    async def test_b(asks): await meet()
+    """,
+        "-s",
+        conftest="""
+        @pytest.hookimpl(wrapper=True)
+        def pytest_runtest_makereport(item, call):
+            report = yield
+            item.stash[call.when] = report
+            return report
+        def pytest_runtest_logstart(nodeid): print("start", nodeid)
+        def pytest_runtest_logfinish(nodeid): print("finish", nodeid)
+        """,
+    )
+    result.stdout.fnmatch_lines(
+        [
+            "*start test_it.py::test_a",
+            "*call was failed",
+            "*finish test_it.py::test_a",
+            "*start test_it.py::test_b",
+            "*call was passed",
+            "*finish test_it.py::test_b",
+        ]
+    )
+
+
+def test_plugins_may_look_into_each_failure(concurrent):
+    result = concurrent(
+        """
+    async def test_a():
+        await meet()
+        assert 0
+    async def test_b():
+        await meet()
+        assert 0
+    """,
+        "-s",
+        conftest="""
+        def pytest_exception_interact(node, call):
+            print("looked into", node.name, call.when)
+        """,
+    )
+    looks = re.findall(r"looked into .*", result.stdout.str())
+    assert looks == ["looked into test_a call", "looked into test_b call"]
+
+
+REFUSING = """
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_makereport(item, call):
+        report = yield
+        if item.name == "test_b" and call.when == {when!r}:
+            raise LookupError("not known")
+        return report
+"""
+
+
+@pytest.mark.parametrize("when", ["setup", "call", "teardown"])
+def test_what_a_plugin_raises_about_a_test_ends_the_session_in_its_turn(concurrent, when):
+    result = concurrent(
+        WAITING + "async def test_b(): pass\nasync def test_c(): pass",
+        conftest=REFUSING.format(when=when),
+    )
+    assert result.ret is pytest.ExitCode.INTERNAL_ERROR
+    result.assert_outcomes(passed=2 if when == "teardown" else 1)
+    result.stdout.fnmatch_lines(["INTERNALERROR> LookupError: not known"])
+    result.stdout.no_fnmatch_line("*AssertionError*")
+
+
+def test_nothing_is_raised_about_one_that_does_not_get_its_turn(concurrent):
+    result = concurrent(
+        WAITING + "    assert 0\nasync def test_b(): pass",
+        "-x",
+        conftest=REFUSING.format(when="setup"),
+    )
+    assert result.ret is pytest.ExitCode.TESTS_FAILED
+    result.assert_outcomes(failed=1)
+
+
+def test_output_goes_to_its_test_also_after_another_one_has_logged_live(concurrent):
+    result = concurrent(
+        """
+        import logging
+
+        async def test_logs():
+            await meet()
+            logging.info("live")
+            await meet()
+
+        async def test_prints():
+            await meet()
+            await meet()
+            print("out of the second")
+            raise OSError
+        """,
+        "-rP",
+        ini="log_cli = true\nlog_cli_level = INFO",
+    )
+    result.assert_outcomes(passed=1, failed=1)
+    result.stdout.fnmatch_lines(
+        ["INFO *live", "*= FAILURES =*", "*_ test_prints _*", "out of the second", "*= PASSES =*"]
+    )

@@ -1,0 +1,304 @@
+"""Which tests run at the same time."""
+
+from __future__ import annotations
+
+import pytest
+from together import ALONE, MODULE, TOGETHER
+
+
+def test_the_mark_lets_tests_of_a_module_run_at_the_same_time(concurrent):
+    concurrent(
+        """
+    async def test_a(): await meet()
+    async def test_b(): await meet()
+    """
+    ).assert_outcomes(passed=2)
+
+
+def test_a_class_may_be_marked(suite):
+    suite(
+        f"{TOGETHER}\n"
+        "@pytest.mark.asyncio(concurrent=True)\n"
+        "class TestIt:\n"
+        "    async def test_a(self): await meet()\n"
+        "    async def test_b(self): await meet()\n"
+    ).assert_outcomes(passed=2)
+
+
+def test_what_is_no_test_of_ours_is_left_alone(suite):
+    result = suite(
+        f"{ALONE}\n"
+        "@pytest.mark.asyncio\n"
+        "async def test_a(): await alone()\n"
+        "async def test_b(): pass\n",
+        ini="asyncio_concurrent = true",
+    )
+    result.assert_outcomes(passed=1, failed=1)
+
+
+@pytest.mark.parametrize("mode", ["auto", "strict"])
+def test_the_option_is_for_all_async_tests(suite, mode):
+    mark = "pytestmark = pytest.mark.asyncio\n" if mode == "strict" else ""
+    suite(
+        f"{mark}{TOGETHER}\nasync def test_a(): await meet()\nasync def test_b(): await meet()\n",
+        ini=f"asyncio_concurrent = true\nasyncio_mode = {mode}",
+    ).assert_outcomes(passed=2)
+
+
+def test_a_test_may_say_no(concurrent):
+    concurrent(
+        """
+    async def test_a(): await alone()
+    @pytest.mark.asyncio(concurrent=False)
+    async def test_b(): await alone()
+    async def test_c(): await alone()
+    """
+    ).assert_outcomes(passed=3)
+
+
+def test_those_that_say_no_run_one_after_another(concurrent):
+    concurrent(
+        """
+    @pytest.mark.asyncio(concurrent=False, loop_scope="module")
+    @pytest.mark.parametrize("_", [1, 2])
+    async def test_a(_): await alone()
+
+    async def test_b(): await meet()
+    async def test_c(): await meet()
+    """
+    ).assert_outcomes(passed=4)
+
+
+def test_synchronous_tests_between_them_run_alone(concurrent):
+    concurrent(
+        """
+    async def test_a(): await alone()
+    def test_sync(): assert not running
+    async def test_b(): await alone()
+    """
+    ).assert_outcomes(passed=3)
+
+
+def test_they_share_the_loop_of_their_module(concurrent):
+    concurrent(
+        """
+    loops = set()
+    async def test_a(): loops.add(asyncio.get_running_loop())
+    async def test_b():
+        loops.add(asyncio.get_running_loop())
+        assert len(loops) == 1
+    """
+    ).assert_outcomes(passed=2)
+
+
+def test_a_wider_loop_is_theirs_if_they_say_so(suite):
+    suite(
+        TOGETHER + "pytestmark = pytest.mark.asyncio(loop_scope='session', concurrent=True)\n"
+        "loop = None\n"
+        "async def test_a(): await meet()\n"
+        "async def test_b(request):\n"
+        "    await meet()\n"
+    ).assert_outcomes(passed=2)
+
+
+def test_a_wider_loop_is_theirs_if_the_option_says_so(suite):
+    suite(
+        MODULE
+        + TOGETHER
+        + """
+@pytest_asyncio.fixture(scope="session")
+async def shared(): return asyncio.get_running_loop()
+async def test_a(shared):
+    await meet()
+    assert asyncio.get_running_loop() is shared
+async def test_b(shared): await meet()
+""",
+        ini="asyncio_default_test_loop_scope = session",
+    ).assert_outcomes(passed=2)
+
+
+def test_a_function_loop_is_refused(suite):
+    result = suite(
+        """
+        @pytest.mark.asyncio(loop_scope="function", concurrent=True)
+        async def test_it(): pass
+        @pytest.mark.asyncio
+        async def test_next(): pass
+        """
+    )
+    result.assert_outcomes(errors=1, passed=1)
+    result.stdout.fnmatch_lines(
+        ["test_it.py::test_it: *concurrent=True*scope*: class, module, package, session; *"]
+    )
+
+
+def test_a_function_loop_in_the_mark_outweighs_the_option(suite):
+    suite(
+        f"{ALONE}\npytestmark = pytest.mark.asyncio(loop_scope='function')\n"
+        "async def test_a(): await alone()\n"
+        "async def test_b(): await alone()\n",
+        ini="asyncio_concurrent = true",
+    ).assert_outcomes(passed=2)
+
+
+def test_a_value_that_is_no_answer_is_refused(suite):
+    result = suite(
+        """
+        @pytest.mark.asyncio(concurrent="yes")
+        async def test_it(): pass
+        """
+    )
+    result.assert_outcomes(errors=1)
+    result.stdout.fnmatch_lines(["test_it.py::test_it: mark.asyncio 'concurrent' *'yes'*"])
+
+
+@pytest.mark.parametrize(
+    "fixture", ["caplog", "capsys", "capfd", "monkeypatch", "recwarn", "asyncio_clock"]
+)
+def test_what_acts_on_the_whole_process_runs_alone(concurrent, fixture):
+    concurrent(
+        f"""
+    async def test_a(): await alone()
+    @pytest.fixture
+    def indirect({fixture}): pass
+    @pytest.mark.asyncio(clock={"virtual" if "clock" in fixture else "real"!r})
+    async def test_b(indirect): await alone()
+    async def test_c(): await alone()
+    """,
+    ).assert_outcomes(passed=3)
+
+
+def test_so_does_what_a_suite_names(concurrent):
+    concurrent(
+        """
+    @pytest.fixture
+    def database(): pass
+    async def test_a(): await alone()
+    async def test_b(database): await alone()
+    async def test_c(): await alone()
+    """,
+        ini="asyncio_serial_fixtures = other database",
+    ).assert_outcomes(passed=3)
+
+
+@pytest.mark.parametrize(
+    "decorator",
+    [
+        "patch('os.sep', '|')",
+        "patch.object(os, 'sep', '|')",
+        "patch.multiple(os, sep='|')",
+        "hidden",
+    ],
+)
+def test_so_does_what_a_decorator_patches(concurrent, decorator):
+    concurrent(
+        f"""
+    import functools, os
+    from unittest.mock import patch
+    def hidden(test):
+        patched = patch("os.sep", "|")(test)
+        @functools.wraps(patched, updated=())
+        async def outer(): await patched()
+        return outer
+    async def test_a(): await alone()
+    @{decorator}
+    async def test_b():
+        await alone()
+        assert os.sep == "|"
+    async def test_c(): await alone()
+    """
+    ).assert_outcomes(passed=3)
+
+
+def test_so_do_the_methods_of_a_class_that_is_patched(concurrent):
+    concurrent(
+        """
+    from unittest.mock import patch
+    @patch("os.sep")
+    class TestPatched:
+        async def test_a(self, sep): await alone()
+        async def test_b(self, sep): await alone()
+    """
+    ).assert_outcomes(passed=2)
+
+
+def test_such_a_fixture_that_nobody_could_foresee_is_refused(concurrent):
+    result = concurrent(
+        """
+    async def test_a(request):
+        await meet()
+        request.getfixturevalue("monkeypatch")
+    async def test_b(): await meet()
+    """
+    )
+    result.assert_outcomes(failed=1, passed=1)
+    result.stdout.fnmatch_lines(
+        ["test_it.py::test_a runs beside other tests, and asks for 'monkeypatch' by *"]
+    )
+
+
+def test_what_may_be_run_again_runs_alone(concurrent):
+    concurrent(
+        """
+    async def test_a(): await alone()
+    @pytest.mark.flaky(reruns=2)
+    async def test_b(): await alone()
+    async def test_c(): await alone()
+    """,
+        ini="markers = flaky",
+    ).assert_outcomes(passed=3)
+
+
+def test_what_has_virtual_time_runs_alone(concurrent):
+    concurrent(
+        """
+    pytestmark = pytest.mark.asyncio(clock="virtual", concurrent=True)
+    async def test_a(): await alone()
+    async def test_b(): await alone()
+    """
+    ).assert_outcomes(passed=2)
+
+
+def test_what_has_an_event_loop_policy_of_its_own_runs_alone(concurrent):
+    concurrent(
+        """
+    @pytest.fixture(scope="module")
+    def event_loop_policy(): return asyncio.DefaultEventLoopPolicy()
+    async def test_a(): await alone()
+    async def test_b(): await alone()
+    """,
+        "-Wignore::DeprecationWarning",
+    ).assert_outcomes(passed=2)
+
+
+def test_hypothesis_runs_its_examples_alone(concurrent):
+    concurrent(
+        """
+    from hypothesis import given, settings, strategies
+    async def test_a(): await alone()
+    @settings(max_examples=3, database=None)
+    @given(strategies.integers())
+    async def test_b(number): await alone()
+    async def test_c(): await alone()
+    """
+    ).assert_outcomes(passed=3)
+
+
+def test_those_with_other_parameters_of_a_wide_fixture_come_later(concurrent):
+    concurrent(
+        """
+    living = []
+    @pytest_asyncio.fixture(scope="module", params=[1, 2])
+    async def server(request):
+        living.append(request.param)
+        yield request.param
+        living.clear()
+    async def test_a(server):
+        await meet()
+        assert living == [server]
+    async def test_b(server):
+        await meet()
+        assert living == [server]
+    """,
+        ini="asyncio_default_fixture_loop_scope = fixture-scope",
+    ).assert_outcomes(passed=4)
