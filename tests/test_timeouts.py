@@ -9,6 +9,7 @@ import threading
 import pytest
 
 from pytest_asyncio.features import timeouts
+from pytest_asyncio.support import interrupts
 
 HANG = "await asyncio.Event().wait()"
 
@@ -410,6 +411,23 @@ def test_of_tests_at_the_same_time_the_one_that_blocks_is_told_so(suite):
 
 @needs_signal
 @pytest.mark.usefixtures("_impatient")
+def test_no_time_out_is_lost_where_several_are_due_on_a_blocked_loop(suite):
+    result = suite(
+        """
+        pytestmark = pytest.mark.asyncio(concurrent=True, timeout=0.1)
+        async def test_blocks():
+            await asyncio.sleep(0.01)
+            while True:
+                pass
+        async def test_waits():
+            await asyncio.Event().wait()
+        """
+    )
+    result.assert_outcomes(failed=2)
+
+
+@needs_signal
+@pytest.mark.usefixtures("_impatient")
 @pytest.mark.parametrize("scope", ["function", "module"])
 def test_a_fixture_that_blocks_is_told_and_broken_off(suite, scope):
     result = suite(
@@ -498,7 +516,7 @@ def test_a_test_that_blocks_again_while_it_is_cancelled_is_broken_off_again(suit
 
 @pytest.mark.usefixtures("_impatient")
 def test_where_nothing_can_be_interrupted_the_line_is_told_at_once(suite, monkeypatch):
-    monkeypatch.setattr(timeouts, "_SIGNAL", None)
+    monkeypatch.setattr(interrupts, "_SIGNAL", None)
     result = suite(
         """
         import threading
@@ -533,7 +551,7 @@ def test_where_nothing_can_be_interrupted_the_line_is_told_at_once(suite, monkey
 
 @pytest.mark.usefixtures("_impatient")
 def test_a_session_without_stderr_is_told_in_the_report(suite, monkeypatch):
-    monkeypatch.setattr(timeouts, "_SIGNAL", None)
+    monkeypatch.setattr(interrupts, "_SIGNAL", None)
     result = suite(
         """
         import sys, time

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import signal
 import sys
 import threading
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, suppress
-from functools import partial
 from types import FrameType
-from typing import Any, Final, final
+from typing import Final, final
 
 import pytest
 
@@ -19,15 +17,13 @@ from pytest_asyncio.engine import event_loop, runs
 from pytest_asyncio.engine.plan import plan_of
 from pytest_asyncio.engine.runs import Run
 from pytest_asyncio.support import debuggers, frames
+from pytest_asyncio.support.interrupts import Interrupts
 from pytest_asyncio.support.watchdog import Alarms
 
 from . import task_tree
 
 REACTION: Final = 1.0
 """Seconds after which a loop that does not react to the end of a time-out counts as blocked."""
-
-# By default ignored, so that one that comes late does no harm, and hardly ever used by others.
-_SIGNAL: Final[int | None] = getattr(signal, "SIGURG", None)
 
 
 def start(session: pytest.Session) -> None:
@@ -91,15 +87,13 @@ class _Bound:
         self._is_over = False
 
     def __enter__(self) -> None:
-        self._signal = _catch_signal(self)
+        self._interrupts = Interrupts.of(self.session)
         self._alarm = self._alarms.set(self._seconds, self._expire)
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         self._is_over = True
         self._alarms.cancel(self._alarm)
         self._remaining = iter(())  # The steps hold the bound that holds them.
-        if self._signal is not None:
-            self.session.stash[_BOUND] = None
         if self._error is None or kind is not None:
             return
         self._run.failure = self._error
@@ -145,9 +139,8 @@ class _Bound:
         frame = frames.users(innermost) or innermost
         if frame is None or self._is_debugging():
             return
-        if self._signal is not None:
-            self.session.stash[_BOUND] = self
-            signal.pthread_kill(self._thread, self._signal)
+        if self._interrupts is not None:
+            self._interrupts.request(self.interrupt)
             return
         is_known = bool(self._blocked_at)
         self._blocked_at = frames.place(frame.f_code, frame.f_lineno)
@@ -157,8 +150,8 @@ class _Bound:
     def interrupt(self, frame: FrameType | None) -> None:
         """Raise where something blocks the thread, and nowhere else."""
         __tracebackhide__ = True
-        if frame is None or _is_loops(frame):  # pragma: no cover  # It has gone on just now.
-            return
+        if self._is_over or frame is None or _is_loops(frame):  # pragma: no cover
+            return  # It has gone on just now.
         is_task = asyncio.current_task(self._loop) is self._run.task
         if not is_task and runs.running(self.session) is not self._run:
             return  # Another test, or what awaits this run, blocks the loop.
@@ -194,28 +187,3 @@ def _is_loops(frame: FrameType) -> bool:
     module = str(frame.f_globals.get("__name__"))
     is_machinery = module.partition(".")[0] in ("asyncio", "selectors", frames.PACKAGE)
     return is_machinery and frame.f_code is not asyncio.Handle._run.__code__
-
-
-def _catch_signal(bound: _Bound) -> int | None:
-    """Have a signal interrupt a run, and return it, if it can in this thread and on this system."""
-    if _SIGNAL is None or threading.current_thread() is not threading.main_thread():
-        return None
-    session = bound.session
-    if _BOUND not in session.stash:
-
-        def interrupt(_: int, frame: FrameType | None) -> None:
-            __tracebackhide__ = True
-            if (bound := session.stash[_BOUND]) is not None:
-                bound.interrupt(frame)
-
-        before = signal.signal(_SIGNAL, interrupt) or signal.SIG_DFL
-        session.config.add_cleanup(partial(_put_back, _SIGNAL, before))
-    session.stash[_BOUND] = bound
-    return _SIGNAL
-
-
-def _put_back(number: int, handler: Any) -> None:
-    signal.signal(number, handler)
-
-
-_BOUND: Final[pytest.StashKey[_Bound | None]] = pytest.StashKey()

@@ -1,0 +1,67 @@
+"""Interrupts: what is called in the main thread in the middle of what it does, by a signal."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from collections import deque
+from collections.abc import Callable
+from functools import partial
+from types import FrameType
+from typing import Any, ClassVar, Final, TypeAlias, final
+
+import pytest
+
+Interrupt: TypeAlias = Callable[[FrameType | None], None]
+"""Takes the frame that the main thread is in, and may raise there."""
+
+# By default ignored, so that one that comes late does no harm, and hardly ever used by others.
+_SIGNAL: Final[int | None] = getattr(signal, "SIGURG", None)
+
+
+@final
+class Interrupts:
+    """The interrupts of a session that are requested and not yet called.
+
+    Several requests may come as a single signal, and none is lost.
+    """
+
+    _KEY: ClassVar = pytest.StashKey["Interrupts"]()
+
+    def __init__(self, number: int) -> None:
+        self._number: Final = number
+        self._thread: Final = threading.get_ident()
+        self._requested: Final = deque[Interrupt]()
+
+    @classmethod
+    def of(cls, session: pytest.Session) -> Interrupts | None:
+        """Return those of a session, if this is the main thread of a system that has signals."""
+        if _SIGNAL is None or threading.current_thread() is not threading.main_thread():
+            return None
+        interrupts = session.stash.get(cls._KEY, None)
+        if interrupts is None:
+            interrupts = session.stash[cls._KEY] = cls(_SIGNAL)
+            before = signal.signal(_SIGNAL, interrupts._call) or signal.SIG_DFL
+            session.config.add_cleanup(partial(_put_back, _SIGNAL, before))
+        return interrupts
+
+    def request(self, interrupt: Interrupt) -> None:
+        """Have an interrupt called in the main thread, soon. May be called in any thread."""
+        self._requested.append(interrupt)
+        self._send()
+
+    def _call(self, _: int, frame: FrameType | None) -> None:
+        __tracebackhide__ = True
+        try:
+            while self._requested:
+                self._requested.popleft()(frame)
+        finally:
+            if self._requested:  # One before them has raised.
+                self._send()
+
+    def _send(self) -> None:
+        signal.pthread_kill(self._thread, self._number)
+
+
+def _put_back(number: int, handler: Any) -> None:
+    signal.signal(number, handler)
