@@ -131,10 +131,8 @@ def loop_scope_of(
     """
     explicit = getattr(fixturedef.func, "_loop_scope", None)
     if explicit is None:
-        default = options.of(config).default_fixture_loop_scope
-        if default is None or default == "fixture-scope" or default == scope:
-            return scope
-        return options.widest(default, scope)
+        default = options.of(config).fixture_loop_scope
+        return options.widest(default, scope) if options.is_scope(default) else scope
     if not options.is_scope(explicit):
         pytest.fail(
             f"Fixture {fixturedef.argname!r}: {options.shown(explicit)} is not a valid "
@@ -195,7 +193,7 @@ def advise_of_unset_option(fixturedef: pytest.FixtureDef[Any], item: pytest.Item
     """Advise, once, about a wide async fixture for which nothing says a loop scope."""
     if (
         fixturedef.scope == "function"
-        or options.of(item.config).default_fixture_loop_scope is not None
+        or options.of(item.config).fixture_loop_scope is not None
         or names_loop_scope(fixturedef)
     ):
         return

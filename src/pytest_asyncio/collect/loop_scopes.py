@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Any
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+from typing import Any, Final, TypeAlias
 
 import pytest
 
 from pytest_asyncio.support import pytest_private
 from pytest_asyncio.support.types import ScopeName
 
-from . import fixtures, marks, options
+from . import fixtures, items, marks, options
 from .marks import AsyncioMark
 
+_Node: TypeAlias = pytest.Item | pytest.Collector
 
-def node_of_scope(
-    node: pytest.Item | pytest.Collector, scope: ScopeName
-) -> pytest.Item | pytest.Collector:
+
+def node_of_scope(node: _Node, scope: ScopeName) -> _Node:
     """Return the node whose loop is meant by a loop scope, as seen from `node`.
 
     A function without a class is its own class, and what is in no package has the session's loop.
@@ -32,7 +33,7 @@ def node_of_scope(
     return node
 
 
-def scope_of_node(node: pytest.Item | pytest.Collector) -> ScopeName:
+def scope_of_node(node: _Node) -> ScopeName:
     """Return the loop scope that means the loop of a node."""
     if isinstance(node, pytest.Session):
         return "session"
@@ -44,25 +45,22 @@ def scope_of_node(node: pytest.Item | pytest.Collector) -> ScopeName:
 
 
 def loop_scope_of(item: pytest.Function, mark: AsyncioMark) -> ScopeName:
-    """Return the loop scope of a test: its mark's, or else the default."""
+    """Return the loop scope that a test asks for: its mark's, or else the default."""
     if mark.loop_scope is not None:
         return mark.loop_scope
-    default = options.of(item.config).default_test_loop_scope
+    default = options.of(item.config).test_loop_scope
     scope = _widest_fixture_loop_scope(item) if default == "auto" else default
     return "module" if mark.concurrent and scope == "function" else scope
 
 
-def node_of(item: pytest.Function, mark: AsyncioMark) -> pytest.Item | pytest.Collector:
+def node_of(item: pytest.Function, mark: AsyncioMark) -> _Node:
     """Return the node whose loop a test runs on."""
-    scope = loop_scope_of(item, mark)
-    if (
-        scope == "package"
-        and mark.loop_scope is None
-        and options.of(item.config).default_test_loop_scope == "auto"
-    ):  # The fixtures may be of packages that hold the test's own, and each has a loop.
-        used = _async_fixtures(item)
-        return _widest(*(node_of_fixture(each, scope, item, None) for each, scope in used))
-    return node_of_scope(item, scope)
+    given = options.of(item.config)
+    if mark.loop_scope is not None or given.test_loop_scope != "auto":
+        return node_of_scope(item, loop_scope_of(item, mark))
+    if given.fixture_loop_scope == "auto" and item in (shared := _shared_loops(item.session)):
+        return shared[item]
+    return _needed_by(item, mark)
 
 
 def node_of_fixture(
@@ -70,20 +68,84 @@ def node_of_fixture(
     scope: ScopeName,
     item: pytest.Function,
     mark: AsyncioMark | None,
-) -> pytest.Item | pytest.Collector:
+) -> _Node:
     """Return the node on whose loop an item's fixture runs that is cached for `scope`.
 
-    A package's fixture is one for all packages in it. A test that runs beside others has no loop
-    of its own: what it would set up there by default is set up on the loop that it shares.
+    A test that runs beside others has no loop of its own: what it would set up there by default is
+    set up on the loop that it shares.
+    """
+    own = _own_node(fixturedef, scope, item)
+    if fixtures.names_loop_scope(fixturedef):
+        return own
+    if options.of(item.config).fixture_loop_scope != "auto":
+        return _widest(own, node_of(item, mark)) if mark is not None and mark.concurrent else own
+    if scope == "function":
+        return node_of(item, mark or marks.default(item.config))
+    return _shared_loops(item.session).get((fixturedef, own), own)
+
+
+def _own_node(fixturedef: pytest.FixtureDef[Any], scope: ScopeName, item: pytest.Function) -> _Node:
+    """Return the node of the loop that a fixture has by itself.
+
+    A package's fixture is one for all packages in it.
     """
     loop_scope = fixtures.loop_scope_of(fixturedef, scope, item.config)
     package = (
         pytest_private.package_of(fixturedef, item) if scope == loop_scope == "package" else None
     )
-    own = package or node_of_scope(item, loop_scope)
-    if mark is None or not mark.concurrent or fixtures.names_loop_scope(fixturedef):
-        return own
-    return _widest(own, node_of(item, mark))
+    return package or node_of_scope(item, loop_scope)
+
+
+def _needed_by(item: pytest.Function, mark: AsyncioMark) -> _Node:
+    """Return the widest node whose loop a test, or one of its fixtures, has by itself."""
+    own = mark.loop_scope or ("module" if mark.concurrent else "function")
+    used = (_own_node(each, scope, item) for each, scope in _async_fixtures(item))
+    return _widest(node_of_scope(item, own), *used)
+
+
+def _shared_loops(session: pytest.Session) -> Mapping[object, _Node]:
+    """Return the nodes of the loops of tests and fixtures where none says which it has.
+
+    Tests that share a fixture are on one loop, with that fixture, and so are those that share
+    another fixture with one of them: it is the widest that any of them needs.
+    """
+    if _SHARED not in session.stash:
+        session.stash[_SHARED] = _find_shared_loops(session)
+    return session.stash[_SHARED]
+
+
+def _find_shared_loops(session: pytest.Session) -> dict[object, _Node]:
+    needed: dict[pytest.Function, _Node] = {}
+    users: defaultdict[object, list[pytest.Function]] = defaultdict(list)
+    used: defaultdict[pytest.Function, list[object]] = defaultdict(list)
+    for item in session.items:
+        if not isinstance(item, pytest.Function):
+            continue
+        needed[item] = _needed_by(item, _valid_mark(item))
+        for fixturedef, scope in _async_fixtures(item):
+            if scope != "function" and not fixtures.names_loop_scope(fixturedef):
+                fixture = fixturedef, _own_node(fixturedef, scope, item)
+                used[item].append(fixture)
+                users[fixture].append(item)
+    shared: dict[object, _Node] = {}
+    for widest in sorted(needed, key=lambda item: _depth(needed[item])):
+        connected = [widest]
+        while connected:
+            item = connected.pop()
+            if item not in shared:
+                shared[item] = needed[widest]
+                for used_by_it in used[item]:
+                    shared[used_by_it] = needed[widest]
+                    connected += users.pop(used_by_it, ())
+    return shared
+
+
+def _valid_mark(item: pytest.Function) -> AsyncioMark:
+    """Return what the marks of a test say; nothing, where it is not async or fails of them."""
+    try:
+        return marks.merged(item) if items.is_async_test(item) else AsyncioMark()
+    except pytest.fail.Exception:
+        return AsyncioMark()
 
 
 def widest_loop_scope_of(item: pytest.Function) -> ScopeName:
@@ -107,11 +169,21 @@ def _async_fixtures(
     item: pytest.Function,
 ) -> Iterator[tuple[pytest.FixtureDef[Any], ScopeName]]:
     """Yield the async fixtures of an item, and the scope that each is cached for."""
-    for definitions in pytest_private.fixture_definitions(item).values():
-        if fixtures.is_ours(definitions[-1], item.config):
-            yield definitions[-1], pytest_private.scope_for(item, definitions[-1])
+    for name, definitions in pytest_private.fixture_definitions(item).items():
+        for fixturedef in reversed(definitions):
+            if fixtures.is_ours(fixturedef, item.config):
+                yield fixturedef, pytest_private.scope_for(item, fixturedef)
+            if name not in fixturedef.argnames:  # It does not request the one that it overrides.
+                break
 
 
-def _widest(*nodes: pytest.Item | pytest.Collector) -> pytest.Item | pytest.Collector:
+def _widest(*nodes: _Node) -> _Node:
     """Return the one of an item's nodes that holds the others."""
-    return min(nodes, key=lambda node: len(node.listchain()))
+    return min(nodes, key=_depth)
+
+
+def _depth(node: _Node) -> int:
+    return len(node.listchain())
+
+
+_SHARED: Final[pytest.StashKey[Mapping[object, _Node]]] = pytest.StashKey()

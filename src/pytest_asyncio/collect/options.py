@@ -41,6 +41,7 @@ class Settings(NamedTuple):  # A dataclass would take fifteen times as long to d
 
     mode: Mode
     debug: bool
+    loop_scope: ScopeName | Literal["auto"] | None
     default_fixture_loop_scope: ScopeName | Literal["fixture-scope"] | None
     default_test_loop_scope: ScopeName | Literal["auto"]
     loop_factory: LoopFactory | None
@@ -59,6 +60,14 @@ class Settings(NamedTuple):  # A dataclass would take fifteen times as long to d
     def auto_mode(self) -> bool:
         return self.mode == Mode.AUTO
 
+    @property
+    def fixture_loop_scope(self) -> ScopeName | Literal["auto", "fixture-scope"] | None:
+        return self.loop_scope or self.default_fixture_loop_scope
+
+    @property
+    def test_loop_scope(self) -> ScopeName | Literal["auto"]:
+        return self.loop_scope or self.default_test_loop_scope
+
 
 def _mode(value: object) -> Mode:
     if isinstance(value, str) and value in tuple(Mode):
@@ -70,6 +79,10 @@ def _clock(value: object) -> ClockName:
     if is_clock(value):
         return value
     raise ValueError(f"Valid clocks: {', '.join(CLOCKS)}.")
+
+
+def _loop_scope(value: object) -> object:
+    return _scope_or("auto", value) if value else None
 
 
 def _fixture_loop_scope(value: object) -> object:
@@ -188,6 +201,8 @@ OPTIONS: Final = (
         "'auto' runs every async test and fixture, 'strict' those that are marked as asyncio's"),
     Option("asyncio_debug", "bool", False, _flag, "",
         "turn on asyncio's debug mode for the loops of tests and fixtures"),
+    Option("asyncio_loop_scope", "string", None, _loop_scope, "SCOPE",
+        f"loop scope of the tests and fixtures that name none: {', '.join(SCOPES)}, or auto"),
     Option("asyncio_default_fixture_loop_scope", "string", None, _fixture_loop_scope, "SCOPE",
         f"loop scope of the async fixtures that name none: {', '.join(SCOPES)}, or fixture-scope"),
     Option("asyncio_default_test_loop_scope", "string", "function", _test_loop_scope, "SCOPE",
@@ -303,8 +318,8 @@ def header(config: pytest.Config) -> str:
     parts = [
         f"mode={settings.mode}",
         f"debug={settings.debug}",
-        f"asyncio_default_fixture_loop_scope={settings.default_fixture_loop_scope}",
-        f"asyncio_default_test_loop_scope={settings.default_test_loop_scope}",
+        f"asyncio_default_fixture_loop_scope={settings.fixture_loop_scope}",
+        f"asyncio_default_test_loop_scope={settings.test_loop_scope}",
         *([f"asyncio_loop_factory={factory}"] if factory else []),
         *([f"asyncio_timeout={settings.timeout:g}"] if settings.timeout else []),
         *([f"asyncio_checks={','.join(settings.checks)}"] if settings.checks else []),

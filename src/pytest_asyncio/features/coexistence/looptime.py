@@ -25,7 +25,7 @@ def show_loop(item: pytest.Function) -> None:
     planned = plan_of(item)
     if planned is None or not planned.is_async:
         return
-    scope = loop_scopes.loop_scope_of(item, planned.mark)
+    scope = loop_scopes.scope_of_node(loop_scopes.node_of(item, planned.mark))
     for name in (policies.FIXTURE, f"_{scope}_scoped_runner"):
         if name not in item.fixturenames:
             item.fixturenames.append(name)
