@@ -81,7 +81,7 @@ def counted(suite, test: str) -> dict[str, int]:
         pytest.param(FUNCTION_LOOP, 98, id="function-loop"),
         pytest.param(SESSION_LOOP, 87, id="session-loop"),
         pytest.param(TIMEOUT, 120, id="timeout"),
-        pytest.param(TWO_FIXTURES, 251, id="two-fixtures", marks=needs_references),
+        pytest.param(TWO_FIXTURES, 253, id="two-fixtures", marks=needs_references),
     ],
 )
 def test_the_plugin_calls_few_functions(suite, test, calls):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 import warnings
 from collections.abc import Callable, Iterable
-from typing import Any, Final, ParamSpec, TypeVar, overload
+from typing import Any, Final, Literal, ParamSpec, TypeVar, overload
 
 import pytest
 
@@ -122,8 +122,8 @@ def is_ours(fixturedef: pytest.FixtureDef[Any], config: pytest.Config) -> bool:
 
 def loop_scope_of(
     fixturedef: pytest.FixtureDef[Any], scope: ScopeName, config: pytest.Config
-) -> ScopeName:
-    """Return the loop scope of a fixture that is cached for `scope`.
+) -> ScopeName | Literal["auto"]:
+    """Return the loop scope of a fixture that is cached for `scope`; `auto` leaves it to its tests.
 
     A loop must live as long as the fixture: a narrower default widens, and a `loop_scope=` in the
     code that is narrower than the fixture's own scope is a failure. A parameter may have the
@@ -131,8 +131,10 @@ def loop_scope_of(
     """
     explicit = getattr(fixturedef.func, "_loop_scope", None)
     if explicit is None:
-        default = options.of(config).fixture_loop_scope
-        return options.widest(default, scope) if options.is_scope(default) else scope
+        default = options.of(config).default_fixture_loop_scope
+        if default is None or default == "fixture-scope" or default == scope:
+            return scope
+        return "auto" if default == "auto" else options.widest(default, scope)
     if not options.is_scope(explicit):
         pytest.fail(
             f"Fixture {fixturedef.argname!r}: {options.shown(explicit)} is not a valid "
@@ -193,7 +195,7 @@ def advise_of_unset_option(fixturedef: pytest.FixtureDef[Any], item: pytest.Item
     """Advise, once, about a wide async fixture for which nothing says a loop scope."""
     if (
         fixturedef.scope == "function"
-        or options.of(item.config).fixture_loop_scope is not None
+        or options.of(item.config).default_fixture_loop_scope is not None
         or names_loop_scope(fixturedef)
     ):
         return

@@ -48,19 +48,23 @@ def loop_scope_of(item: pytest.Function, mark: AsyncioMark) -> ScopeName:
     """Return the loop scope that a test asks for: its mark's, or else the default."""
     if mark.loop_scope is not None:
         return mark.loop_scope
-    default = options.of(item.config).test_loop_scope
+    default = options.of(item.config).default_test_loop_scope
     scope = _widest_fixture_loop_scope(item) if default == "auto" else default
     return "module" if mark.concurrent and scope == "function" else scope
 
 
 def node_of(item: pytest.Function, mark: AsyncioMark) -> _Node:
     """Return the node whose loop a test runs on."""
-    given = options.of(item.config)
-    if mark.loop_scope is not None or given.test_loop_scope != "auto":
-        return node_of_scope(item, loop_scope_of(item, mark))
-    if given.fixture_loop_scope == "auto" and item in (shared := _shared_loops(item.session)):
-        return shared[item]
-    return _needed_by(item, mark)
+    scope = mark.loop_scope or options.of(item.config).default_test_loop_scope
+    if scope == "auto":
+        return _auto_node(item, mark)
+    return node_of_scope(item, "module" if mark.concurrent and scope == "function" else scope)
+
+
+def _auto_node(item: pytest.Function, mark: AsyncioMark) -> _Node:
+    is_shared = options.of(item.config).default_fixture_loop_scope == "auto"
+    shared = _shared_loops(item.session) if is_shared else {}
+    return shared.get(item) or _needed_by(item, mark)
 
 
 def node_of_fixture(
@@ -74,22 +78,37 @@ def node_of_fixture(
     A test that runs beside others has no loop of its own: what it would set up there by default is
     set up on the loop that it shares.
     """
-    own = _own_node(fixturedef, scope, item)
-    if fixtures.names_loop_scope(fixturedef):
+    loop_scope = fixtures.loop_scope_of(fixturedef, scope, item.config)
+    if loop_scope == "auto":
+        return _auto_node_of_fixture(fixturedef, scope, item, mark)
+    own = _own_node(fixturedef, scope, item, loop_scope)
+    if mark is None or not mark.concurrent or fixtures.names_loop_scope(fixturedef):
         return own
-    if options.of(item.config).fixture_loop_scope != "auto":
-        return _widest(own, node_of(item, mark)) if mark is not None and mark.concurrent else own
+    return _widest(own, node_of(item, mark))
+
+
+def _auto_node_of_fixture(
+    fixturedef: pytest.FixtureDef[Any],
+    scope: ScopeName,
+    item: pytest.Function,
+    mark: AsyncioMark | None,
+) -> _Node:
     if scope == "function":
         return node_of(item, mark or marks.default(item.config))
+    own = _own_node(fixturedef, scope, item, scope)
     return _shared_loops(item.session).get((fixturedef, own), own)
 
 
-def _own_node(fixturedef: pytest.FixtureDef[Any], scope: ScopeName, item: pytest.Function) -> _Node:
+def _own_node(
+    fixturedef: pytest.FixtureDef[Any],
+    scope: ScopeName,
+    item: pytest.Function,
+    loop_scope: ScopeName,
+) -> _Node:
     """Return the node of the loop that a fixture has by itself.
 
     A package's fixture is one for all packages in it.
     """
-    loop_scope = fixtures.loop_scope_of(fixturedef, scope, item.config)
     package = (
         pytest_private.package_of(fixturedef, item) if scope == loop_scope == "package" else None
     )
@@ -99,7 +118,10 @@ def _own_node(fixturedef: pytest.FixtureDef[Any], scope: ScopeName, item: pytest
 def _needed_by(item: pytest.Function, mark: AsyncioMark) -> _Node:
     """Return the widest node whose loop a test, or one of its fixtures, has by itself."""
     own = mark.loop_scope or ("module" if mark.concurrent else "function")
-    used = (_own_node(each, scope, item) for each, scope in _async_fixtures(item))
+    used = (
+        _own_node(each, scope, item, _own_loop_scope(each, scope, item))
+        for each, scope in _async_fixtures(item)
+    )
     return _widest(node_of_scope(item, own), *used)
 
 
@@ -124,7 +146,7 @@ def _find_shared_loops(session: pytest.Session) -> dict[object, _Node]:
         needed[item] = _needed_by(item, _valid_mark(item))
         for fixturedef, scope in _async_fixtures(item):
             if scope != "function" and not fixtures.names_loop_scope(fixturedef):
-                fixture = fixturedef, _own_node(fixturedef, scope, item)
+                fixture = fixturedef, _own_node(fixturedef, scope, item, scope)
                 used[item].append(fixture)
                 users[fixture].append(item)
     shared: dict[object, _Node] = {}
@@ -160,9 +182,16 @@ def widest_loop_scope_of(item: pytest.Function) -> ScopeName:
 
 def _widest_fixture_loop_scope(item: pytest.Function) -> ScopeName:
     found: Iterator[ScopeName] = (
-        fixtures.loop_scope_of(used, scope, item.config) for used, scope in _async_fixtures(item)
+        _own_loop_scope(used, scope, item) for used, scope in _async_fixtures(item)
     )
     return options.widest("function", *found)
+
+
+def _own_loop_scope(
+    fixturedef: pytest.FixtureDef[Any], scope: ScopeName, item: pytest.Function
+) -> ScopeName:
+    loop_scope = fixtures.loop_scope_of(fixturedef, scope, item.config)
+    return scope if loop_scope == "auto" else loop_scope
 
 
 def _async_fixtures(

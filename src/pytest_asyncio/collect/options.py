@@ -42,7 +42,7 @@ class Settings(NamedTuple):  # A dataclass would take fifteen times as long to d
     mode: Mode
     debug: bool
     loop_scope: ScopeName | Literal["auto"] | None
-    default_fixture_loop_scope: ScopeName | Literal["fixture-scope"] | None
+    default_fixture_loop_scope: ScopeName | Literal["auto", "fixture-scope"] | None
     default_test_loop_scope: ScopeName | Literal["auto"]
     loop_factory: LoopFactory | None
     timeout: float
@@ -59,14 +59,6 @@ class Settings(NamedTuple):  # A dataclass would take fifteen times as long to d
     @property
     def auto_mode(self) -> bool:
         return self.mode == Mode.AUTO
-
-    @property
-    def fixture_loop_scope(self) -> ScopeName | Literal["auto", "fixture-scope"] | None:
-        return self.loop_scope or self.default_fixture_loop_scope
-
-    @property
-    def test_loop_scope(self) -> ScopeName | Literal["auto"]:
-        return self.loop_scope or self.default_test_loop_scope
 
 
 def _mode(value: object) -> Mode:
@@ -254,6 +246,9 @@ def parse(config: pytest.Config) -> None:
     Raises `pytest.UsageError` that names the option and its value.
     """
     values = {option.name.removeprefix("asyncio_"): _parsed(option, config) for option in OPTIONS}
+    if values["loop_scope"] is not None:
+        for kind in ("fixture", "test"):
+            values[f"default_{kind}_loop_scope"] = values["loop_scope"]
     config.stash[_KEY] = Settings(**values)
 
 
@@ -318,8 +313,8 @@ def header(config: pytest.Config) -> str:
     parts = [
         f"mode={settings.mode}",
         f"debug={settings.debug}",
-        f"asyncio_default_fixture_loop_scope={settings.fixture_loop_scope}",
-        f"asyncio_default_test_loop_scope={settings.test_loop_scope}",
+        f"asyncio_default_fixture_loop_scope={settings.default_fixture_loop_scope}",
+        f"asyncio_default_test_loop_scope={settings.default_test_loop_scope}",
         *([f"asyncio_loop_factory={factory}"] if factory else []),
         *([f"asyncio_timeout={settings.timeout:g}"] if settings.timeout else []),
         *([f"asyncio_checks={','.join(settings.checks)}"] if settings.checks else []),
