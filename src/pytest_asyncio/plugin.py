@@ -163,6 +163,14 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
         unittest_methods.refuse_unawaited(item)
 
 
+@pytest.hookimpl(trylast=True, specname="pytest_runtest_setup")
+def pytest_runtest_setup_of_loop(item: pytest.Item) -> None:
+    __tracebackhide__ = True
+    planned = plan_of(item)
+    if planned is not None and planned.is_async and planned.owner is None:
+        _Async.of(item.session).calls.prepare(item, planned)
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_fixture_setup(
     fixturedef: pytest.FixtureDef[Any], request: pytest.FixtureRequest
