@@ -13,6 +13,7 @@ from pytest_asyncio.collect.items import is_async_test  # noqa: E402
 
 if TYPE_CHECKING:
     from pytest_asyncio.features.asyncio_runner import LoopRunner
+    from pytest_asyncio.features.asyncio_tasks import TaskGroup
     from pytest_asyncio.features.checks import CheckWarning
     from pytest_asyncio.features.checks.blocked_loop import BlockedLoopWarning
     from pytest_asyncio.features.checks.leaked_tasks import LeakedTaskWarning
@@ -42,6 +43,7 @@ __all__ = (
     "LoopRunner",
     "NeverAwaitedWarning",
     "OpenResourceWarning",
+    "TaskGroup",
     "UnhandledExceptionWarning",
     "fixture",
     "getfixturevalue",
@@ -57,6 +59,7 @@ _LATE = {
     "LoopRunner": "features.asyncio_runner",
     "NeverAwaitedWarning": "features.checks.never_awaited",
     "OpenResourceWarning": "features.checks.open_resources",
+    "TaskGroup": "features.asyncio_tasks",
     "UnhandledExceptionWarning": "features.checks.unhandled_exceptions",
     "getfixturevalue": "features.getfixturevalue",
 }
