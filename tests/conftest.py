@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio  # else each suite that is run in this process imports a new one
+import contextlib
 import sys
 import textwrap
 from collections.abc import Callable, Mapping
@@ -12,6 +13,9 @@ import pytest
 from pytest_asyncio import plugin
 from pytest_asyncio.engine import async_fixtures, event_loop  # noqa: F401  # for the same reason
 from pytest_asyncio.features import timeouts
+
+with contextlib.suppress(ImportError):
+    import hypothesis.stateful  # noqa: F401  # for the same reason
 
 pytest_plugins = ["pytester"]
 

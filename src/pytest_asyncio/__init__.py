@@ -13,7 +13,6 @@ from pytest_asyncio.collect.items import is_async_test  # noqa: E402
 
 if TYPE_CHECKING:
     from pytest_asyncio.features.asyncio_runner import LoopRunner
-    from pytest_asyncio.features.asyncio_tasks import TaskGroup
     from pytest_asyncio.features.checks import CheckWarning
     from pytest_asyncio.features.checks.blocked_loop import BlockedLoopWarning
     from pytest_asyncio.features.checks.leaked_tasks import LeakedTaskWarning
@@ -22,6 +21,9 @@ if TYPE_CHECKING:
     from pytest_asyncio.features.checks.unhandled_exceptions import UnhandledExceptionWarning
     from pytest_asyncio.features.clock.virtual import Clock
     from pytest_asyncio.features.getfixturevalue import getfixturevalue
+    from pytest_asyncio.features.state_machines import (
+        RuleBasedStateMachine as RuleBasedStateMachine,
+    )
 else:  # Type checkers are to know no other names.
 
     def __getattr__(name: str) -> object:
@@ -43,7 +45,6 @@ __all__ = (
     "LoopRunner",
     "NeverAwaitedWarning",
     "OpenResourceWarning",
-    "TaskGroup",
     "UnhandledExceptionWarning",
     "fixture",
     "getfixturevalue",
@@ -59,7 +60,7 @@ _LATE = {
     "LoopRunner": "features.asyncio_runner",
     "NeverAwaitedWarning": "features.checks.never_awaited",
     "OpenResourceWarning": "features.checks.open_resources",
-    "TaskGroup": "features.asyncio_tasks",
+    "RuleBasedStateMachine": "features.state_machines",  # not in __all__: it needs Hypothesis
     "UnhandledExceptionWarning": "features.checks.unhandled_exceptions",
     "getfixturevalue": "features.getfixturevalue",
 }

@@ -20,13 +20,12 @@ from pytest_asyncio.collect.fixtures import fixture
 from pytest_asyncio.collect.items import is_async_test
 from pytest_asyncio.collect.options import Mode
 from pytest_asyncio.engine.plan import ON_TIMEOUT, VIRTUAL, Plan, forget_plan, plan_of
-from pytest_asyncio.support import modules, pytest_private
+from pytest_asyncio.support import modules, pytest_private, running_session
 from pytest_asyncio.support.types import LoopFactory
 from pytest_asyncio.support.types import ScopeName as _ScopeName
 
 if TYPE_CHECKING:
     from pytest_asyncio.features.asyncio_runner import LoopRunner
-    from pytest_asyncio.features.asyncio_tasks import TaskGroup
     from pytest_asyncio.features.clock.virtual import Clock
 
 __all__ = ("LoopFactory", "Mode", "fixture", "is_async_test")
@@ -43,6 +42,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 @pytest.hookimpl(trylast=True)
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", options.MARKER)  # of which auto mode makes one
+    config.pluginmanager.register(running_session)
     _read_options(config)
     if options.of(config).checks:
         from pytest_asyncio.features import checks
@@ -162,14 +162,6 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
         from pytest_asyncio.features import unittest_methods
 
         unittest_methods.refuse_unawaited(item)
-
-
-@pytest.hookimpl(trylast=True, specname="pytest_runtest_setup")
-def pytest_runtest_setup_of_loop(item: pytest.Item) -> None:
-    __tracebackhide__ = True
-    planned = plan_of(item)
-    if planned is not None and planned.is_async and planned.owner is None:
-        _Async.of(item.session).calls.prepare(item, planned)
 
 
 @pytest.hookimpl(wrapper=True)
@@ -613,16 +605,6 @@ def asyncio_clock(request: pytest.FixtureRequest) -> Generator[Clock]:
 
     with of_test(request) as clock:
         yield clock
-
-
-@pytest.fixture
-def asyncio_tasks(request: pytest.FixtureRequest) -> Generator[TaskGroup]:
-    """A task group for the background work of the test: `.create_task(coroutine)`."""
-    _Async.of(request.session)
-    from pytest_asyncio.features.asyncio_tasks import of_test
-
-    with of_test(request) as tasks:
-        yield tasks
 
 
 def _bound_runs(session: pytest.Session) -> None:

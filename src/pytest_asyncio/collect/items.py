@@ -47,10 +47,15 @@ def is_marked_late(item: pytest.Item) -> bool:
 
 def test_function(item: pytest.Function) -> Any:
     """Return the function that the user wrote, which for Hypothesis is an inner one."""
-    function = item.obj
+    handle = hypothesis_handle(item.obj)
+    return item.obj if handle is None else handle.inner_test
+
+
+def hypothesis_handle(function: Any) -> Any:
+    """Return what Hypothesis lets others replace of a test; a state machine's has nothing."""
     if getattr(function, "is_hypothesis_test", False):
-        return function.hypothesis.inner_test
-    return function
+        return getattr(function, "hypothesis", None)
+    return None
 
 
 def refuse_generator(item: pytest.Item) -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final, final
 import pytest
 
 from pytest_asyncio.support import pytest_private
-from pytest_asyncio.support.types import ClockName, LoopFactory, ScopeName
+from pytest_asyncio.support.types import ClockName, LoopFactory
 
 from . import hooks, items, loop_scopes, marks, options
 from .marks import AsyncioMark
@@ -39,15 +39,14 @@ class NamedFactory(ChosenFactory):
     """A loop factory of the suite.
 
     The hook may make a new function at each call. Two of them are one factory, and share its
-    loops, if they run the same code.
+    loops, if they have the same name and run the same code.
     """
 
     def __init__(self, name: str, make: LoopFactory) -> None:
         code = getattr(make, "__code__", make)
         cells = getattr(make, "__closure__", None) or ()
-        self.name: Final = name
         self.make: Final = make
-        self._identity: Final = (code, *(id(cell.cell_contents) for cell in cells))
+        self._identity: Final = (name, code, *(id(cell.cell_contents) for cell in cells))
 
     @property
     def named(self) -> NamedFactory:
@@ -64,7 +63,7 @@ class NamedFactory(ChosenFactory):
         return self.make()
 
     def __repr__(self) -> str:
-        return repr(self.name)
+        return repr(self._identity[0])
 
 
 def selected_for(item: pytest.Function, mark: AsyncioMark) -> NamedFactory | None:
@@ -79,32 +78,30 @@ def selected_for(item: pytest.Function, mark: AsyncioMark) -> NamedFactory | Non
     if FIXTURE in (parameters := _parameters_of(item)):
         factory: NamedFactory | None = parameters[FIXTURE]
         return factory
-    if (only := _only_ones(item).get(item.originalname)) is not None:
-        return only
-    selected = _selected(item, mark, _offered(item))
+    selected = _selected(item, mark)
     return None if selected is None else next(iter(selected.values()))
 
 
 def parametrize(metafunc: pytest.Metafunc) -> None:
-    """Make a variant of an async test for each loop factory that it may run with."""
+    """Make a variant of an async test for each loop factory that it runs with."""
     __tracebackhide__ = True
     item = metafunc.definition
     try:
-        choice = _choice(item)
+        selected = _selected(item, marks.merged(item))
     except pytest.fail.Exception:
         return  # The test itself fails with it, and no other test is lost.
-    if choice is None:
+    if selected is None:
         return
     pytest_private.request_first(item, FIXTURE, pytest_private.visible_fixtures(item, FIXTURE))
     metafunc.parametrize(
         FIXTURE,
         [
             factory or pytest.param(None, marks=_unavailable(name, item))
-            for name, factory in choice.items()
+            for name, factory in selected.items()
         ],
-        ids=[pytest.HIDDEN_PARAM] if len(choice) == 1 else list(choice),
+        ids=[pytest.HIDDEN_PARAM] if len(selected) == 1 else list(selected),
         indirect=True,
-        scope=_scope_of(item),
+        scope=loop_scopes.widest_loop_scope_of(item),
     )
 
 
@@ -123,19 +120,18 @@ def _variants_of(item: pytest.Item) -> list[pytest.Item]:
     if not items.is_async_test(item):
         return [item]
     try:
-        choice = _choice(item)
+        selected = _selected(item, marks.merged(item))
     except (Exception, pytest.fail.Exception):
         return [item]  # The test itself fails with it.
-    if choice is None:
+    if selected is None:
         return [item]
     if FIXTURE in (parameters := _parameters_of(item)):
-        names = {factory and factory.name for factory in choice.values()}
-        factory: NamedFactory | None = parameters[FIXTURE]
-        return [item] if (factory and factory.name) in names else []
+        return [item] if parameters[FIXTURE] in selected.values() else []
+    scope = loop_scopes.widest_loop_scope_of(item)
     variants: list[pytest.Item] = []
-    for index, (name, factory) in enumerate(choice.items()):
-        id = pytest.HIDDEN_PARAM if len(choice) == 1 else name
-        variant = pytest_private.variant(item, FIXTURE, index, factory, id, _scope_of(item))
+    for index, (name, factory) in enumerate(selected.items()):
+        id = pytest.HIDDEN_PARAM if len(selected) == 1 else name
+        variant = pytest_private.variant(item, FIXTURE, index, factory, id, scope)
         if factory is None:
             variant.add_marker(_unavailable(name, item))
         variants.append(variant)
@@ -147,11 +143,6 @@ def _parameters_of(item: pytest.Item) -> dict[str, Any]:
     return {} if callspec is None else callspec.params
 
 
-def _scope_of(item: pytest.Function) -> ScopeName:
-    """Return the scope by which pytest groups the variants of tests: the loops that they run on."""
-    return loop_scopes.loop_scope_of(item, marks.merged(item))
-
-
 def _unavailable(name: str, item: pytest.Item) -> pytest.MarkDecorator:
     available = ", ".join(_offered(item) or ())
     return pytest.mark.skip(
@@ -159,33 +150,10 @@ def _unavailable(name: str, item: pytest.Item) -> pytest.MarkDecorator:
     )
 
 
-def _choice(item: pytest.Function) -> dict[str, NamedFactory | None] | None:
-    """Select an item's loop factories; None where it is offered one at most, which it has then."""
-    __tracebackhide__ = True
-    offered = _offered(item)
-    selected = _selected(item, marks.merged(item), offered)
-    if offered is None:
-        return None
-    if selected == offered and len(offered) == 1:
-        _only_ones(item)[item.originalname or item.name] = next(iter(offered.values()))
-        return None
-    return selected
-
-
-def _only_ones(item: pytest.Function) -> dict[str, NamedFactory | None]:
-    """Return the loop factories of a module's or class's functions that have a single one.
-
-    The hook may return another one when it is called once more.
-    """
-    assert item.parent is not None
-    return item.parent.stash.setdefault(_ONLY_ONES, {})
-
-
-def _selected(
-    item: pytest.Item, mark: AsyncioMark, offered: dict[str, NamedFactory | None] | None
-) -> dict[str, NamedFactory | None] | None:
+def _selected(item: pytest.Item, mark: AsyncioMark) -> dict[str, NamedFactory | None] | None:
     """Select an item's loop factories by its mark: None for a name that is not offered."""
     __tracebackhide__ = True
+    offered = _offered(item)
     if mark.loop_factories is None:
         return offered
     if offered is None:
@@ -217,6 +185,3 @@ def _offered(item: pytest.Item) -> dict[str, NamedFactory | None] | None:
         f"factory names to callables, not {options.shown(factories)}.",
         pytrace=False,
     )
-
-
-_ONLY_ONES: Final[pytest.StashKey[dict[str, NamedFactory | None]]] = pytest.StashKey()

@@ -104,12 +104,12 @@ def synchronize(item: pytest.Function, planned: Plan | None) -> Callable[[], Non
         planned = plan(item)
     if planned.is_async:  # Before there is a coroutine that nobody would await.
         prepare(item, planned)
-    function = item.obj
-    if getattr(function, "is_hypothesis_test", False):
-        holder, attribute, run = function.hypothesis, "inner_test", _run_example
-        function = holder.inner_test
-    else:
+    handle = items.hypothesis_handle(item.obj)
+    if handle is None:
         holder, attribute, run = item, "obj", _run_test
+    else:
+        holder, attribute, run = handle, "inner_test", _run_example
+    function = getattr(holder, attribute)
 
     def synchronous(*args: Any, **kwargs: Any) -> Any:
         __tracebackhide__ = True

@@ -555,6 +555,16 @@ def finalize_after_fixtures(item: pytest.Item, finalizer: Callable[[], object]) 
     finalizers.insert(next(fixtures, len(finalizers)), finalizer)
 
 
+def item_in_progress(session: pytest.Session) -> pytest.Function | None:
+    """The item that pytest sets up, calls or tears down, if it is at one."""
+    return next((node for node in set_up_nodes(session) if isinstance(node, pytest.Function)), None)
+
+
+def marks_of_class(cls: type[Any]) -> list[pytest.Mark | pytest.MarkDecorator]:
+    """The marks of a class and of its bases, which pytest reads from classes that it collects."""
+    return [*get_unpacked_marks(cls)]
+
+
 def _setup_state(node: Any) -> Any:
     return node.session._setupstate
 

@@ -1,0 +1,25 @@
+"""The session that runs tests, for code of a suite that has no `request` to find it by."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from contextvars import ContextVar
+from typing import Final
+
+import pytest
+
+_SESSION: Final = ContextVar[pytest.Session | None]("_SESSION", default=None)
+
+
+def get() -> pytest.Session | None:
+    """Return the innermost session that runs tests here: a test may run pytest."""
+    return _SESSION.get()
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_runtestloop(session: pytest.Session) -> Generator[None, object, object]:
+    token = _SESSION.set(session)
+    try:
+        return (yield)
+    finally:
+        _SESSION.reset(token)
