@@ -13,6 +13,7 @@ from pytest_asyncio import (
     BlockedLoopWarning,
     CheckWarning,
     LeakedTaskWarning,
+    LoopSettingsWarning,
     NeverAwaitedWarning,
     OpenResourceWarning,
     UnhandledExceptionWarning,
@@ -22,6 +23,7 @@ from pytest_asyncio.features.checks import blocked_loop
 NAMES = [
     "blocked-loop",
     "leaked-tasks",
+    "loop-settings",
     "never-awaited",
     "open-resources",
     "unhandled-exceptions",
@@ -96,6 +98,7 @@ def test_a_name_that_is_none_is_a_usage_error(suite):
     [
         BlockedLoopWarning,
         LeakedTaskWarning,
+        LoopSettingsWarning,
         NeverAwaitedWarning,
         OpenResourceWarning,
         UnhandledExceptionWarning,

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from pytest_asyncio.features.checks import CheckWarning
     from pytest_asyncio.features.checks.blocked_loop import BlockedLoopWarning
     from pytest_asyncio.features.checks.leaked_tasks import LeakedTaskWarning
+    from pytest_asyncio.features.checks.loop_settings import LoopSettingsWarning
     from pytest_asyncio.features.checks.never_awaited import NeverAwaitedWarning
     from pytest_asyncio.features.checks.open_resources import OpenResourceWarning
     from pytest_asyncio.features.checks.unhandled_exceptions import UnhandledExceptionWarning
@@ -43,6 +44,7 @@ __all__ = (
     "Clock",
     "LeakedTaskWarning",
     "LoopRunner",
+    "LoopSettingsWarning",
     "NeverAwaitedWarning",
     "OpenResourceWarning",
     "UnhandledExceptionWarning",
@@ -58,6 +60,7 @@ _LATE = {
     "Clock": "features.clock.virtual",
     "LeakedTaskWarning": "features.checks.leaked_tasks",
     "LoopRunner": "features.asyncio_runner",
+    "LoopSettingsWarning": "features.checks.loop_settings",
     "NeverAwaitedWarning": "features.checks.never_awaited",
     "OpenResourceWarning": "features.checks.open_resources",
     "RuleBasedStateMachine": "features.state_machines",  # not in __all__: it needs Hypothesis

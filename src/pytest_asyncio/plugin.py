@@ -19,7 +19,7 @@ from pytest_asyncio.collect import fixtures, hooks, items, options
 from pytest_asyncio.collect.fixtures import fixture
 from pytest_asyncio.collect.items import is_async_test
 from pytest_asyncio.collect.options import Mode
-from pytest_asyncio.engine.plan import ON_TIMEOUT, VIRTUAL, Plan, forget_plan, plan_of
+from pytest_asyncio.engine.plan import VIRTUAL, Plan, forget_plan, plan_of
 from pytest_asyncio.support import modules, pytest_private, running_session
 from pytest_asyncio.support.types import LoopFactory
 from pytest_asyncio.support.types import ScopeName as _ScopeName
@@ -270,13 +270,15 @@ class _Async:
     def __init__(self, session: pytest.Session) -> None:
         from pytest_asyncio.collect import loop_factories
         from pytest_asyncio.engine import async_fixtures, async_tests, loops
+        from pytest_asyncio.engine.session import SessionState
         from pytest_asyncio.features import task_tree
         from pytest_asyncio.features.coexistence import looptime
 
         self.calls, self.factories, self.lifetimes = async_tests, loop_factories, async_fixtures
         self.looptime, self.tasks = looptime, task_tree
         self.has_looptime = looptime.is_used(session.config)
-        self.living = loops.start(session)
+        self.loops = loops
+        self.state = SessionState.of(session)
 
     @classmethod
     def of(cls, session: pytest.Session) -> _Async:
@@ -288,7 +290,7 @@ class _Async:
         plugins = session.config.pluginmanager
         started = session.stash[cls.KEY] = cls(session)
         session.stash[VIRTUAL] = _virtual_loops
-        session.stash[ON_TIMEOUT] = _foresee_timeout
+        started.state.on_test_planned.append(_foresee_timeout)
         session.stash[started.lifetimes.ON_ENDED] = partial(
             plugins.register, _AfterEnded(started.lifetimes), "asyncio-ended"
         )
@@ -334,9 +336,9 @@ class _Async:
             raise
         finally:
             forget_plan(item)
-            if self.living.tell_of_closed_loops(item):
+            if self.loops.report_closed_loops(self.state, item):
                 self.lifetimes.end_those_on_closed_loops(item.session)
-        self.living.raise_postponed()
+        self.state.raise_postponed()
         return result
 
     @pytest.hookimpl(wrapper=True, trylast=True)
@@ -374,10 +376,9 @@ class _AfterFailure:
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_makereport(self, item: pytest.Item, call: pytest.CallInfo[None]) -> None:
         if call.excinfo is not None:
-            from pytest_asyncio.engine import loops
             from pytest_asyncio.features import notes
 
-            loops.raise_postponed(item.session)
+            _Async.of(item.session).state.raise_postponed()
             notes.explain(call.excinfo.value, item)
             if not item.config.getoption("fulltrace", False):
                 notes.hide_frames(call.excinfo.value)
@@ -420,12 +421,10 @@ class _Checked:
     """The hooks of a session that has checks switched on."""
 
     def __init__(self, session: pytest.Session) -> None:
-        from pytest_asyncio.engine import runs
         from pytest_asyncio.features import checks
 
         names = checks.selected(options.of(session.config).checks)
         self.checks = checks.Checks(session, names)
-        runs.watch(session, self.checks.watch)
 
     @pytest.hookimpl(wrapper=True)
     def pytest_fixture_setup(
@@ -613,10 +612,9 @@ def _bound_runs(session: pytest.Session) -> None:
     timeouts.start(session)
 
 
-def _foresee_timeout(session: pytest.Session) -> None:
-    from pytest_asyncio.features import timeouts
-
-    timeouts.foresee(session)
+def _foresee_timeout(item: pytest.Function, plan: Plan) -> None:
+    if plan.mark.timeout:
+        _bound_runs(item.session)
 
 
 def _virtual_loops(factory: LoopFactory | None, item: pytest.Function) -> LoopFactory:

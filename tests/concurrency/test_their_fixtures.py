@@ -504,20 +504,6 @@ def test_a_wide_one_that_only_one_asks_for_is_seen_by_all(concurrent_in_both_way
     )
 
 
-def test_what_a_test_sets_on_the_loop_is_put_back(concurrent):
-    concurrent(
-        """
-    async def test_a(): await meet()
-    async def test_b():
-        await meet()
-        await alone()
-        asyncio.get_running_loop().set_exception_handler(print)
-    @pytest.mark.asyncio(concurrent=False, loop_scope="module")
-    async def test_c(): assert asyncio.get_running_loop().get_exception_handler() is None
-    """
-    ).assert_outcomes(passed=3)
-
-
 def test_a_wide_one_that_several_ask_for_is_set_up_once(concurrent):
     concurrent(
         """

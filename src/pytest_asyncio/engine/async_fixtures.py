@@ -28,6 +28,7 @@ from .deferred_requests import in_one_go, no_deferral
 from .loops import LoopOwner
 from .plan import Plan, factory_of
 from .runs import Run
+from .session import SessionState
 
 T = TypeVar("T")
 
@@ -479,7 +480,7 @@ class Lifetime(Setup):
             assert self._teardown is not None
             self._result(self._teardown)
         except KeyboardInterrupt as interruption:
-            loops.postpone(interruption, self.request.session)
+            SessionState.of(self.request.session).postpone(interruption)
         except BaseException as error:
             if self._cancellation is not None:
                 error.add_note(f"This ended the async {self} while it was in use.")
@@ -549,7 +550,7 @@ class Lifetime(Setup):
     def _end_use(self) -> None:
         """Cancel, once, the test or fixture that uses the fixture at the moment."""
         self.end()
-        for running in runs.all_running(self.request.session):
+        for running in SessionState.of(self.request.session).all_running:
             if self._is_used_by(running):
                 running.cancel(Cancelled(self))
         pytest_private.spoil(self.fixturedef, Cancelled(self))

@@ -16,8 +16,9 @@ from pytest_asyncio.support import callables, pytest_private
 
 from . import async_fixtures, context, event_loop, loops
 from .loops import LoopOwner
-from .plan import ON_TIMEOUT, Plan, factory_of, plan_of
+from .plan import Plan, factory_of, plan_of
 from .runs import Run
+from .session import SessionState
 
 OUTCOME: Final[pytest.StashKey[Callable[[], Any]]] = pytest.StashKey()
 """Returns or raises what an async test did, whose call has taken place beside others."""
@@ -43,9 +44,9 @@ def plan(item: pytest.Function) -> Plan:
     deprecated = mark.deprecated_scope
     if is_async and deprecated is not None and pytest_private.is_in_code(deprecated, item):
         marks.warn_of_deprecated_scope(deprecated, item.session)
-    if mark.timeout:
-        item.session.stash[ON_TIMEOUT](item.session)
     planned = Plan(item, mark, selected, is_async)
+    for call in SessionState.of(item.session).on_test_planned:
+        call(item, planned)
     # Before the first of them is requested, for no hook is called where pytest has it already.
     async_fixtures.finish_unfit(item, planned)
     return planned

@@ -18,6 +18,7 @@ from pytest_asyncio.support.callables import kind_of
 from . import runs
 from .context import OwnContext
 from .loops import LoopOwner
+from .session import SessionState
 
 
 @contextlib.contextmanager
@@ -64,7 +65,7 @@ def in_one_go(function: Callable[..., Any], request: pytest.FixtureRequest) -> C
         __tracebackhide__ = True
         with no_deferral(request.session):
             value = own.context.run(function, **kwargs)
-        runs.publish(own, request, runs.running(request.session))
+        runs.publish(own, request, SessionState.of(request.session).running)
         request.addfinalizer(own.put_back)
         return value
 
@@ -73,7 +74,7 @@ def in_one_go(function: Callable[..., Any], request: pytest.FixtureRequest) -> C
         generator: Iterator[Any] = function(**kwargs)
         with no_deferral(request.session):
             values: list[Any] = own.context.run(list, itertools.islice(generator, 1))
-        runs.publish(own, request, runs.running(request.session))
+        runs.publish(own, request, SessionState.of(request.session).running)
         try:
             yield from values
             own.bring()

@@ -7,8 +7,7 @@ import types
 from asyncio import AbstractEventLoop, Future, Task
 from collections.abc import Awaitable, Callable, Generator
 from contextlib import contextmanager
-from contextvars import Context
-from typing import Any, Final, TypeVar, final
+from typing import Any, Final, TypeVar
 
 T = TypeVar("T")
 
@@ -95,50 +94,6 @@ def take_turn(loop: AbstractEventLoop) -> None:
     over = loop.create_future()
     loop.call_soon(over.set_result, None)
     spin(loop, over)
-
-
-@final
-class Spinner:
-    """Runs a loop that is asyncio's own as `spin()` does, by one callback for all of its runs."""
-
-    def __init__(self, loop: AbstractEventLoop) -> None:
-        self._loop: Any = loop
-        self._awaited: Future[Any] | None = None
-        self._after_a_turn: Final = asyncio.Handle(self._stop_early, (), loop, Context())
-
-    def spin(self, future: Future[Any]) -> None:
-        __tracebackhide__ = True
-        self._awaited = future
-        self._loop._ready.append(self._after_a_turn)
-        try:
-            self._loop.run_forever()
-        finally:
-            self._awaited = None  # What is left of this run has no say in the next one.
-        if not future.done():
-            raise Stopped
-
-    def forget(self) -> None:
-        """Let go of the loop, which is not run any more."""
-        self._after_a_turn.cancel()  # A cycle would keep both from being freed at once.
-
-    def _stop_early(self) -> None:
-        future = self._awaited
-        if future is None:
-            return
-        if future.done() and not self._loop._ready:
-            self._stop(future)
-        else:
-            future.add_done_callback(self._stop)
-
-    def _stop(self, future: Future[Any]) -> None:
-        if future is self._awaited:
-            loop: AbstractEventLoop = self._loop
-            type(loop).stop(loop)
-
-
-def is_asyncios(loop: AbstractEventLoop) -> bool:
-    """Tell whether a loop runs as asyncio's own do."""
-    return type(loop).run_forever is asyncio.BaseEventLoop.run_forever
 
 
 def is_outcome_of(task: Task[Any], error: BaseException) -> bool:

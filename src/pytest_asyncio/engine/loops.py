@@ -8,10 +8,10 @@ import traceback
 import warnings
 from asyncio import AbstractEventLoop, Future, Task
 from collections.abc import Awaitable
-from contextlib import AbstractContextManager
+from contextlib import nullcontext
 from contextvars import Context
-from functools import partial
-from typing import Any, Final, NoReturn, Protocol, final
+from typing import Any, Final, NoReturn, final
+from weakref import ref
 
 import pytest
 
@@ -20,15 +20,11 @@ from pytest_asyncio.support import frames
 from pytest_asyncio.support.types import LoopFactory
 
 from . import event_loop, runs
-from .runs import LANE, Run, Runs
+from .runs import LANE, Run
+from .session import SessionState
 
 _ENDLESS: Final = 1000
 """How often something may keep a loop from going on before it counts as one that does not run."""
-
-
-def start(session: pytest.Session) -> Living:
-    """Let a session have loops, before anything else here is called for it."""
-    return session.stash.setdefault(_LIVING, Living(runs.of(session)))
 
 
 def owner_of(node: pytest.Item | pytest.Collector, factory: LoopFactory | None) -> LoopOwner:
@@ -39,48 +35,6 @@ def owner_of(node: pytest.Item | pytest.Collector, factory: LoopFactory | None) 
         owner = owners[factory] = LoopOwner(node, factory)
         node.addfinalizer(owner.close)
     return owner
-
-
-def owner_of_open(loop: AbstractEventLoop, session: pytest.Session) -> LoopOwner:
-    """Return the owner of an open loop."""
-    living = session.stash[_LIVING].loops.items()
-    return next(owner for owner, opened in living if opened is loop)
-
-
-def postpone(interruption: KeyboardInterrupt, session: pytest.Session) -> None:
-    """Let Ctrl-C in a teardown wait until the other finalizers have been called.
-
-    In a group with what else these raise, pytest would take it for a failure, and go on. At the
-    end of a session there is nothing more that it could end.
-    """
-    session.stash[_LIVING].interruption = interruption
-
-
-def raise_postponed(session: pytest.Session) -> None:
-    """Raise what was postponed in a session, if anything was."""
-    __tracebackhide__ = True
-    session.stash[_LIVING].raise_postponed()
-
-
-class Traffic(Protocol):
-    """A feature that lets other tests run where one waits."""
-
-    def wait(self, owner: LoopOwner, run: Run) -> None:
-        """Run a loop until what a run awaits is done, or something else ends the run."""
-        ...
-
-    def give_up(self, owner: LoopOwner) -> None:
-        """Have a loop given up as soon as no other test needs it."""
-        ...
-
-    def apart(self) -> AbstractContextManager[None]:
-        """Return what a loop is to run in, to keep the tests on it out of each other's reports."""
-        ...
-
-
-def direct_by(session: pytest.Session, traffic: Traffic) -> None:
-    """Leave it to a feature what takes place while a run waits."""
-    session.stash[_LIVING].traffic = traffic
 
 
 @final
@@ -94,25 +48,22 @@ class LoopOwner:
     def __init__(self, node: pytest.Item | pytest.Collector, factory: LoopFactory | None) -> None:
         self.node: Final = node
         self._factory: Final = factory
-        self._living: Final = node.session.stash[_LIVING]
-        self._runs: Final = self._living.runs
-        self.is_shared: Final = self._living.traffic is not None
+        self._state: Final = SessionState.of(node.session)
+        self.is_shared: Final = self._state.scheduler is not None
         """Whether tests may run on the loop at the same time."""
-        self._loop: AbstractEventLoop | None = None
-        self._spinner: event_loop.Spinner | None = None
-        """What runs the loop, if that is asyncio's own."""
+        self.opened: AbstractEventLoop | None = None
+        """The loop, from its opening to its closing, also if a test has closed it meanwhile."""
         self.stopped_by: Run | None = None
         """The run beside others whose code has stopped the loop."""
         self._has_run = False
         self._given_up: AbstractEventLoop | None = None
-        self._calls: int = 0
         self._failure: BaseException | None = None
 
     @property
     def loop(self) -> AbstractEventLoop:
         """The loop, opened where it is not open."""
         __tracebackhide__ = True
-        loop = self._loop
+        loop = self.opened
         if loop is None or loop.is_closed():
             loop = self._open()
         return loop
@@ -120,7 +71,7 @@ class LoopOwner:
     @property
     def running(self) -> Run | None:
         """The run whose code asks, on this loop or another one, if any is going on."""
-        return self._runs.lane_of_caller().run
+        return self._state.running
 
     def make_current(self) -> None:
         """Let synchronous code find the loop by `asyncio.get_event_loop()`."""
@@ -130,44 +81,17 @@ class LoopOwner:
             asyncio.set_event_loop(loop)
 
     def call(self, awaitable: Awaitable[Any], context: Context, item: pytest.Function) -> Any:
-        """Run what a test function has returned, and return what it returns.
-
-        What it changes on a loop that it shares with other tests is put back.
-        """
+        """Run what a test function has returned, and return what it returns."""
         __tracebackhide__ = True
-        if self.is_shared:
-            run = self.start_call(awaitable, context, item)
-            self.run(run)
-            return run.result()
-        loop = self.loop
-        run = runs.begin(loop, awaitable, context, item, "call")
+        run = self.start_call(awaitable, context, item)
+        self.run(run)
         if self.node is item:
-            self.run(run)
-            self._run_what_is_ready(loop)
-        else:
-            before = _settings(loop)
-            try:
-                self.run(run)
-            finally:
-                _restore(loop, *before)
+            self._run_what_is_ready(run.task.get_loop())
         return run.result()
 
     def start_call(self, awaitable: Awaitable[Any], context: Context, item: pytest.Function) -> Run:
-        """Start what a test function has returned, on a loop that it shares with others.
-
-        What it changes there is put back.
-        """
-        loop = self.loop
-        if not self._calls:
-            self._before = _settings(loop)
-        self._calls += 1
-        run = runs.begin(loop, awaitable, context, item, "call")
-        run.on_end.append(partial(self._end_call, loop))
-        return run
-
-    def _end_call(self, loop: AbstractEventLoop) -> None:
-        self._calls -= 1
-        _restore(loop, *self._before)
+        """Start what a test function has returned."""
+        return runs.begin(self.loop, awaitable, context, item, "call")
 
     def _run_what_is_ready(self, loop: AbstractEventLoop) -> None:
         """Let the callbacks run that are due when a test ends, such as those of ended tasks.
@@ -186,18 +110,25 @@ class LoopOwner:
         task is cancelled and awaited, and then that is raised.
         """
         __tracebackhide__ = True
-        lane, traffic = self._runs.lane_of_caller(), self._living.traffic
+        self._has_run = True
+        lane, scheduler = self._state.lane_of_caller(), self._state.scheduler
         before, lane.run = lane.run, run
+        for notify in self._state.on_run_begins:
+            notify(run)
         try:
-            with self.surround(run):
-                if traffic is None:
-                    self.spin(run.awaited)
-                else:
-                    traffic.wait(self, run)
+            if scheduler is None:
+                self.spin(run.awaited)
+            else:
+                scheduler.wait(self, run)
         except BaseException as error:
             # What the task itself raised, and asyncio let through, is Ctrl-C or SystemExit.
             if not event_loop.is_outcome_of(run.task, error):
-                self._break_off(run, run.failure or error)
+                run.interruption = error
+        try:
+            for notify in self._state.on_run_ended:
+                notify(run)
+            if run.interruption is not None:
+                self._break_off(run, run.failure or run.interruption)
         finally:
             lane.run = before
             for act in run.on_end:
@@ -206,13 +137,13 @@ class LoopOwner:
     async def wait_for(self, run: Run) -> None:
         """Wait for a run on the loop, from code that runs there."""
         run.within = self.running
-        with self.surround(run):
+        for notify in self._state.on_run_begins:
+            notify(run)
+        try:
             await asyncio.wait({run.awaited})
-
-    def surround(self, run: Run) -> AbstractContextManager[None]:
-        """Return what a run on the loop is to take place in."""
-        self._has_run = True
-        return self._runs.surround(run)
+        finally:
+            for notify in self._state.on_run_ended:
+                notify(run)
 
     def close(self) -> None:
         """End what is left on the loop, close it, and put the thread's current loop back."""
@@ -220,24 +151,24 @@ class LoopOwner:
         del owners[self._factory]
         if not owners:  # Items outlive their loops.
             del self.node.stash[_OWNERS]
-        if self._loop is not None:
+        if self.opened is not None:
             try:
-                self._wind_up(self._loop)
+                self._wind_up(self.opened)
             except KeyboardInterrupt as interruption:
-                postpone(interruption, self.node.session)
+                self._state.postpone(interruption)
             finally:
                 self._drop()
 
     def give_up(self) -> None:
         """Close the loop although a task on it does not end. What comes next gets another one."""
-        self._given_up = self._loop
+        self._given_up = self.opened
         self._drop()
 
     def has_given_up(self, loop: AbstractEventLoop) -> bool:
         """Tell whether it has been told that a loop was closed before its time."""
         return loop is self._given_up
 
-    def tell_of_closed_loop(self, culprit: pytest.Item) -> None:
+    def report_closed_loop(self, culprit: pytest.Item) -> None:
         """Warn about a test that has closed the loop. The next test gets a new one."""
         self.give_up()
         culprit.warn(RuntimeWarning(f"{culprit.nodeid} has closed {self}."))
@@ -247,7 +178,7 @@ class LoopOwner:
 
     def _open(self) -> AbstractEventLoop:
         __tracebackhide__ = True
-        if self._loop is not None:
+        if self.opened is not None:
             self._drop()
             if self._has_run:
                 warnings.warn(RuntimeWarning(f"A test or fixture has closed {self}."), stacklevel=1)
@@ -267,20 +198,17 @@ class LoopOwner:
             )
         if options.of(self.node.config).debug:
             loop.set_debug(True)
-        # An attribute, so that the handler that a test sets, or reads, stays its own.
-        loop.default_exception_handler = self._handle_exception  # type: ignore[method-assign]
-        loop.stop = self._stop  # type: ignore[method-assign]  # To tell who did it.
-        self._spinner = event_loop.Spinner(loop) if event_loop.is_asyncios(loop) else None
-        self._loop = loop
+        self._listen_to(loop)
+        self.opened = loop
         self._has_run = False
-        self._living.add(self, loop)
+        self._state.opened(self, loop)
         return loop
 
     def _made(self) -> Any:
         """Call the loop factory."""
         __tracebackhide__ = True
         try:
-            return (self._factory or self._living.policy.new_event_loop)()
+            return (self._factory or self._state.policy.new_event_loop)()
         except Exception as error:
             if not frames.ends_in_own(error.__traceback__):
                 raise
@@ -292,32 +220,51 @@ class LoopOwner:
             )
 
     def _drop(self) -> None:
-        loop, self._loop = self._loop, None
+        loop = self.opened
         assert loop is not None
-        loop.close()
-        if self._spinner is not None:
-            self._spinner.forget()
-            self._spinner = None
-        self._living.remove(self)
+        self._state.closing(self)
+        self.opened = None
+        try:
+            loop.close()
+        finally:
+            self._state.closed(self)
 
-    def _handle_exception(self, context: dict[str, Any]) -> None:
+    def _listen_to(self, loop: AbstractEventLoop) -> None:
+        """Know which callback raises the outcome of a test, and which test stops a shared loop.
+
+        Attributes, so that what a test sets, or reads, by `set_exception_handler()` stays its own.
+        What they stand for works from the first call to the last, also after the loop is closed.
+        """
+        reference = ref(loop)
+        handle_exception, stop = type(loop).default_exception_handler, type(loop).stop
+
+        def default_exception_handler(context: dict[str, Any]) -> None:
+            error = context.get("exception")
+            # The finalizer of a future may call it when nothing else holds the loop any more.
+            its_loop = reference() or _future_in(context).get_loop()
+            if isinstance(error, _OUTCOMES) and "handle" in context:
+                self._end_by_callback(context["handle"], error)
+            elif its_loop is self.opened or error is None or isinstance(error, Exception):
+                handle_exception(its_loop, context)  # Else it is Ctrl-C, which is reported.
+
+        def stop_and_remember() -> None:
+            lane, its_loop = LANE.get(), reference()
+            self.stopped_by = None if lane is None else lane.run
+            assert its_loop is not None
+            stop(its_loop)
+
+        loop.default_exception_handler = default_exception_handler  # type: ignore[method-assign]
+        if self.is_shared:
+            loop.stop = stop_and_remember  # type: ignore[method-assign]
+
+    def _end_by_callback(self, handle: Any, outcome: BaseException) -> None:
         """Let `pytest.fail()` in a callback end the run instead of being logged."""
-        loop, error = self._loop, context.get("exception")
-        if loop is None:
-            left: Future[Any] | None = context.get("task") or context.get("future")
-            if left is not None and isinstance(error, Exception):  # Ctrl-C has been told.
-                loop = left.get_loop()
-                type(loop).default_exception_handler(loop, context)
-            return
-        if isinstance(error, _OUTCOMES) and "handle" in context:
-            run = runs.of_handle(context["handle"])
-            if run is not None:
-                run.cancel(error)
-            else:
-                self._failure = error
-                loop.stop()
-        else:
-            type(loop).default_exception_handler(loop, context)
+        run = runs.of_handle(handle)
+        if run is not None:
+            run.cancel(outcome)
+        elif self.opened is not None:
+            self._failure = outcome
+            self.opened.stop()
 
     def spin(self, future: Future[Any], patience: int | None = None) -> None:
         """Run the loop until a future is done or something raises, also in a callback.
@@ -327,28 +274,15 @@ class LoopOwner:
         """
         __tracebackhide__ = True
         self._failure = None
-        loop, traffic = future.get_loop(), self._living.traffic
-        spinner = self._spinner if loop is self._loop else None
+        scheduler = self._state.scheduler
         try:
-            if traffic is not None:
-                with traffic.apart():
-                    event_loop.spin(loop, future, patience)
-            elif spinner is not None and asyncio._get_running_loop() is None:
-                spinner.spin(future)
-            else:
-                event_loop.spin(loop, future)
+            with nullcontext() if scheduler is None else scheduler.apart():
+                event_loop.spin(future.get_loop(), future, patience)
         except event_loop.Stopped:
             if self._failure is None:
                 raise
         if self._failure is not None:
             raise self._failure
-
-    def _stop(self) -> None:
-        """Stop the loop as its own `stop()` does, and know that something on it did."""
-        lane = LANE.get()
-        self.stopped_by = None if lane is None else lane.run
-        if self._loop is not None:
-            type(self._loop).stop(self._loop)
 
     def see_through(
         self, future: Future[Any], interruption: BaseException | None = None
@@ -375,7 +309,7 @@ class LoopOwner:
         try:
             self.see_through(ending, interruption)
         except KeyboardInterrupt as another:
-            postpone(another, self.node.session)
+            self._state.postpone(another)
 
     def _break_off(self, run: Run, interruption: BaseException) -> NoReturn:
         task = run.task
@@ -389,10 +323,10 @@ class LoopOwner:
                 f"{run.refusing.get_name()} did not end when it was cancelled, "
                 f"so {self} was given up."
             )
-            if self._living.traffic is None:
+            if self._state.scheduler is None:
                 self.give_up()
             else:
-                self._living.traffic.give_up(self)
+                self._state.scheduler.give_up(self)
         if isinstance(interruption, event_loop.Stopped):
             reason = f"{interruption} Something has called stop() on {self}."
             raise pytest.fail.Exception(reason, pytrace=False) from None
@@ -415,48 +349,15 @@ class LoopOwner:
             _warn_of_teardown("".join(traceback.format_exception(error)))
 
 
-class Living:
-    """The owners of a session whose loops are open, in the order in which they were opened."""
-
-    def __init__(self, of_session: Runs) -> None:
-        self.runs: Final = of_session
-        self.policy: Final = event_loop.policy_in_force()
-        """Makes the loops that nothing else makes, whatever policy a test or fixture sets."""
-        self.traffic: Traffic | None = None
-        self.interruption: KeyboardInterrupt | None = None
-        self.loops: dict[LoopOwner, AbstractEventLoop] = {}
-        self._before: AbstractEventLoop | None = None
-
-    def add(self, owner: LoopOwner, loop: AbstractEventLoop) -> None:
-        if not self.loops:
-            self._before = event_loop.current_loop()
-        self.loops[owner] = loop
-        asyncio.set_event_loop(loop)
-
-    def tell_of_closed_loops(self, item: pytest.Item) -> bool:
-        """Warn about a test that has closed loops which it shares with others; tell if it has."""
-        has_closed = False
-        for owner, loop in tuple(self.loops.items()):
-            if loop.is_closed():
-                owner.tell_of_closed_loop(item)
-                has_closed = True
-        return has_closed
-
-    def raise_postponed(self) -> None:
-        """Raise what was postponed, now that pytest has torn down what it was to tear down."""
-        __tracebackhide__ = True
-        if self.interruption is not None:
-            interruption, self.interruption = self.interruption, None
-            raise interruption
-
-    def remove(self, owner: LoopOwner) -> None:
-        del self.loops[owner]
-        loop = next(reversed(self.loops.values()), self._before)
-        asyncio.set_event_loop(None if loop is None or loop.is_closed() else loop)
+def report_closed_loops(state: SessionState, item: pytest.Item) -> bool:
+    """Warn about a test that has closed loops which it shares with others; tell if it has."""
+    closed = [owner for owner, loop in state.open_loops.items() if loop.is_closed()]
+    for owner in closed:
+        owner.report_closed_loop(item)
+    return bool(closed)
 
 
 _OWNERS: Final[pytest.StashKey[dict[LoopFactory | None, LoopOwner]]] = pytest.StashKey()
-_LIVING: Final[pytest.StashKey[Living]] = pytest.StashKey()
 _OUTCOMES: Final = (pytest.fail.Exception, pytest.skip.Exception, pytest.exit.Exception)
 
 
@@ -467,14 +368,6 @@ def _warn_of_teardown(reason: str) -> None:
     )
 
 
-def _settings(loop: AbstractEventLoop) -> tuple[Any, bool, Any]:
-    return loop.get_exception_handler(), loop.get_debug(), loop.get_task_factory()
-
-
-def _restore(loop: AbstractEventLoop, handler: Any, debug: bool, task_factory: Any) -> None:
-    if loop.get_exception_handler() is not handler:
-        loop.set_exception_handler(handler)
-    if loop.get_debug() != debug:
-        loop.set_debug(debug)
-    if loop.get_task_factory() is not task_factory:
-        loop.set_task_factory(task_factory)
+def _future_in(context: dict[str, Any]) -> Future[Any]:
+    future: Future[Any] = context["future"] if "future" in context else context["task"]
+    return future

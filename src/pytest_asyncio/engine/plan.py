@@ -50,9 +50,6 @@ class Plan:
 _PLAN: Final = "_pytest_asyncio_plan"
 """The attribute of an item that is its plan: its stash would cost five times as much."""
 
-ON_TIMEOUT: Final[pytest.StashKey[Callable[[pytest.Session], None]]] = pytest.StashKey()
-"""What is due in a session before a test whose mark has a time-out."""
-
 
 VIRTUAL: Final[pytest.StashKey[Callable[[LoopFactory | None, pytest.Function], LoopFactory]]] = (
     pytest.StashKey()

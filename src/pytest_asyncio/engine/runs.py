@@ -1,14 +1,12 @@
-"""Runs: the entries into loops, which of them are going on, and what watches them."""
+"""Runs: the entries into loops."""
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import inspect
 import traceback
 from asyncio import AbstractEventLoop, Future, Task
-from collections.abc import Awaitable, Callable, Generator
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Awaitable, Callable
 from contextvars import Context, ContextVar
 from typing import Any, Final, Literal, TypeAlias, final
 
@@ -30,9 +28,11 @@ class Run:
     """
 
     __slots__ = (
+        "__weakref__",
         "awaited",
         "failure",
         "fixturedef",
+        "interruption",
         "is_broken_off",
         "is_given_up",
         "item",
@@ -69,6 +69,8 @@ class Run:
         """Why the task was cancelled."""
         self.failure: BaseException | None = None
         """What the run raises, whatever its task does."""
+        self.interruption: BaseException | None = None
+        """What ended the run instead of the task that it awaits, such as Ctrl-C."""
         self.within: Run | None = None
         """The run whose code awaits this one, if its loop is not run for it alone."""
         self.refusing: Task[Any] = task
@@ -146,61 +148,6 @@ class Lane:
 LANE: Final = ContextVar[Lane | None]("LANE", default=None)
 
 
-Watcher: TypeAlias = Callable[[Run], AbstractContextManager[None] | None]
-"""A feature that sees every run of a session, and may return what is to surround it."""
-
-
-@final
-class Runs:
-    """The runs of a session, in lanes, and what watches them."""
-
-    def __init__(self) -> None:
-        self.main_lane: Final = Lane()
-        self.lanes: list[Lane] = []
-        """Those of the tests beside the one that pytest runs, for the feature that lets them."""
-        self.watchers: list[Watcher] = []
-        self.watchers_within: list[Watcher] = []
-
-    def lane_of_caller(self) -> Lane:
-        lane = LANE.get()
-        return self.main_lane if lane is None or lane.is_over else lane
-
-    def surround(self, run: Run) -> AbstractContextManager[None]:
-        """Return what a run is to take place in, by the word of all that watches runs."""
-        watchers = self.watchers if run.within is None else self.watchers_within
-        if not watchers:
-            return _NOTHING
-        surroundings = [watch(run) for watch in watchers]
-        return _together(surroundings) if any(surroundings) else _NOTHING
-
-
-def of(session: pytest.Session) -> Runs:
-    if _RUNS not in session.stash:
-        session.stash[_RUNS] = Runs()
-    return session.stash[_RUNS]
-
-
-def running(session: pytest.Session) -> Run | None:
-    """Return the run whose code asks, if any is going on."""
-    return of(session).lane_of_caller().run
-
-
-def all_running(session: pytest.Session) -> tuple[Run, ...]:
-    """Return the runs that are going on: one, or those of the tests that run at the same time."""
-    known = of(session)
-    lanes = (known.main_lane, *known.lanes)
-    return tuple(lane.run for lane in lanes if lane.run is not None)
-
-
-def watch(session: pytest.Session, watcher: Watcher, *, within: bool = False) -> None:
-    """Have a watcher surround every run from now on, or also those that lie within another one."""
-    known = of(session)
-    if watcher not in known.watchers:
-        known.watchers.append(watcher)
-        if within:
-            known.watchers_within.append(watcher)
-
-
 def publish(own: OwnContext, request: pytest.FixtureRequest, running: Run | None) -> None:
     """Let what requests a fixture see its context variables, until the fixture is torn down.
 
@@ -234,15 +181,3 @@ def of_handle(handle: Any) -> Run | None:
     """Return the run, of those that go on at the same time, that a callback belongs to."""
     lane = handle._context.get(LANE)  # No public way leads from a callback to its context.
     return None if lane is None else lane.run
-
-
-@contextmanager
-def _together(surroundings: list[AbstractContextManager[None] | None]) -> Generator[None]:
-    with contextlib.ExitStack() as stack:
-        for surrounding in filter(None, surroundings):
-            stack.enter_context(surrounding)
-        yield
-
-
-_NOTHING: Final = contextlib.nullcontext()
-_RUNS: Final[pytest.StashKey[Runs]] = pytest.StashKey()

@@ -14,9 +14,10 @@ import pytest
 
 from pytest_asyncio.collect import loop_scopes
 from pytest_asyncio.collect.options import shown
-from pytest_asyncio.engine import async_tests, loops, runs
+from pytest_asyncio.engine import async_tests, loops
 from pytest_asyncio.engine.loops import LoopOwner
 from pytest_asyncio.engine.plan import factory_of, plan_of
+from pytest_asyncio.engine.session import SessionState
 from pytest_asyncio.support import pytest_private
 from pytest_asyncio.support.types import ScopeName
 
@@ -57,7 +58,7 @@ class LoopRunner(asyncio.Runner):  # type: ignore[misc]  # Other plugins look fo
             raise TypeError(f"asyncio_runner.run() needs a coroutine, not {shown(coro)}.")
         if not isinstance(context, Context | None):  # pyright: ignore[reportUnnecessaryIsInstance]
             raise TypeError(f"asyncio_runner.run() needs a context, not {shown(context)}.")
-        if runs.running(self._item.session) is not None:
+        if SessionState.of(self._item.session).running is not None:
             if inspect.iscoroutine(coro):
                 coro.close()
             pytest.fail(

@@ -5,16 +5,16 @@ from __future__ import annotations
 import functools
 import time
 from asyncio import AbstractEventLoop, BaseEventLoop
-from collections.abc import Callable, Generator
-from contextlib import contextmanager
+from collections.abc import Callable
 from typing import Any, Final, NamedTuple, TypeAlias, final
 from weakref import WeakKeyDictionary
 
 import pytest
 
 from pytest_asyncio.collect import options
-from pytest_asyncio.engine import runs
+from pytest_asyncio.engine.loops import LoopOwner
 from pytest_asyncio.engine.runs import Run
+from pytest_asyncio.engine.session import Observer, SessionState
 
 IdleClock: TypeAlias = Callable[[], float]
 """A clock that goes on only while a loop waits."""
@@ -45,7 +45,7 @@ _SPENT: Final[pytest.StashKey[_Spent]] = pytest.StashKey()
 
 
 @final
-class Durations:
+class Durations(Observer):
     """What the loops of a session take their time for, phase by phase."""
 
     # In a class, where libraries that stop the clock do not find it to replace it.
@@ -54,7 +54,8 @@ class Durations:
     def __init__(self, session: pytest.Session) -> None:
         self._session: Final = session
         self._clocks: Final = WeakKeyDictionary[AbstractEventLoop, IdleClock]()
-        runs.watch(session, self._watch)
+        self._begun: Final[dict[Run, tuple[float, float]]] = {}
+        SessionState.of(session).observe(self)
 
     def send_with(self, report: pytest.TestReport, item: pytest.Item) -> None:
         """Let the report of a phase bring along what was spent in it."""
@@ -62,24 +63,24 @@ class Durations:
         if spent.total:
             vars(report)[_SENT] = tuple(spent)
 
-    @contextmanager
-    def _watch(self, run: Run) -> Generator[None]:
-        idle_time = self._idle_clock_of(run.task.get_loop())
+    def loop_opened(self, owner: LoopOwner) -> None:
+        assert owner.opened is not None
+        self._clocks[owner.opened] = self._idle_clock(owner.opened)
+
+    def run_begins(self, run: Run) -> None:
+        if run.within is None:
+            self._begun[run] = self._now(), self._clocks[run.task.get_loop()]()
+
+    def run_ended(self, run: Run) -> None:
+        if run.within is not None:
+            return
+        began, idle_before = self._begun.pop(run)
+        idle_time = self._clocks[run.task.get_loop()]
+        spent = _Spent(self._now() - began, idle_time() - idle_before)
         # A wide fixture is torn down in a phase of another item than its own.
         is_wide = run.fixturedef is not None and run.fixturedef.scope != "function"
         node = self._session if run.phase == "teardown" and is_wide else run.item
-        began, idle_before = self._now(), idle_time()
-        try:
-            yield
-        finally:
-            spent = _Spent(self._now() - began, idle_time() - idle_before)
-            node.stash[_SPENT] = node.stash.get(_SPENT, _NOTHING).plus(spent)
-
-    def _idle_clock_of(self, loop: AbstractEventLoop) -> IdleClock:
-        clock = self._clocks.get(loop)
-        if clock is None:
-            clock = self._clocks[loop] = self._idle_clock(loop)
-        return clock
+        node.stash[_SPENT] = node.stash.get(_SPENT, _NOTHING).plus(spent)
 
     def _idle_clock(self, loop: Any) -> IdleClock:
         """Make the clock of a loop that tells for how long it has waited so far.

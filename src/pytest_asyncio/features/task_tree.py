@@ -6,17 +6,18 @@ import asyncio
 import gc
 import sys
 from asyncio import AbstractEventLoop, Future, Task
-from collections.abc import Callable, Generator, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from functools import partial
 from types import FrameType, TracebackType
-from typing import Any, Final
+from typing import Any, Final, final
 
 import pytest
 
 from pytest_asyncio.collect import options
-from pytest_asyncio.engine import async_fixtures, runs
+from pytest_asyncio.engine import async_fixtures
 from pytest_asyncio.engine.runs import Run
+from pytest_asyncio.engine.session import Observer, SessionState
 from pytest_asyncio.support import frames, pytest_private
 
 TITLE: Final = "asyncio tasks"
@@ -43,7 +44,11 @@ def render(
     and its await chain down to the line that waits. Fixtures that are set up are among them.
     """
     fixtures = {task for task in async_fixtures.standing(session) if task.get_loop() is loop}
-    tests = {run.task: run.item.name for run in runs.all_running(session) if run.fixturedef is None}
+    tests = {
+        run.task: run.item.name
+        for run in SessionState.of(session).all_running
+        if run.fixturedef is None
+    }
     return list(_Tree(asyncio.all_tasks(loop) | fixtures, tests, first).lines())
 
 
@@ -61,22 +66,19 @@ def start(session: pytest.Session) -> None:
     The end of a time-out shows it without being asked.
     """
     if options.of(session.config).tasks:
-        runs.watch(session, _attach_to_failure)
+        SessionState.of(session).observe(_Failures())
 
 
-@contextmanager
-def _attach_to_failure(run: Run) -> Generator[None]:
-    loop, session = run.task.get_loop(), run.item.session
-    try:
-        yield
-    except BaseException as error:
-        attach(error, loop, session, run.task)
-        raise
-    task = run.task
-    if task.done():
-        failure = run.reason if task.cancelled() else task.exception() or run.reason
+@final
+class _Failures(Observer):
+    """Shows with each failure what the tasks of its loop were doing."""
+
+    def run_ended(self, run: Run) -> None:
+        task, failure = run.task, run.interruption
+        if failure is None and task.done():
+            failure = run.reason if task.cancelled() else task.exception() or run.reason
         if failure is not None and _KEPT not in vars(failure):
-            attach(failure, loop, session, task)
+            attach(failure, task.get_loop(), run.item.session, task)
 
 
 def attach(

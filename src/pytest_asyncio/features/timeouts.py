@@ -6,16 +6,17 @@ import asyncio
 import sys
 import threading
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, suppress
+from contextlib import suppress
 from types import FrameType
-from typing import Final, final
+from typing import ClassVar, Final, final
 
 import pytest
 
 from pytest_asyncio.collect import fixtures, options
-from pytest_asyncio.engine import event_loop, runs
-from pytest_asyncio.engine.plan import plan_of
+from pytest_asyncio.engine import event_loop
+from pytest_asyncio.engine.plan import Plan, plan_of
 from pytest_asyncio.engine.runs import Run
+from pytest_asyncio.engine.session import Observer, SessionState
 from pytest_asyncio.support import debuggers, frames
 from pytest_asyncio.support.interrupts import Interrupts
 from pytest_asyncio.support.watchdog import Alarms
@@ -31,21 +32,34 @@ def start(session: pytest.Session) -> None:
 
     Called when the first of them is known, so that a session without one does not pay for it.
     """
-    runs.watch(session, _bound, within=True)
+    if Timeouts.KEY not in session.stash:
+        session.stash[Timeouts.KEY] = Timeouts()
+        SessionState.of(session).observe(session.stash[Timeouts.KEY])
 
 
-def foresee(session: pytest.Session) -> None:
-    """Have what keeps the time be there before the fixtures of the first test that needs it.
+@final
+class Timeouts(Observer):
+    """Bounds the runs of a session that have a time-out."""
 
-    Suites look in fixtures for threads that a test leaves behind.
-    """
-    start(session)
-    Alarms.of(session)
+    KEY: ClassVar = pytest.StashKey["Timeouts"]()
 
+    def __init__(self) -> None:
+        self._bounds: Final[dict[Run, _Bound]] = {}
 
-def _bound(run: Run) -> AbstractContextManager[None] | None:
-    seconds = _seconds(run)
-    return _Bound(run, seconds) if seconds else None
+    def test_planned(self, item: pytest.Function, plan: Plan) -> None:
+        # Suites look in fixtures for threads that a test leaves behind: the watchdog's is older.
+        if plan.mark.timeout:
+            Alarms.of(item.session)
+
+    def run_begins(self, run: Run) -> None:
+        seconds = _seconds(run)
+        if seconds:
+            self._bounds[run] = _Bound(run, seconds)
+
+    def run_ended(self, run: Run) -> None:
+        bound = self._bounds.pop(run, None)
+        if bound is not None:
+            bound.end()
 
 
 def _seconds(run: Run) -> float | None:
@@ -85,16 +99,14 @@ class _Bound:
         self._blocked_at = ""
         self._is_interrupted = False
         self._is_over = False
-
-    def __enter__(self) -> None:
-        self._interrupts = Interrupts.of(self.session)
+        self._interrupts: Final = Interrupts.of(self.session)
         self._alarm = self._alarms.set(self._seconds, self._expire)
 
-    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+    def end(self) -> None:
         self._is_over = True
         self._alarms.cancel(self._alarm)
         self._remaining = iter(())  # The steps hold the bound that holds them.
-        if self._error is None or kind is not None:
+        if self._error is None or self._run.interruption is not None:
             return
         self._run.failure = self._error
         task = self._run.task
@@ -153,7 +165,7 @@ class _Bound:
         if self._is_over or frame is None or _is_loops(frame):  # pragma: no cover
             return  # It has gone on just now.
         is_task = asyncio.current_task(self._loop) is self._run.task
-        if not is_task and runs.running(self.session) is not self._run:
+        if not is_task and SessionState.of(self.session).running is not self._run:
             return  # Another test, or what awaits this run, blocks the loop.
         blocking = frames.users(frame) or frame
         self._blocked_at = frames.place(blocking.f_code, blocking.f_lineno)

@@ -12,23 +12,24 @@ import inspect
 import json
 import time
 from asyncio import AbstractEventLoop, Task
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from types import FrameType
 from typing import Any, Final, TypeAlias, final
-from weakref import WeakSet
 
 import pytest
 
 from pytest_asyncio.collect import options
-from pytest_asyncio.engine import loops, runs
 from pytest_asyncio.engine.loops import LoopOwner
 from pytest_asyncio.engine.runs import Run
-from pytest_asyncio.support import frames
+from pytest_asyncio.engine.session import Observer, SessionState
+from pytest_asyncio.support import frames, instruments
+from pytest_asyncio.support.instruments import Instruments
 
-from .checks import CheckWarning, blocked_loop
+from .checks.blocked_loop import BlockedLoops
 
 Event: TypeAlias = dict[str, Any]
 """A slice of the trace. Until it is written, its process is a name, its thread a lane and a part of
@@ -42,7 +43,7 @@ _LAST_WORDS: Final[pytest.StashKey[dict[str, Any]]] = pytest.StashKey()
 
 
 @final
-class Recorder:
+class Recorder(Observer):
     """What a process of the session records of the tests that it runs."""
 
     # In a class, where libraries that stop the clock do not find it to replace it.
@@ -56,8 +57,11 @@ class Recorder:
         self._open: Final[dict[int, Event]] = {}
         self._ended: list[Event] = []
         self._blocked: Final[dict[str, Event]] = {}
-        self._loops: Final = WeakSet[AbstractEventLoop]()
-        runs.watch(session, self._watch)
+        self._lanes: Final[dict[AbstractEventLoop, str]] = {}
+        self._runs: Final[dict[Run, Event]] = {}
+        self._instruments: Final[dict[LoopOwner, Instruments]] = {}
+        SessionState.of(session).observe(self)
+        SessionState.of(session).observe(BlockedLoops(session, self._begin_blocking))
 
     def phase(self, phase: str, item: pytest.Item) -> AbstractContextManager[None]:
         """Record a phase of an item."""
@@ -85,23 +89,37 @@ class Recorder:
             self._end(event)
         _last_words_of(self._session)[_OUTPUT] = self._ended
 
-    @contextmanager
-    def _watch(self, run: Run) -> Generator[None]:
-        loop = run.task.get_loop()
-        lane = _lane_of(loops.owner_of_open(loop, self._session), loop)
+    def loop_opened(self, owner: LoopOwner) -> None:
+        loop = owner.opened
+        assert loop is not None
+        self._lanes[loop] = lane = _lane_of(owner, loop)
+        # Not by a task factory, which is the suite's own to set, and to read.
+        self._instruments[owner] = {"create_task": self._recording_tasks(loop, lane)}
+        instruments.attach(loop, self._instruments[owner])
+
+    def loop_closing(self, owner: LoopOwner) -> None:
+        assert owner.opened is not None
+        instruments.detach(owner.opened, self._instruments.pop(owner))
+        del self._lanes[owner.opened]
+
+    def run_begins(self, run: Run) -> None:
+        if run.within is not None:
+            return
+        lane = self._lanes[run.task.get_loop()]
         name, what = run.item.name, {"test": run.item.nodeid}
         if run.fixturedef is not None:
             name, what["scope"] = f"{run.phase} of {run.fixturedef.argname}", run.fixturedef.scope
-        with self._slice((lane, ""), run.phase, name, **what), self._blockings(run, lane):
-            self._record_tasks(loop, lane)
-            if run.fixturedef is not None and run.phase == "setup":
-                self._begin_task(run.task, run.task.get_coro(), lane)
-            yield
+        self._runs[run] = self._begin((lane, ""), run.phase, name, **what)
+        if run.fixturedef is not None and run.phase == "setup":
+            self._begin_task(run.task, run.task.get_coro(), lane)
 
-    def _record_tasks(self, loop: AbstractEventLoop, lane: str) -> None:
-        if loop in self._loops:
-            return
-        self._loops.add(loop)
+    def run_ended(self, run: Run) -> None:
+        if run.within is None:
+            self._end_blocking(self._lanes[run.task.get_loop()])
+            self._end(self._runs.pop(run))
+
+    def _recording_tasks(self, loop: AbstractEventLoop, lane: str) -> Callable[..., Task[Any]]:
+        """Return what records the tasks that are created on a loop."""
         create = loop.create_task
 
         def create_task(coro: Any, **kwargs: Any) -> Task[Any]:
@@ -117,8 +135,7 @@ class Recorder:
                 event["args"]["created at"] = frames.place(frame.f_code, frame.f_lineno)
             return task
 
-        # An attribute, because a task factory is the suite's own to set, and to read.
-        loop.create_task = create_task  # type: ignore[method-assign]
+        return create_task
 
     def _begin_task(self, task: Task[Any], coro: Any, lane: str) -> Event:
         event = self._begin((lane, "tasks"), "task", coro.__qualname__)
@@ -134,29 +151,22 @@ class Recorder:
         task.add_done_callback(end)
         return event
 
-    @contextmanager
-    def _blockings(self, run: Run, lane: str) -> Generator[None]:
-        """Record what the check `blocked-loop` finds in a run."""
-        threshold = int(options.of(self._session.config).blocked_loop_threshold * 1e9)
+    def _begin_blocking(self, run: Run, frame: FrameType, threshold: float) -> None:
+        """Record what holds a loop. Called in the watchdog's thread."""
+        loop = run.task.get_loop()
+        lane = self._lanes[loop]
+        if lane in self._blocked:  # Another run on the loop has found it first.
+            return
+        where = f"{frames.short(frame.f_code.co_filename)}:{frame.f_lineno}"
+        event = self._begin((lane, "blocked"), "blocked", where)
+        event["ts"] -= int(threshold * 1e9)
+        self._blocked[lane] = event
+        with suppress(RuntimeError):  # The loop has been closed.
+            loop.call_soon_threadsafe(self._end_blocking, lane)
 
-        def begin(finding: CheckWarning, filename: str, line: int) -> None:
-            if lane in self._blocked:  # Another run on the loop has found it first.
-                return
-            event = self._begin((lane, "blocked"), "blocked", f"{frames.short(filename)}:{line}")
-            event["ts"] -= threshold
-            self._blocked[lane] = event
-            with suppress(RuntimeError):  # The loop has been closed.
-                run.task.get_loop().call_soon_threadsafe(end)
-
-        def end() -> None:
-            if lane in self._blocked:
-                self._end(self._blocked.pop(lane))
-
-        with blocked_loop.Check(self._session, begin).watch(run):
-            try:
-                yield
-            finally:
-                end()
+    def _end_blocking(self, lane: str) -> None:
+        if lane in self._blocked:
+            self._end(self._blocked.pop(lane))
 
     @contextmanager
     def _slice(

@@ -9,22 +9,18 @@ from __future__ import annotations
 import importlib
 import pkgutil
 import warnings
-from abc import ABC, abstractmethod
 from collections.abc import Callable, Generator
-from contextlib import AbstractContextManager, ExitStack, contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Any, Final, NoReturn, TypeAlias, final
+from typing import Any, Final, NoReturn, TypeAlias, final
 
 import pytest
 
 from pytest_asyncio.collect import fixtures, options
 from pytest_asyncio.engine.plan import plan_of
+from pytest_asyncio.engine.session import Observer, SessionState
 from pytest_asyncio.support import pytest_private
-
-if TYPE_CHECKING:
-    from pytest_asyncio.engine.runs import Run
 
 
 class CheckWarning(pytest.PytestWarning):
@@ -51,18 +47,14 @@ Report: TypeAlias = Callable[[CheckWarning, str, int], None]
 """Takes a warning, and the file and line that it is about."""
 
 
-class BaseCheck(ABC):
+class BaseCheck(Observer):
     """A check of a session."""
 
     def __init__(self, session: pytest.Session, report: Report) -> None:
         self.session: Final = session
         self.report: Final = report
 
-    @abstractmethod
-    def watch(self, run: Run) -> AbstractContextManager[None]:
-        """Surround a run."""
-
-    def end(self, culprit: Culprit) -> None:  # noqa: B027  # Not all have to.
+    def end(self, culprit: Culprit) -> None:
         """Look at what a test or fixture has left behind. Nothing of it runs any more."""
 
 
@@ -98,14 +90,8 @@ class Checks:
         self._checks: Final[list[BaseCheck]] = [
             _module(name).Check(session, self._report) for name in names
         ]
-
-    @contextmanager
-    def watch(self, run: Run) -> Generator[None]:
-        """Have every check surround a run."""
-        with ExitStack() as stack:
-            for check in self._checks:
-                stack.enter_context(check.watch(run))
-            yield
+        for check in self._checks:
+            SessionState.of(session).observe(check)
 
     def set_up(
         self, fixturedef: pytest.FixtureDef[Any], request: pytest.FixtureRequest

@@ -7,14 +7,16 @@ from asyncio import AbstractEventLoop, Task
 from collections.abc import AsyncGenerator, MutableMapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, Final, final
-from weakref import WeakKeyDictionary, WeakSet
+from weakref import WeakKeyDictionary
 
 import pytest
 
-from pytest_asyncio.support import frames
+from pytest_asyncio.engine.loops import LoopOwner
+from pytest_asyncio.engine.session import Observer, SessionState
+from pytest_asyncio.support import frames, instruments
+from pytest_asyncio.support.instruments import Instruments
 
 from . import CULPRIT, Culprit
-from ._instruments import instrument
 
 
 @final
@@ -40,24 +42,25 @@ class Origin:
 
 
 @final
-class Origins:
+class Origins(Observer):
     """The origins of the tasks of a session."""
 
     _KEY: ClassVar = pytest.StashKey["Origins"]()
 
     def __init__(self) -> None:
-        self._loops: Final = WeakSet[AbstractEventLoop]()
+        self._instruments: Final[dict[LoopOwner, Instruments]] = {}
         self._of: Final = WeakKeyDictionary[Task[Any], Origin]()
 
     @classmethod
     def of(cls, session: pytest.Session) -> Origins:
-        return session.stash.setdefault(cls._KEY, cls())
+        if cls._KEY not in session.stash:
+            session.stash[cls._KEY] = cls()
+            SessionState.of(session).observe(session.stash[cls._KEY])
+        return session.stash[cls._KEY]
 
-    def record(self, loop: AbstractEventLoop) -> None:
-        """Remember the origins of the tasks that are created on a loop from now on."""
-        if loop in self._loops:
-            return
-        self._loops.add(loop)
+    def loop_opened(self, owner: LoopOwner) -> None:
+        loop = owner.opened
+        assert loop is not None
         create = loop.create_task
 
         def create_task(*args: Any, **kwargs: Any) -> Task[Any]:
@@ -66,7 +69,11 @@ class Origins:
             return task
 
         # Not by a task factory, which is the suite's own to set, and to read.
-        instrument(loop, {"create_task": create_task})
+        self._instruments[owner] = {"create_task": create_task}
+        instruments.attach(loop, self._instruments[owner])
+
+    def loop_closing(self, owner: LoopOwner) -> None:
+        instruments.detach(owner.opened, self._instruments.pop(owner))
 
     def find(self, task: Task[Any]) -> Origin | None:
         return self._of.get(task)
@@ -76,16 +83,16 @@ class Origins:
         return {task: it for task, it in tuple(self._of.items()) if it.culprit is culprit}
 
 
-def record_generators(
+def generator_instruments(
     loop: AbstractEventLoop, origins: MutableMapping[AsyncGenerator[Any, Any], Origin]
-) -> None:
-    """Remember the origins of the async generators that begin on a loop from now on."""
+) -> Instruments:
+    """Return what remembers the origins of the async generators that begin on a loop."""
     begin = getattr(loop, "_asyncgen_firstiter_hook", None)  # Not all loops have it.
     if begin is None:
-        return
+        return {}
 
     def begin_recorded(generator: AsyncGenerator[Any, Any]) -> None:
         origins[generator] = Origin.here(loop)
         begin(generator)
 
-    instrument(loop, {"_asyncgen_firstiter_hook": begin_recorded})
+    return {"_asyncgen_firstiter_hook": begin_recorded}

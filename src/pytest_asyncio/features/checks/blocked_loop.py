@@ -6,19 +6,21 @@ import asyncio
 import io
 import threading
 from asyncio import Task
-from collections.abc import Generator
-from contextlib import contextmanager, suppress
-from typing import Any, Final, final
-from weakref import ref
+from collections.abc import Callable
+from contextlib import suppress
+from types import FrameType
+from typing import Any, Final, TypeAlias, final
+from weakref import WeakKeyDictionary, ref
 
 import pytest
 
 from pytest_asyncio.collect import fixtures, options
 from pytest_asyncio.engine.runs import Run
+from pytest_asyncio.engine.session import Observer, SessionState
 from pytest_asyncio.support import debuggers, frames
 from pytest_asyncio.support.watchdog import Alarms
 
-from . import CULPRIT, BaseCheck, CheckWarning, Report
+from . import CULPRIT, BaseCheck, CheckWarning, Culprit, Report
 
 _LOOKS: Final = 10
 """How often in a row a task is seen to hold the loop before the loop counts as blocked.
@@ -40,16 +42,48 @@ class BlockedLoopWarning(CheckWarning):
 class Check(BaseCheck):
     def __init__(self, session: pytest.Session, report: Report) -> None:
         super().__init__(session, report)
-        self._threshold = options.of(session.config).blocked_loop_threshold
-        self._alarms = Alarms.of(session)
+        self._culprits: Final = WeakKeyDictionary[Run, Culprit | str]()
+        SessionState.of(session).observe(BlockedLoops(session, self._report_frame))
 
-    @contextmanager
-    def watch(self, run: Run) -> Generator[None]:
-        watched = _Watched(self, run, self._threshold, self._alarms)
-        try:
-            yield
-        finally:
-            watched.end()
+    def run_begins(self, run: Run) -> None:
+        fixturedef = run.fixturedef
+        own_name = run.item.name if fixturedef is None else fixtures.title_of(fixturedef)
+        self._culprits[run] = CULPRIT.get() or own_name
+
+    def _report_frame(self, blocked: Run, frame: FrameType, threshold: float) -> None:
+        filename, line = frame.f_code.co_filename, frame.f_lineno
+        self.report(
+            BlockedLoopWarning(
+                f"{self._culprits[blocked]} held the event loop for "
+                f"more than {threshold:g} s at {frames.place(frame.f_code, line)}. Use what can be "
+                "awaited, or asyncio.to_thread()."
+            ),
+            filename,
+            line,
+        )
+
+
+OnBlocked: TypeAlias = Callable[[Run, FrameType, float], None]
+"""Takes a run, the frame in which something holds its loop, and for how many seconds it has."""
+
+
+@final
+class BlockedLoops(Observer):
+    """Finds what holds a loop for too long, and has it known in the watchdog's thread."""
+
+    def __init__(self, session: pytest.Session, on_blocked: OnBlocked) -> None:
+        self._alarms: Final = Alarms.of(session)
+        self._threshold: Final = options.of(session.config).blocked_loop_threshold
+        self._on_blocked: Final = on_blocked
+        self._watched: Final[dict[Run, _Watched]] = {}
+
+    def run_begins(self, run: Run) -> None:
+        if run.within is None:
+            self._watched[run] = _Watched(run, self._threshold, self._alarms, self._on_blocked)
+
+    def run_ended(self, run: Run) -> None:
+        if run.within is None:
+            self._watched.pop(run).end()
 
 
 @final
@@ -59,12 +93,10 @@ class _Watched:
     # In a class, where libraries that replace the file system do not find it.
     _open = staticmethod(io.open)
 
-    def __init__(self, check: Check, run: Run, threshold: float, alarms: Alarms) -> None:
-        self._check: Final = check
+    def __init__(self, run: Run, threshold: float, alarms: Alarms, on_blocked: OnBlocked) -> None:
+        self._run: Final = run
         self._threshold: Final = threshold
-        fixturedef = run.fixturedef
-        own_name = run.item.name if fixturedef is None else fixtures.title_of(fixturedef)
-        self._culprit: Final = CULPRIT.get() or own_name
+        self._on_blocked: Final = on_blocked
         self._loop: Final = run.task.get_loop()
         self._thread: Final = threading.get_ident()
         self._statistics: Final = _STATISTICS.format(threading.get_native_id())
@@ -124,16 +156,6 @@ class _Watched:
         """Tell what the loop's thread is doing."""
         innermost = frames.innermost(self._thread)
         frame = frames.users(innermost) or innermost
-        config = self._check.session.config
-        if frame is None or debuggers.is_active(config, self._thread):
-            return
-        filename, line = frame.f_code.co_filename, frame.f_lineno
-        self._check.report(
-            BlockedLoopWarning(
-                f"{self._culprit} held the event loop for more than {self._threshold:g} s at "
-                f"{frames.place(frame.f_code, line)}. Use what can be awaited, or "
-                "asyncio.to_thread()."
-            ),
-            filename,
-            line,
-        )
+        config = self._run.item.config
+        if frame is not None and not debuggers.is_active(config, self._thread):
+            self._on_blocked(self._run, frame, self._threshold)

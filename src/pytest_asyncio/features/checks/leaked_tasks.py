@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from asyncio import AbstractEventLoop, Task
 from collections.abc import Coroutine
-from contextlib import AbstractContextManager, nullcontext, suppress
+from contextlib import suppress
 from typing import Any, Final, final
 
 import pytest
 
 from pytest_asyncio.engine import event_loop
-from pytest_asyncio.engine.runs import Run
 from pytest_asyncio.features import task_tree
 from pytest_asyncio.support import frames
 
@@ -32,10 +31,6 @@ class Check(BaseCheck):
     def __init__(self, session: pytest.Session, report: Report) -> None:
         super().__init__(session, report)
         self._origins = Origins.of(session)
-
-    def watch(self, run: Run) -> AbstractContextManager[None]:
-        self._origins.record(run.task.get_loop())
-        return nullcontext()
 
     def end(self, culprit: Culprit) -> None:
         left = [task for task in self._origins.started_by(culprit) if not task.done()]

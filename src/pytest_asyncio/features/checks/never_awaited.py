@@ -6,7 +6,7 @@ import gc
 import sys
 import warnings
 from collections.abc import Generator, Iterable
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from types import CoroutineType
 from typing import Any, Final, final
 
@@ -15,7 +15,7 @@ import pytest
 from pytest_asyncio.engine.runs import Run
 from pytest_asyncio.support import frames
 
-from . import CULPRIT, BaseCheck, CheckWarning
+from . import CULPRIT, BaseCheck, CheckWarning, Report
 
 _DEPTH: Final = 5
 """How many callers of a coroutine function are remembered, of which the first may be mocks."""
@@ -29,8 +29,24 @@ class NeverAwaitedWarning(CheckWarning):
 
 @final
 class Check(BaseCheck):
+    def __init__(self, session: pytest.Session, report: Report) -> None:
+        super().__init__(session, report)
+        self._begun: Final[list[Run]] = []
+        self._listening: Final = ExitStack()
+
+    def run_begins(self, run: Run) -> None:
+        if not self._begun:
+            self._listening.enter_context(self._listens())
+        self._begun.append(run)
+
+    def run_ended(self, run: Run) -> None:
+        self._begun.remove(run)
+        if not self._begun:
+            self._listening.close()
+
     @contextmanager
-    def watch(self, run: Run) -> Generator[None]:
+    def _listens(self) -> Generator[None]:
+        """Know of all coroutines that are dropped from now on without having been awaited."""
         before: Any = warnings._warn_unawaited_coroutine  # type: ignore[attr-defined]
         recorder = _recorder()
         is_garbage = False
@@ -41,7 +57,7 @@ class Check(BaseCheck):
 
         def tell(coroutine: CoroutineType[Any, Any, Any]) -> None:
             if _recorder() is recorder:
-                self._tell(coroutine, run.item, is_garbage)
+                self._tell(coroutine, self._begun[-1].item, is_garbage)
             else:  # The test looks at its warnings itself.
                 before(coroutine)
 

@@ -8,20 +8,20 @@ import inspect
 from asyncio import AbstractEventLoop
 from collections.abc import Callable
 from concurrent.futures import Executor
-from contextlib import AbstractContextManager, nullcontext, suppress
+from contextlib import suppress
 from types import AsyncGeneratorType
 from typing import Any, Final, final
-from weakref import WeakKeyDictionary, WeakSet
+from weakref import WeakKeyDictionary
 
 import pytest
 
 from pytest_asyncio.engine import async_fixtures
-from pytest_asyncio.engine.runs import Run
-from pytest_asyncio.support import frames
+from pytest_asyncio.engine.loops import LoopOwner
+from pytest_asyncio.support import frames, instruments
+from pytest_asyncio.support.instruments import Instruments
 
 from . import BaseCheck, CheckWarning, Culprit, Report
-from ._instruments import instrument
-from ._origins import Origin, record_generators
+from ._origins import Origin, generator_instruments
 
 _OPENING: Final = (
     "connect_accepted_socket",
@@ -47,15 +47,19 @@ class OpenResourceWarning(CheckWarning):
 class Check(BaseCheck):
     def __init__(self, session: pytest.Session, report: Report) -> None:
         super().__init__(session, report)
-        self._loops: Final = WeakSet[AbstractEventLoop]()
         self._opened: Final = WeakKeyDictionary[Any, Origin]()
+        self._instruments: Final[dict[LoopOwner, Instruments]] = {}
 
-    def watch(self, run: Run) -> AbstractContextManager[None]:
-        loop = run.task.get_loop()
-        if loop not in self._loops:
-            self._loops.add(loop)
-            self._record(loop)
-        return nullcontext()
+    def loop_opened(self, owner: LoopOwner) -> None:
+        assert owner.opened is not None
+        self._instruments[owner] = self._recording(owner.opened)
+        instruments.attach(owner.opened, self._instruments[owner])
+
+    def loop_closing(self, owner: LoopOwner) -> None:
+        for resource, origin in tuple(self._opened.items()):
+            if origin.loop is owner.opened:
+                self._tell(resource, origin)
+        instruments.detach(owner.opened, self._instruments.pop(owner))
 
     def end(self, culprit: Culprit) -> None:
         """Tell of what is open, unless a fixture lives on that may close it."""
@@ -64,11 +68,9 @@ class Check(BaseCheck):
             if origin.culprit is culprit and origin.loop not in living:
                 self._tell(resource, origin)
 
-    def _record(self, loop: AbstractEventLoop) -> None:
-        """Remember what is opened on a loop from now on, and tell of what is open at its end."""
-        record_generators(loop, self._opened)
-        recorded = {name: self._recorded(loop, getattr(loop, name)) for name in _OPENING}
-        run_in_executor, close = loop.run_in_executor, loop.close
+    def _recording(self, loop: AbstractEventLoop) -> Instruments:
+        """Return what remembers what is opened on a loop."""
+        run_in_executor = loop.run_in_executor
 
         def run_recorded(executor: Any, *args: Any) -> Any:
             # Used before, it is a test's or fixture's that lives on.
@@ -76,13 +78,11 @@ class Check(BaseCheck):
                 self._opened[executor] = Origin.here(loop)
             return run_in_executor(executor, *args)
 
-        def tell_and_close() -> None:
-            for resource, origin in tuple(self._opened.items()):
-                if origin.loop is loop:
-                    self._tell(resource, origin)
-            close()
-
-        instrument(loop, recorded | {"run_in_executor": run_recorded, "close": tell_and_close})
+        return {
+            **{name: self._recorded(loop, getattr(loop, name)) for name in _OPENING},
+            "run_in_executor": run_recorded,
+            **generator_instruments(loop, self._opened),
+        }
 
     def _recorded(self, loop: AbstractEventLoop, opening: Callable[..., Any]) -> Callable[..., Any]:
         @functools.wraps(opening)

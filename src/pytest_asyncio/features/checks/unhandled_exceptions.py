@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 from asyncio import AbstractEventLoop, Future, Task
-from contextlib import AbstractContextManager, nullcontext, suppress
+from collections.abc import Callable
+from contextlib import suppress
 from contextvars import Context
-from typing import Any, final
+from typing import Any, Final, final
 from weakref import WeakKeyDictionary, ref
 
 import pytest
 
-from pytest_asyncio.engine import runs
+from pytest_asyncio.engine.loops import LoopOwner
 from pytest_asyncio.engine.runs import Run
-from pytest_asyncio.support import frames
+from pytest_asyncio.engine.session import SessionState
+from pytest_asyncio.support import frames, instruments
+from pytest_asyncio.support.instruments import Instruments
 
 from . import CULPRIT, BaseCheck, CheckWarning, Culprit, Report
-from ._instruments import instrument
-from ._origins import Origin, Origins, record_generators
+from ._origins import Origin, Origins, generator_instruments
 
 
 class UnhandledExceptionWarning(CheckWarning):
@@ -32,17 +34,24 @@ class Check(BaseCheck):
         self._origins = Origins.of(session)
         self._generators = WeakKeyDictionary[Any, Origin]()
         self._tests = WeakKeyDictionary[AbstractEventLoop, set[str]]()
+        self._instruments: Final[dict[LoopOwner, Instruments]] = {}
 
-    def watch(self, run: Run) -> AbstractContextManager[None]:
-        loop = run.task.get_loop()
-        self._origins.record(loop)
-        if loop not in self._tests:
-            self._tests[loop] = set()
-            record_generators(loop, self._generators)
-            _record_futures(loop)
-            self._listen(loop)
-        self._tests[loop].add(run.item.name)
-        return nullcontext()
+    def loop_opened(self, owner: LoopOwner) -> None:
+        loop = owner.opened
+        assert loop is not None
+        self._tests[loop] = set()
+        self._instruments[owner] = {
+            "create_future": _recording_futures(loop),
+            **generator_instruments(loop, self._generators),
+        }
+        instruments.attach(loop, self._instruments[owner])
+        self._listen(loop)
+
+    def loop_closing(self, owner: LoopOwner) -> None:
+        instruments.detach(owner.opened, self._instruments.pop(owner))
+
+    def run_begins(self, run: Run) -> None:
+        self._tests[run.task.get_loop()].add(run.item.name)
 
     def end(self, culprit: Culprit) -> None:
         for task, origin in self._origins.started_by(culprit).items():
@@ -88,7 +97,7 @@ class Check(BaseCheck):
         of_callback: Context | None = getattr(context.get("handle"), "_context", None)
         if of_callback is not None and CULPRIT in of_callback:
             return of_callback[CULPRIT]
-        run = runs.running(self.session)
+        run = SessionState.of(self.session).running
         if run is not None and run.task.get_loop() is loop:
             return CULPRIT.get()
         return next(iter(tests)) if len(tests) == 1 else None
@@ -116,8 +125,8 @@ class Check(BaseCheck):
         self.report(warning, filename, line)
 
 
-def _record_futures(loop: AbstractEventLoop) -> None:
-    """Remember for whom futures are made on a loop from now on.
+def _recording_futures(loop: AbstractEventLoop) -> Callable[[], Future[Any]]:
+    """Return what remembers for whom futures are made on a loop.
 
     They keep it themselves: when one is finalized as garbage, no reference to it is left.
     """
@@ -129,7 +138,7 @@ def _record_futures(loop: AbstractEventLoop) -> None:
             setattr(future, _KEPT, CULPRIT.get())
         return future
 
-    instrument(loop, {"create_future": create_recorded})
+    return create_recorded
 
 
 _KEPT = "_pytest_asyncio_culprit"

@@ -24,8 +24,9 @@ import pytest
 
 from pytest_asyncio.collect.loop_factories import ChosenFactory, NamedFactory
 from pytest_asyncio.collect.options import is_timeout, shown
-from pytest_asyncio.engine import async_tests, runs
+from pytest_asyncio.engine import async_tests
 from pytest_asyncio.engine.runs import Run
+from pytest_asyncio.engine.session import SessionState
 from pytest_asyncio.features import task_tree
 from pytest_asyncio.support import frames, pytest_private
 from pytest_asyncio.support.types import ClockName, LoopFactory
@@ -281,7 +282,7 @@ class VirtualLoop(asyncio.BaseEventLoop):
 
     def _may_jump(self) -> bool:
         # What ends a run, or the loop, sets timers, and no test is there to advance the clock.
-        run = runs.running(self.session)
+        run = SessionState.of(self.session).running
         return self.clock.autojump or run is None or run.is_broken_off
 
     def _move(self, step: _Step) -> None:
@@ -350,7 +351,7 @@ class VirtualLoop(asyncio.BaseEventLoop):
             f"could bring about, and no timer, I/O, thread or subprocess can wake one.{held}"
         )
         task_tree.attach(deadlock, self, self.session)
-        run = runs.running(self.session)
+        run = SessionState.of(self.session).running
         if run is None:  # The loop is being closed.
             for task in asyncio.all_tasks(self):
                 task.cancel()

@@ -19,9 +19,10 @@ from typing import Any, Final, NoReturn, final
 import pytest
 
 from pytest_asyncio.collect import items, loop_factories, loop_scopes, marks, options, policies
-from pytest_asyncio.engine import event_loop, loops, runs
+from pytest_asyncio.engine import event_loop, runs
 from pytest_asyncio.engine.loops import LoopOwner
 from pytest_asyncio.engine.runs import Run
+from pytest_asyncio.engine.session import SessionState
 from pytest_asyncio.support import callables, pytest_private
 from pytest_asyncio.support.warn import advise
 
@@ -81,7 +82,7 @@ def start(session: pytest.Session) -> None:
         return
     concurrency = _Concurrency(session)
     plugins.register(concurrency, "asyncio-concurrency")
-    loops.direct_by(session, concurrency)
+    SessionState.of(session).scheduler = concurrency
 
 
 @final
@@ -122,7 +123,7 @@ class _Concurrency:
         """The flights that can go on."""
         self._in_the_air: Final = set[Flight]()
         """Those that are neither torn down nor waiting for their turn."""
-        self._surroundings: Final[dict[Run, AbstractContextManager[None]]] = {}
+        self._begun: Final = set[Run]()
         self._any_ready: Future[None] | None = None
         self._lost_on: LoopOwner | None = None
         """Whose loop has a task that does not end, so that no more is begun on it."""
@@ -281,12 +282,12 @@ class _Concurrency:
                 return
             assert isinstance(item, pytest.Function)
             flight = self._flights[item] = Flight(item, self._hooks, self._recorder)
-            runs.of(self._session).lanes.append(flight)
+            SessionState.of(self._session).lanes.append(flight)
             self._make_ready(flight)
 
     def _forget(self, flight: Flight) -> None:
         del self._flights[flight.item]
-        runs.of(self._session).lanes.remove(flight)
+        SessionState.of(self._session).lanes.remove(flight)
         self._in_the_air.discard(flight)
         if self._lost_on is not None and not self._in_the_air:
             self._lost_on.give_up()
@@ -306,7 +307,9 @@ class _Concurrency:
 
     def _step(self, flight: Flight) -> None:
         if flight.run is not None:
-            self._surroundings.pop(flight.run).__exit__(None, None, None)
+            self._begun.remove(flight.run)
+            for notify in SessionState.of(self._session).on_run_ended:
+                notify(flight.run)
             flight.land()
         elif flight.context is None:
             flight.begin()
@@ -319,8 +322,9 @@ class _Concurrency:
     def _follow(self, flight: Flight, run: Run) -> None:
         """Let a flight go on when a run is over."""
         flight.run = run
-        surroundings = self._surroundings[run] = flight.owner.surround(run)
-        surroundings.__enter__()
+        self._begun.add(run)
+        for notify in SessionState.of(self._session).on_run_begins:
+            notify(run)
         flight.watch.go()
         run.awaited.add_done_callback(partial(self._make_ready, flight))
 
@@ -383,20 +387,16 @@ class _Concurrency:
 
     def _is_outcome(self, error: BaseException) -> bool:
         """Tell whether a run has raised an error, which asyncio has let through, and is told it."""
-        running = runs.all_running(self._session)
+        running = SessionState.of(self._session).all_running
         return any(event_loop.is_outcome_of(run.task, error) for run in running)
 
     def _has_given_up(self, owner: LoopOwner) -> bool:
         """Tell whether a run does not end. If it is a flight's, that is the last on its loop."""
         for flight in self._flights.values():
-            if (
-                flight.run in self._surroundings
-                and flight.run.is_given_up
-                and flight not in self._ready
-            ):
+            if flight.run in self._begun and flight.run.is_given_up and flight not in self._ready:
                 self._make_ready(flight)
                 self._lost_on = owner
-        return any(run.is_given_up for run in runs.all_running(self._session))
+        return any(run.is_given_up for run in SessionState.of(self._session).all_running)
 
     def _fail_all(self, reason: str) -> None:
         if self._at_hand is not None and self._at_hand.run is not None:
@@ -463,7 +463,7 @@ class _Concurrency:
             self._go_on(flight)
         except KeyboardInterrupt as interruption:
             self._cancel(doomed, interruption)
-            loops.postpone(interruption, self._session)
+            SessionState.of(self._session).postpone(interruption)
 
     def _group_of(self, item: pytest.Item) -> object | None:
         """Return what items have in common that run at the same time; None for one that runs alone.

@@ -16,10 +16,11 @@ from typing import Any, Final, TypeAlias, final
 
 import pytest
 
-from pytest_asyncio.engine import async_fixtures, async_tests, deferred_requests, loops
+from pytest_asyncio.engine import async_fixtures, async_tests, deferred_requests
 from pytest_asyncio.engine.async_fixtures import Deferred
 from pytest_asyncio.engine.loops import LoopOwner
 from pytest_asyncio.engine.runs import LANE, Phase, Run
+from pytest_asyncio.engine.session import SessionState
 from pytest_asyncio.support import pytest_private
 
 from .output import Record, RecordedLane, Recorder
@@ -303,7 +304,7 @@ class Flight(RecordedLane):
         """Keep what a phase has raised for its report. Ctrl-C has none, and ends the session."""
         self._phase.failure = failure
         if isinstance(failure, KeyboardInterrupt):
-            loops.postpone(failure, self.item.session)
+            SessionState.of(self.item.session).postpone(failure)
             self._raise_postponed()
 
     def _told_outcome(self) -> Any:
@@ -330,14 +331,14 @@ class Flight(RecordedLane):
         try:
             finalizer()
         except KeyboardInterrupt as interruption:
-            loops.postpone(interruption, self.item.session)
+            SessionState.of(self.item.session).postpone(interruption)
         except BaseException as error:
             self._errors.append(error)
 
     def _raise_postponed(self) -> None:
         """Let Ctrl-C end the session, unless this is a part of that."""
         if not self.is_abandoned:
-            loops.raise_postponed(self.item.session)
+            SessionState.of(self.item.session).raise_postponed()
 
     def _conclude(self, phase: _Phase, look: Callable[[], object]) -> Generator[Wait]:
         """Have pytest look at a phase, and report it, in its turn if that matters."""

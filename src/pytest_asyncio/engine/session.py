@@ -1,0 +1,159 @@
+"""The state of one session, in one object: its event loops, its runs, and what observes both."""
+
+from __future__ import annotations
+
+import asyncio
+from asyncio import AbstractEventLoop
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Protocol, cast, final
+
+import pytest
+
+from . import event_loop
+from .runs import LANE, Lane, Run
+
+if TYPE_CHECKING:
+    from .loops import LoopOwner
+    from .plan import Plan
+
+
+class Observer:
+    """A feature that sees tests planned, loops open and close, and runs begin and end.
+
+    It overrides what it needs, and is called for nothing else. The runs of concurrent tests
+    overlap, and a run may lie within another one on the same loop: what an observer has to
+    remember from the beginning of a run to its end, it remembers by the run.
+    """
+
+    def test_planned(self, item: pytest.Function, plan: Plan) -> None:
+        """The marks of an async test are read, and nothing is set up for it."""
+
+    def loop_opened(self, owner: LoopOwner) -> None:
+        """A loop, `owner.opened`, is open, and nothing has run on it."""
+
+    def loop_closing(self, owner: LoopOwner) -> None:
+        """All that was on a loop, `owner.opened`, has ended or is given up; it is closed next.
+
+        A test may have closed it before.
+        """
+
+    def run_begins(self, run: Run) -> None:
+        """A run enters its loop next."""
+
+    def run_ended(self, run: Run) -> None:
+        """A run is over. Called in the reverse order of `run_begins()`."""
+
+
+class Scheduler(Protocol):
+    """A feature that lets other tests run where one waits."""
+
+    def wait(self, owner: LoopOwner, run: Run) -> None:
+        """Run a loop until what a run awaits is done, or something else ends the run."""
+        ...
+
+    def give_up(self, owner: LoopOwner) -> None:
+        """Have a loop given up as soon as no other test needs it."""
+        ...
+
+    def apart(self) -> AbstractContextManager[None]:
+        """Return what a loop is to run in, to keep the tests on it out of each other's reports."""
+        ...
+
+
+@final
+class SessionState:
+    """All that the engine knows of a session."""
+
+    _KEY: ClassVar = pytest.StashKey["SessionState"]()
+
+    def __init__(self) -> None:
+        self.policy: Final = event_loop.policy_in_force()
+        """Makes the loops that nothing else makes, whatever policy a test or fixture sets."""
+        self.scheduler: Scheduler | None = None
+        """What lets other tests run where one waits; None runs one after another."""
+        self.open_loops: Final[dict[LoopOwner, AbstractEventLoop]] = {}
+        """In the order in which they were opened."""
+        self.main_lane: Final = Lane()
+        self.lanes: Final[list[Lane]] = []
+        """Those of the tests beside the one that pytest runs."""
+        self.on_test_planned: Final[list[Callable[[pytest.Function, Plan], None]]] = []
+        self._on_loop_opened: Final[list[Callable[[LoopOwner], None]]] = []
+        self._on_loop_closing: Final[list[Callable[[LoopOwner], None]]] = []
+        self.on_run_begins: Final[list[Callable[[Run], None]]] = []
+        self.on_run_ended: Final[list[Callable[[Run], None]]] = []
+        self._loop_before: AbstractEventLoop | None = None
+        self._interruption: KeyboardInterrupt | None = None
+
+    @classmethod
+    def of(cls, session: pytest.Session) -> SessionState:
+        if cls._KEY not in session.stash:
+            session.stash[cls._KEY] = cls()
+        return session.stash[cls._KEY]
+
+    def observe(self, observer: Observer) -> None:
+        """Have an observer called from now on, for the events that it overrides."""
+        for event, calls in (
+            ("test_planned", self.on_test_planned),
+            ("loop_opened", self._on_loop_opened),
+            ("loop_closing", self._on_loop_closing),
+            ("run_begins", self.on_run_begins),
+        ):
+            if getattr(type(observer), event) is not getattr(Observer, event):
+                cast("list[Any]", calls).append(getattr(observer, event))
+        if type(observer).run_ended is not Observer.run_ended:
+            self.on_run_ended.insert(0, observer.run_ended)
+
+    def opened(self, owner: LoopOwner, loop: AbstractEventLoop) -> None:
+        """Know of a loop that its owner has opened, and let synchronous code find it."""
+        if not self.open_loops:
+            self._loop_before = event_loop.current_loop()
+        self.open_loops[owner] = loop
+        asyncio.set_event_loop(loop)
+        for call in self._on_loop_opened:
+            call(owner)
+
+    def closing(self, owner: LoopOwner) -> None:
+        """Let those who observe a loop do so for the last time."""
+        for call in self._on_loop_closing:
+            call(owner)
+
+    def closed(self, owner: LoopOwner) -> None:
+        """Forget a loop, and put the thread's current loop back to what it was before."""
+        del self.open_loops[owner]
+        loop = next(reversed(self.open_loops.values()), self._loop_before)
+        asyncio.set_event_loop(None if loop is None or loop.is_closed() else loop)
+
+    def lane_of_caller(self) -> Lane:
+        lane = LANE.get()
+        return self.main_lane if lane is None or lane.is_over else lane
+
+    @property
+    def running(self) -> Run | None:
+        """The run whose code asks, if any is going on."""
+        return self.lane_of_caller().run
+
+    @property
+    def all_running(self) -> tuple[Run, ...]:
+        """The runs that are going on: one, or those of the tests that run at the same time."""
+        lanes = (self.main_lane, *self.lanes)
+        return tuple(lane.run for lane in lanes if lane.run is not None)
+
+    def owner_of(self, loop: AbstractEventLoop) -> LoopOwner:
+        """Return the owner of an open loop."""
+        return next(owner for owner, opened in self.open_loops.items() if opened is loop)
+
+    def postpone(self, interruption: KeyboardInterrupt) -> None:
+        """Let Ctrl-C in a teardown wait until the other finalizers have been called.
+
+        In a group with what else these raise, pytest would take it for a failure, and go on. At
+        the end of a session there is nothing more that it could end.
+        """
+        self._interruption = interruption
+
+    def raise_postponed(self) -> None:
+        """Raise what was postponed, if anything was."""
+        __tracebackhide__ = True
+        if self._interruption is not None:
+            interruption, self._interruption = self._interruption, None
+            raise interruption
