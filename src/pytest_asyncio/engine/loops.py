@@ -222,7 +222,8 @@ class LoopOwner:
     def _drop(self) -> None:
         loop = self.opened
         assert loop is not None
-        self._state.closing(self)
+        for notify in self._state.on_loop_closing:
+            notify(self)
         self.opened = None
         try:
             loop.close()

@@ -79,7 +79,7 @@ class SessionState:
         """Those of the tests beside the one that pytest runs."""
         self.on_test_planned: Final[list[Callable[[pytest.Function, Plan], None]]] = []
         self._on_loop_opened: Final[list[Callable[[LoopOwner], None]]] = []
-        self._on_loop_closing: Final[list[Callable[[LoopOwner], None]]] = []
+        self.on_loop_closing: Final[list[Callable[[LoopOwner], None]]] = []
         self.on_run_begins: Final[list[Callable[[Run], None]]] = []
         self.on_run_ended: Final[list[Callable[[Run], None]]] = []
         self._loop_before: AbstractEventLoop | None = None
@@ -96,7 +96,7 @@ class SessionState:
         for event, calls in (
             ("test_planned", self.on_test_planned),
             ("loop_opened", self._on_loop_opened),
-            ("loop_closing", self._on_loop_closing),
+            ("loop_closing", self.on_loop_closing),
             ("run_begins", self.on_run_begins),
         ):
             if getattr(type(observer), event) is not getattr(Observer, event):
@@ -111,11 +111,6 @@ class SessionState:
         self.open_loops[owner] = loop
         asyncio.set_event_loop(loop)
         for call in self._on_loop_opened:
-            call(owner)
-
-    def closing(self, owner: LoopOwner) -> None:
-        """Let those who observe a loop do so for the last time."""
-        for call in self._on_loop_closing:
             call(owner)
 
     def closed(self, owner: LoopOwner) -> None:

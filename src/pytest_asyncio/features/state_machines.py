@@ -17,7 +17,8 @@ import pytest
 from hypothesis import stateful
 from hypothesis.errors import InvalidDefinition
 
-from pytest_asyncio.engine import event_loop, runs
+from pytest_asyncio.engine import event_loop
+from pytest_asyncio.engine.session import SessionState
 from pytest_asyncio.support import callables, pytest_private, running_session
 
 from .asyncio_runner import LoopRunner
@@ -136,7 +137,7 @@ def _runner() -> LoopRunner:
         raise RuntimeError(
             "A pytest_asyncio.RuleBasedStateMachine can only be made by a test that pytest runs."
         )
-    if runs.running(session) is not None:
+    if SessionState.of(session).running is not None:
         pytest.fail(
             f"{item.nodeid}: a state machine was made by code that runs on an event loop, which "
             "cannot wait for its rules. Write 'def' in place of 'async def' at the test.",
