@@ -85,8 +85,9 @@ class LoopOwner:
         __tracebackhide__ = True
         run = self.start_call(awaitable, context, item)
         self.run(run)
-        if self.node is item:
-            self._run_what_is_ready(run.task.get_loop())
+        loop = run.task.get_loop()
+        if self.node is item and getattr(loop, "_ready", None):  # Not all loops have it.
+            self._run_what_is_ready(loop)
         return run.result()
 
     def start_call(self, awaitable: Awaitable[Any], context: Context, item: pytest.Function) -> Run:
@@ -98,9 +99,8 @@ class LoopOwner:
 
         Synchronous fixtures may look, at their teardown, for what these do.
         """
-        if getattr(loop, "_ready", None):  # Not all loops tell.
-            with contextlib.suppress(event_loop.Stopped):  # Too late to end anything.
-                event_loop.take_turn(loop)
+        with contextlib.suppress(event_loop.Stopped):  # Too late to end anything.
+            event_loop.take_turn(loop)
 
     def run(self, run: Run) -> None:
         """Run the loop until what a run awaits is done.
