@@ -271,11 +271,11 @@ class _Async:
         from pytest_asyncio.collect import loop_factories
         from pytest_asyncio.engine import async_fixtures, async_tests, loops
         from pytest_asyncio.engine.session import SessionState
-        from pytest_asyncio.features import task_tree
+        from pytest_asyncio.features import interrupted, task_tree
         from pytest_asyncio.features.coexistence import looptime
 
         self.calls, self.factories, self.lifetimes = async_tests, loop_factories, async_fixtures
-        self.looptime, self.tasks = looptime, task_tree
+        self.looptime, self.tasks, self.interrupted = looptime, task_tree, interrupted
         self.has_looptime = looptime.is_used(session.config)
         self.loops = loops
         self.state = SessionState.of(session)
@@ -301,6 +301,7 @@ class _Async:
         if options.of(session.config).timeout:
             _bound_runs(session)
         started.tasks.start(session)
+        started.interrupted.start(session)
         if options.of(session.config).checks:
             plugins.register(_Checked(session))
             _AfterFailure.follow(session)

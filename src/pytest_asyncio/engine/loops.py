@@ -282,6 +282,10 @@ class LoopOwner:
         except event_loop.Stopped:
             if self._failure is None:
                 raise
+        except BaseException as error:
+            for call in self._state.on_loop_interrupted:
+                call(error)
+            raise
         if self._failure is not None:
             raise self._failure
 

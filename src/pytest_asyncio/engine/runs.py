@@ -13,6 +13,7 @@ from typing import Any, Final, Literal, TypeAlias, final
 import pytest
 
 from pytest_asyncio.support import frames, pytest_private
+from pytest_asyncio.support.real_time import RealTime
 
 from . import context, event_loop
 from .context import OwnContext
@@ -30,6 +31,7 @@ class Run:
     __slots__ = (
         "__weakref__",
         "awaited",
+        "began",
         "failure",
         "fixturedef",
         "interruption",
@@ -58,6 +60,7 @@ class Run:
         self.item: Final = item
         self.phase: Final = phase
         self.fixturedef: Final = fixturedef
+        self.began: Final = RealTime.monotonic()
         self.awaited: Final = awaited or task
         """What ends the run when it is done."""
         self.is_broken_off: bool = False

@@ -38,6 +38,9 @@ class Observer:
         A test may have closed it before.
         """
 
+    def loop_interrupted(self, error: BaseException) -> None:
+        """An error, such as Ctrl-C, has left a loop that was running, and nothing is ended yet."""
+
     def run_begins(self, run: Run) -> None:
         """A run enters its loop next."""
 
@@ -80,6 +83,7 @@ class SessionState:
         self.on_test_planned: Final[list[Callable[[pytest.Function, Plan], None]]] = []
         self._on_loop_opened: Final[list[Callable[[LoopOwner], None]]] = []
         self.on_loop_closing: Final[list[Callable[[LoopOwner], None]]] = []
+        self.on_loop_interrupted: Final[list[Callable[[BaseException], None]]] = []
         self.on_run_begins: Final[list[Callable[[Run], None]]] = []
         self.on_run_ended: Final[list[Callable[[Run], None]]] = []
         self._loop_before: AbstractEventLoop | None = None
@@ -97,6 +101,7 @@ class SessionState:
             ("test_planned", self.on_test_planned),
             ("loop_opened", self._on_loop_opened),
             ("loop_closing", self.on_loop_closing),
+            ("loop_interrupted", self.on_loop_interrupted),
             ("run_begins", self.on_run_begins),
         ):
             if getattr(type(observer), event) is not getattr(Observer, event):

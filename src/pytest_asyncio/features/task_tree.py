@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import gc
-import sys
-from asyncio import AbstractEventLoop, Future, Task
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import suppress
+from asyncio import AbstractEventLoop, Task
+from collections import Counter
+from collections.abc import Callable, Iterator
 from functools import partial
-from types import FrameType, TracebackType
 from typing import Any, Final, final
 
 import pytest
@@ -18,7 +15,12 @@ from pytest_asyncio.collect import options
 from pytest_asyncio.engine import async_fixtures
 from pytest_asyncio.engine.runs import Run
 from pytest_asyncio.engine.session import Observer, SessionState
-from pytest_asyncio.support import frames, pytest_private
+from pytest_asyncio.support import asyncio_private, frames, pytest_private
+
+from .await_chains import chain_of, chain_of_error, lines_of, traceback_of
+from .awaiters import Waiting
+
+__all__ = ("ON_ATTACHED", "attach", "render", "show", "start", "traceback_of")
 
 TITLE: Final = "asyncio tasks"
 WIDTH: Final = 80
@@ -27,37 +29,22 @@ ON_ATTACHED: Final[pytest.StashKey[Callable[[], object]]] = pytest.StashKey()
 """What to do when a tree is attached to an error for the first time in a session."""
 
 _KEPT: Final = "_pytest_asyncio_tasks"
-_OPAQUE: Final = {  # They tell nobody what they wait for, except the garbage collector.
-    "anext_awaitable",
-    "async_generator_asend",
-    "async_generator_athrow",
-    "coroutine_wrapper",
-}
 
 
 def render(
-    loop: AbstractEventLoop, session: pytest.Session, first: Task[Any] | None = None
+    loop: AbstractEventLoop,
+    session: pytest.Session,
+    first: Task[Any] | None = None,
+    interruption: BaseException | None = None,
 ) -> list[str]:
     """Return the lines of the tree of a loop's tasks: below each one, those that it awaits.
 
-    Each task is told by its name, where it was created, which the debug mode of asyncio records,
-    and its await chain down to the line that waits. Fixtures that are set up are among them.
+    Each task is named, with where it was created, which the debug mode of asyncio records, and its
+    await chain down to the line that waits. Those that have ended with an error which nobody has
+    retrieved are among them, and fixtures at their `yield` which others wait for, or which wait
+    for others. `interruption` is what has left the loop and ended the task that was running.
     """
-    fixtures = {task for task in async_fixtures.standing(session) if task.get_loop() is loop}
-    tests = {
-        run.task: run.item.name
-        for run in SessionState.of(session).all_running
-        if run.fixturedef is None
-    }
-    return list(_Tree(asyncio.all_tasks(loop) | fixtures, tests, first).lines())
-
-
-def traceback_of(task: Task[Any]) -> TracebackType | None:
-    """Return a traceback that ends at the user's line at which a task waits."""
-    traceback = None
-    for frame in reversed(tuple(_chain(task))):
-        traceback = TracebackType(traceback, frame, frame.f_lasti, frame.f_lineno)
-    return frames.up_to_users(traceback)
+    return list(_Tree(loop, session, first, interruption).lines())
 
 
 def start(session: pytest.Session) -> None:
@@ -88,7 +75,7 @@ def attach(
     first: Task[Any] | None = None,
 ) -> None:
     """Have the report of an error show what the tasks of a loop are doing now."""
-    vars(error)[_KEPT] = "\n".join(render(loop, session, first))
+    vars(error)[_KEPT] = "\n".join(render(loop, session, first)) or "no tasks"
     on_attached = session.stash.get(ON_ATTACHED, None)
     if on_attached is not None:
         del session.stash[ON_ATTACHED]
@@ -106,17 +93,37 @@ def show(error: BaseException, report: pytest.TestReport) -> None:
 
 class _Tree:
     def __init__(
-        self, tasks: set[Task[Any]], tests: dict[Task[Any], str], first: Task[Any] | None
+        self,
+        loop: AbstractEventLoop,
+        session: pytest.Session,
+        first: Task[Any] | None,
+        interruption: BaseException | None,
     ) -> None:
-        self._tests = tests
+        self._runs = {run.task: run for run in SessionState.of(session).all_running}
         self._first = first
-        self._tasks = sorted(tasks, key=self._order)
-        self._awaiters = _awaiters(self._tasks)
+        self._interruption = interruption
+        self._running = asyncio.current_task(loop)
+        standing = {task for task in async_fixtures.standing(session) if task.get_loop() is loop}
+        self._ended = {
+            task
+            for task in asyncio_private.ended_tasks()
+            if task.get_loop() is loop and self._is_of_interest(task)
+        }
+        tasks = asyncio.all_tasks(loop) | standing | self._ended
+        if interruption is not None:
+            hit = {it for it in self._ended if asyncio_private.error_of(it) is interruption}
+            # An error that has left one task may have gone on to those that await it.
+            by_length = partial(_length_of_chain, interruption)
+            self._running = min(hit, key=by_length, default=self._running)
+        self._waiting = Waiting(tasks)
+        idle = {task for task in standing - self._runs.keys() if not self._waiting.has_part(task)}
+        self._tasks = sorted(tasks - idle, key=self._order)
+        self._names = Counter(self._name(task) for task in self._tasks)
         self._shown: set[Task[Any]] = set()
 
     def lines(self) -> Iterator[str]:
         for task in self._tasks:
-            if not self._awaiters[task]:
+            if not self._waiting.awaiters[task]:
                 yield from self._branch(task, "", "")
         for task in self._tasks:  # Those that await one another hang on none of the above.
             if task not in self._shown:
@@ -124,108 +131,90 @@ class _Tree:
 
     def _branch(self, task: Task[Any], first: str, others: str) -> Iterator[str]:
         if task in self._shown:
-            yield _cut(f"{first}{self._name(task)}, see above")
+            yield _cut(f"{first}{self._title(task)}, see above")
             return
         self._shown.add(task)
-        awaited = [other for other in self._tasks if task in self._awaiters[other]]
-        yield _cut(f"{first}{self._name(task)}{_origin(task)}")
+        awaited = [other for other in self._tasks if task in self._waiting.awaiters[other]]
+        yield _cut(f"{first}{self._title(task)}{self._state(task)}{_origin(task)}")
         bar = "│" if awaited else " "
-        for frame in _chain(task):
-            line = frames.place(frame.f_code, frame.f_lineno)
+        for line in self._chain(task):
             yield _cut(f"{others}{bar}   {line}")
         for child in awaited[:-1]:
             yield from self._branch(child, f"{others}├── ", f"{others}│   ")
         for child in awaited[-1:]:
             yield from self._branch(child, f"{others}└── ", f"{others}    ")
 
+    def _chain(self, task: Task[Any]) -> Iterator[str]:
+        error = asyncio_private.error_of(task) if task in self._ended else None
+        chain = chain_of(task) if error is None else chain_of_error(error, task)
+        waits = error is None and task is not self._running
+        yield from lines_of(chain, waits=waits)
+
+    def _is_of_interest(self, task: Task[Any]) -> bool:
+        """Tell whether others may wait for what a task that has ended was to do."""
+        error = asyncio_private.error_of(task)
+        return error is not None and (
+            error is self._interruption or not asyncio_private.is_retrieved(task)
+        )
+
     def _order(self, task: Task[Any]) -> tuple[bool, bool, int, str]:
         name = task.get_name()
-        return (task is not self._first, task not in self._tests, len(name), name)
+        return (task is not self._first, not self._is_test(task), len(name), name)
+
+    def _is_test(self, task: Task[Any]) -> bool:
+        return task in self._runs and self._runs[task].fixturedef is None
 
     def _name(self, task: Task[Any]) -> str:
         name = task.get_name()
-        return f"{self._tests[task]} ({name})" if task in self._tests else name
+        return f"{self._runs[task].item.name} ({name})" if self._is_test(task) else name
+
+    def _title(self, task: Task[Any]) -> str:
+        """Return a task's name, and where that says nothing, what it was made of."""
+        name = self._name(task)
+        is_named = not name.startswith("Task-") and self._names[name] == 1
+        return name if is_named else f"{name}: {_call_of(task)}"
+
+    def _state(self, task: Task[Any]) -> str:
+        if task is self._running:
+            return ", running"
+        error = asyncio_private.error_of(task) if task in self._ended else None
+        if error is None or error is self._interruption:
+            return ""
+        return f", ended with {options.shown(error)}"
 
 
-def _awaiters(tasks: Sequence[Task[Any]]) -> dict[Task[Any], set[Future[Any]]]:
-    """Tell for each task which of the others await it."""
-    if sys.version_info >= (3, 14):  # pragma: no cover  # asyncio does not tell it before.
-        # What capture_call_graph() reads, which never ends where tasks await each other.
-        return {
-            task: set(getattr(task, "_asyncio_awaited_by", None) or ()) & set(tasks)
-            for task in tasks
-        }
-    return _awaiters_by_callbacks(tasks)
+def _length_of_chain(error: BaseException, task: Task[Any]) -> int:
+    return len(chain_of_error(error, task))
 
 
-def _awaiters_by_callbacks(tasks: Sequence[Task[Any]]) -> dict[Task[Any], set[Future[Any]]]:
-    waiting: dict[Any, Task[Any]] = {getattr(task, "_fut_waiter", None): task for task in tasks}
-    awaiters: dict[Task[Any], set[Future[Any]]] = {}
-    for task in tasks:
-        woken = {waiting.get(future, future) for future in _woken_by(task, set())}
-        awaiters[task] = woken & set(tasks) - {task}
-    return awaiters
+def _call_of(task: Task[Any]) -> str:
+    """Return how the coroutine of a task was called, as far as its arguments are plain."""
+    coro: Any = task.get_coro()
+    name = getattr(coro, "__qualname__", type(coro).__name__).rpartition(".")[2]
+    frame = getattr(coro, "cr_frame", None)
+    if frame is None:
+        return f"{name}()"
+    code = frame.f_code
+    names = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
+    values = frame.f_locals
+    plain = [f"{it}={_short(values[it])}" for it in names if type(values.get(it)) in _PLAIN]
+    return f"{name}({', '.join(plain)})"
 
 
-def _woken_by(future: Future[Any], seen: set[Future[Any]]) -> set[Future[Any]]:
-    """Gather a future, and those that its callbacks are to wake when it is done."""
-    if future not in seen:
-        seen.add(future)
-        for callback, _ in getattr(future, "_callbacks", None) or ():
-            if isinstance(group := getattr(callback, "__self__", None), asyncio.TaskGroup):
-                seen.add(vars(group)["_parent_task"])
-            for held in _futures_of(callback):
-                _woken_by(held, seen)
-    return seen
+_PLAIN: Final = (bool, bytes, float, int, str)
+"""The types of which no code of the user's is run to show them."""
 
 
-def _futures_of(callback: Any) -> Iterator[Future[Any]]:
-    """Yield what a callback acts on: those of `gather()`, `wait()` and `shield()` are closures."""
-    held: list[Any] = []
-    for cell in getattr(callback, "__closure__", None) or ():
-        with suppress(ValueError):  # It is empty.
-            held.append(cell.cell_contents)
-    if isinstance(callback, partial):  # that of wait_for()
-        held += callback.args
-    yield from filter(asyncio.isfuture, held)
+def _short(value: object) -> str:
+    text = repr(value)
+    return text if len(text) <= 20 else f"{text[:19]}…"
 
 
 def _origin(task: Task[Any]) -> str:
     for entry in reversed(getattr(task, "_source_traceback", None) or ()):
-        if "asyncio" not in entry.filename:
+        if frames.is_users_file(entry.filename):
             return f", created at {frames.short(entry.filename)}:{entry.lineno}"
     return ""
-
-
-def _chain(task: Task[Any]) -> Iterator[FrameType]:
-    """Yield the frames in which a task waits, from its outermost coroutine to its innermost."""
-    awaitable: Any = task.get_coro()
-    while awaitable is not None:
-        frame = _frame_of(awaitable)
-        if frame is not None and not frames.is_own(frame):
-            yield frame
-        awaitable = _awaited_by(awaitable)
-
-
-def _frame_of(awaitable: Any) -> FrameType | None:
-    for name in ("cr_frame", "ag_frame", "gi_frame"):
-        if hasattr(awaitable, name):
-            frame: FrameType | None = getattr(awaitable, name)
-            return frame
-    return None
-
-
-def _awaited_by(awaitable: Any) -> Any:
-    for name in ("cr_await", "ag_await", "gi_yieldfrom"):
-        if hasattr(awaitable, name):
-            return getattr(awaitable, name)
-    if type(awaitable).__name__ in _OPAQUE:
-        return next(filter(_is_awaitable, gc.get_referents(awaitable)), None)
-    return None
-
-
-def _is_awaitable(referent: Any) -> bool:
-    return type(referent).__name__ in _OPAQUE or _frame_of(referent) is not None
 
 
 def _cut(line: str) -> str:

@@ -6,7 +6,7 @@ import functools
 import sys
 from pathlib import Path
 from types import CodeType, FrameType, TracebackType
-from typing import Final
+from typing import Final, Literal, TypeAlias
 
 PACKAGE: Final = __name__.partition(".")[0]
 """What the names of all modules of the plugin begin with."""
@@ -15,12 +15,29 @@ _RUNNERS: Final = {"__main__", PACKAGE, "_pytest", "pluggy", "pytest"}
 _RUNS_LOOPS: Final = f"{PACKAGE}.engine.loops"
 _LIBRARY: Final = Path(functools.__file__).parent
 _SITE_PACKAGES: Final = "site-packages"
+_OWN: Final = Path(__file__).parents[1]
+
+
+Kind: TypeAlias = Literal["user", "package", "python", "runner"]
+"""Whose code it is: the suite's and what it tests, an installed package's, Python's, or pytest's.
+"""
+
+
+def kind_of(frame: FrameType) -> Kind:
+    """Tell whose code a frame runs."""
+    root = str(frame.f_globals.get("__name__")).partition(".")[0]
+    if root in _RUNNERS:
+        return "runner"
+    if root in sys.stdlib_module_names:
+        return "python"
+    # The code of extension modules, if it has frames, names a file that is not there.
+    file = frame.f_globals.get("__file__") or frame.f_code.co_filename
+    return "package" if _SITE_PACKAGES in file else "user"
 
 
 def is_users(frame: FrameType) -> bool:
     """Tell whether a frame runs code that is neither Python's own nor the test runner's."""
-    root = str(frame.f_globals.get("__name__")).partition(".")[0]
-    return root not in sys.stdlib_module_names and root not in _RUNNERS
+    return kind_of(frame) in ("user", "package")
 
 
 def is_runners(frame: FrameType) -> bool:
@@ -31,17 +48,31 @@ def is_runners(frame: FrameType) -> bool:
 def users(frame: FrameType | None) -> FrameType | None:
     """Return the innermost frame, from `frame` outwards, that runs the user's code.
 
-    What runs the event loop itself is not asked.
+    That of an installed package counts where there is no other. What runs the event loop itself
+    is not asked.
     """
-    while frame is not None and not is_users(frame):
-        frame = None if frame.f_globals.get("__name__") == _RUNS_LOOPS else frame.f_back
-    return frame
+    of_package: FrameType | None = None
+    while frame is not None and frame.f_globals.get("__name__") != _RUNS_LOOPS:
+        kind = kind_of(frame)
+        if kind == "user":
+            return frame
+        if kind == "package":
+            of_package = of_package or frame
+        frame = frame.f_back
+    return of_package
 
 
 def is_library(filename: str) -> bool:
     """Tell whether a file is one of Python's own."""
     path = Path(filename)
     return path.is_relative_to(_LIBRARY) and _SITE_PACKAGES not in path.parts
+
+
+def is_users_file(filename: str) -> bool:
+    """Tell whether a file is neither Python's own, nor an installed package's, nor ours."""
+    path = Path(filename)
+    is_installed = _SITE_PACKAGES in path.parts or path.is_relative_to(_OWN)
+    return not (is_installed or path.is_relative_to(_LIBRARY))
 
 
 def others(frame: FrameType | None) -> FrameType | None:
@@ -58,14 +89,20 @@ def innermost(thread: int) -> FrameType | None:
 
 
 def up_to_users(traceback: TracebackType | None) -> TracebackType | None:
-    """Let a traceback end at the user's last line, if there is one."""
-    last, step = None, traceback
+    """Let a traceback end at the user's last line, if there is one.
+
+    That of an installed package counts where there is no other.
+    """
+    entries: list[TracebackType] = []
+    step = traceback
     while step is not None:
-        if is_users(step.tb_frame):
-            last = step
+        entries.append(step)
         step = step.tb_next
-    if last is not None:
-        last.tb_next = None
+    kinds = [kind_of(entry.tb_frame) for entry in entries]
+    for kind in ("user", "package"):
+        if kind in kinds:
+            entries[-1 - kinds[::-1].index(kind)].tb_next = None
+            break
     return traceback
 
 

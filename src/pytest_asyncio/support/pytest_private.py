@@ -12,8 +12,9 @@ import copy
 import functools
 import inspect
 import logging
+import sys
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import Any, Final, Literal, NoReturn, TypeGuard, TypeVar, cast
 
 import pytest
@@ -634,6 +635,29 @@ class Capture:
         self.plugin.suspend_global_capture()
         out, err = self.plugin.read_global_capture()
         return out, err
+
+
+class RealOutput:
+    """The terminal, or in a worker of pytest-xdist, which has none, the real stderr.
+
+    pytest captures what is written to both while a test runs. It has no public way around that.
+    """
+
+    def __init__(self, config: pytest.Config) -> None:
+        self._config = config
+
+    def show(self, title: str, text: str) -> None:
+        """Write a section, though pytest may be in the middle of a test."""
+        capture: Any = self._config.pluginmanager.getplugin("capturemanager")
+        reporter: Any = self._config.pluginmanager.getplugin("terminalreporter")
+        with nullcontext() if capture is None else capture.global_and_fixture_disabled():
+            if reporter is None or hasattr(self._config, "workerinput"):
+                sys.stderr.write(f"\n{f' {title} ':-^80}\n{text}\n")
+                sys.stderr.flush()
+            else:
+                reporter.ensure_newline()
+                reporter.write_sep("-", title)
+                reporter.write_line(text, flush=True)
 
 
 def log_level(config: pytest.Config) -> int | None:

@@ -1,0 +1,166 @@
+"""Await chains: where a task is, from its outermost coroutine down to the line that waits."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import sys
+import threading
+import traceback
+from asyncio import Task
+from collections.abc import Iterator
+from itertools import dropwhile, groupby
+from types import FrameType, TracebackType
+from typing import Any, Final, NamedTuple
+
+from pytest_asyncio.support import frames
+
+_OPAQUE: Final = {  # They tell nobody what they wait for, except the garbage collector.
+    "anext_awaitable",
+    "async_generator_asend",
+    "async_generator_athrow",
+    "coroutine_wrapper",
+}
+
+
+class Step(NamedTuple):
+    """A line of code that something is at."""
+
+    frame: FrameType
+    line: int
+
+    def __str__(self) -> str:
+        return frames.place(self.frame.f_code, self.line)
+
+
+def chain_of(task: Task[Any]) -> list[Step]:
+    """Return where a task is, its outermost coroutine first.
+
+    The chain of one that is running at the moment goes on to the frames of its thread.
+    """
+    outermost = _frame_of(task.get_coro())
+    if outermost is not None and asyncio.current_task(task.get_loop()) is task:
+        stack = _stack_below(outermost)
+        if stack:
+            return [Step(frame, frame.f_lineno) for frame in stack if not frames.is_own(frame)]
+    return list(_suspended_chain(task.get_coro()))
+
+
+def chain_of_error(error: BaseException, task: Task[Any] | None = None) -> list[Step]:
+    """Return where an error was raised, from the outermost line of the user's, or a task's, on."""
+    steps = [Step(frame, line) for frame, line in traceback.walk_tb(error.__traceback__)]
+    code = None if task is None else getattr(task.get_coro(), "cr_code", None)
+    begins = [index for index, step in enumerate(steps) if step.frame.f_code is code]
+    return steps[begins[0] :] if begins else _from_users_on(steps)
+
+
+def chain_of_thread(thread: threading.Thread) -> list[Step]:
+    """Return where a thread is, from the outermost line of the user's on."""
+    stack = traceback.walk_stack(frames.innermost(thread.ident or 0))
+    return _from_users_on([Step(frame, line) for frame, line in stack][::-1])
+
+
+def _from_users_on(steps: list[Step]) -> list[Step]:
+    return list(dropwhile(lambda step: frames.kind_of(step.frame) != "user", steps))
+
+
+def traceback_of(task: Task[Any]) -> TracebackType | None:
+    """Return a traceback that ends at the user's line at which a task is."""
+    return frames.up_to_users(as_traceback(chain_of(task)))
+
+
+def as_traceback(chain: list[Step]) -> TracebackType | None:
+    result = None
+    for frame, line in reversed(chain):
+        result = TracebackType(result, frame, frame.f_lasti, line)
+    return result
+
+
+def last_of_users(chain: list[Step]) -> Step | None:
+    """Return the last line of a chain that is the user's, or else an installed package's."""
+    for kind in ("user", "package"):
+        for step in reversed(chain):
+            if frames.kind_of(step.frame) == kind:
+                return step
+    return None
+
+
+def lines_of(chain: list[Step], *, waits: bool) -> Iterator[str]:
+    """Yield the lines of a chain that say something to the user.
+
+    What Python's own code does in between says nothing, and at the end what it was called for.
+    Of an installed package it is where it is entered, and where it calls something else.
+    """
+    groups = [(kind, [*steps]) for kind, steps in groupby(chain, lambda it: frames.kind_of(it[0]))]
+    for index, (kind, steps) in enumerate(groups):
+        if kind == "user":
+            yield from map(str, steps)
+        elif kind == "package":
+            yield str(steps[0])
+            if len(steps) > 2:
+                yield "…"
+            if len(steps) > 1:
+                yield str(steps[-1])
+        elif kind == "python" and index == len(groups) - 1:
+            yield f"{'waits for' if waits else 'is in'} {_name_of_call(steps)}"
+
+
+def _name_of_call(steps: list[Step]) -> str:
+    """Name what of Python's own was called: the first whose name is not special to Python."""
+    named = [it.frame for it in steps if not it.frame.f_code.co_name.startswith("__")]
+    frame = (named or [it.frame for it in steps])[0]
+    name = frame.f_code.co_qualname
+    if "." in name:
+        return name
+    return f"{str(frame.f_globals.get('__name__')).partition('.')[0]}.{name}"
+
+
+def _stack_below(outermost: FrameType) -> list[FrameType]:
+    """Return the frames of the thread that runs a coroutine, from that one on."""
+    # It is documented, whatever its underscore says.
+    for innermost in sys._current_frames().values():  # pyright: ignore[reportPrivateUsage]
+        stack: list[FrameType] = []
+        frame: FrameType | None = innermost
+        while frame is not None:
+            stack.append(frame)
+            if frame is outermost:
+                return stack[::-1]
+            frame = frame.f_back
+    return []
+
+
+def _suspended_chain(awaitable: Any) -> Iterator[Step]:
+    while awaitable is not None:
+        frame = _frame_of(awaitable)
+        if frame is not None and not frames.is_own(frame):
+            yield Step(frame, frame.f_lineno)
+        awaitable = _awaited_by(awaitable)
+
+
+def awaitables_of(task: Task[Any]) -> Iterator[Any]:
+    """Yield what a task that waits stands in: coroutines, each awaiting the next one."""
+    awaitable: Any = task.get_coro()
+    while awaitable is not None:
+        yield awaitable
+        awaitable = _awaited_by(awaitable)
+
+
+def _frame_of(awaitable: Any) -> FrameType | None:
+    for name in ("cr_frame", "ag_frame", "gi_frame"):
+        if hasattr(awaitable, name):
+            frame: FrameType | None = getattr(awaitable, name)
+            return frame
+    return None
+
+
+def _awaited_by(awaitable: Any) -> Any:
+    for name in ("cr_await", "ag_await", "gi_yieldfrom"):
+        if hasattr(awaitable, name):
+            return getattr(awaitable, name)
+    if type(awaitable).__name__ in _OPAQUE:
+        return next(filter(_is_awaitable, gc.get_referents(awaitable)), None)
+    return None
+
+
+def _is_awaitable(referent: Any) -> bool:
+    return type(referent).__name__ in _OPAQUE or _frame_of(referent) is not None

@@ -1,0 +1,55 @@
+"""Uses of asyncio's private API, each with its reason, so that a new Python breaks one file."""
+
+# pyright: reportPrivateUsage=false
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import sys
+from asyncio import Future, Task
+from collections.abc import Iterable
+from typing import Any
+
+
+def future_of(task: Task[Any]) -> Future[Any] | None:
+    """Return the future that a task waits for, to which no public way leads."""
+    return getattr(task, "_fut_waiter", None)
+
+
+def callbacks_of(future: Future[Any]) -> list[Any]:
+    """Return what is to be called when a future is done: asyncio does not tell who awaits it."""
+    return [callback for callback, _ in getattr(future, "_callbacks", None) or ()]
+
+
+def awaiters_of(task: Task[Any]) -> set[Future[Any]] | None:
+    """Return the futures that await a task, where asyncio knows; before Python 3.14 it does not.
+
+    This is what `capture_call_graph()` reads, which never ends where tasks await each other.
+    """
+    if sys.version_info < (3, 14):
+        return None
+    return set(getattr(task, "_asyncio_awaited_by", None) or ())
+
+
+def error_of(task: Task[Any]) -> BaseException | None:
+    """Return what a task has raised. To ask `task.exception()` would count as retrieving it."""
+    error: BaseException | None = getattr(task, "_exception", None)
+    return error
+
+
+def is_retrieved(task: Task[Any]) -> bool:
+    """Tell whether somebody has asked for what a task has raised."""
+    return not getattr(task, "_log_traceback", False)
+
+
+def ended_tasks() -> list[Task[Any]]:
+    """Return the tasks that have ended and are not freed: `asyncio.all_tasks()` leaves them out."""
+    return [task for task in _known_tasks() if task.done()]
+
+
+def _known_tasks() -> Iterable[Task[Any]]:
+    if sys.version_info < (3, 12):
+        return tuple(asyncio.tasks._all_tasks)  # type: ignore[attr-defined]
+    # Later ones keep no account of those that have ended, or were started eagerly.
+    return [it for it in gc.get_objects() if issubclass(type(it), Task)]
