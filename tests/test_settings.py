@@ -285,7 +285,7 @@ def test_a_loop_factory_that_makes_no_loop_fails_the_test(suite):
     result = suite(
         TEST, "--asyncio-loop-factory=conftest.makes_no_loop", conftest=LOOP_CLASS_CONFTEST
     )
-    result.assert_outcomes(failed=1)
+    result.assert_outcomes(errors=1)
     result.stdout.fnmatch_lines(
         "test_it.py::test_it: the loop factory <class 'object'> returned <object object at *>, "
         "which is not an event loop."

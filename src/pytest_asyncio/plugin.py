@@ -71,6 +71,7 @@ def pytest_collection(session: pytest.Session) -> None:
 def _read_late_options(session: pytest.Session) -> None:
     try:
         _read_options(session.config)
+        options.raise_refused(session.config)
     except pytest.UsageError as error:
         if hasattr(session.config, "workerinput"):
             session.shouldfail = str(error)  # That is what xdist shows of the end of a worker.
@@ -81,8 +82,9 @@ def _read_options(config: pytest.Config) -> None:
     """Parse the options, once more wherever hooks of a suite may have set some meanwhile."""
     options.parse(config)
     plugins = config.pluginmanager
-    if options.of(config).auto_mode != plugins.hasplugin(_AutoMode.NAME):
-        if options.of(config).auto_mode:
+    may_be_auto = options.of(config).auto_mode or options.of(config).has_folders
+    if may_be_auto != plugins.hasplugin(_AutoMode.NAME):
+        if may_be_auto:
             plugins.register(_AutoMode(), _AutoMode.NAME)
         else:
             plugins.unregister(name=_AutoMode.NAME)
@@ -214,7 +216,7 @@ def _function_for(
         if failing is not None:
             return failing
     call: Callable[..., Any]
-    if fixtures.is_ours(fixturedef, item.config):
+    if fixtures.is_ours(fixturedef, item):
         rooms = rooms or _Async.of(item.session)
         if fixtures.names_timeout(fixturedef):
             _bound_runs(item.session)
@@ -298,7 +300,7 @@ class _Async:
             plugins.register, _AfterAttached(started.tasks)
         )
         plugins.register(started)
-        if options.of(session.config).timeout:
+        if options.of(session.config).timeout or options.of(session.config).has_folders:
             _bound_runs(session)
         started.tasks.start(session)
         started.interrupted.start(session)

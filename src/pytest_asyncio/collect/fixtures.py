@@ -113,15 +113,17 @@ def title_of(fixturedef: pytest.FixtureDef[Any], phase: str = "") -> str:
     return f"{functions} of {holder}"
 
 
-def is_ours(fixturedef: pytest.FixtureDef[Any], config: pytest.Config) -> bool:
-    """Tell whether the plugin sets a fixture up: all declared ones, in auto mode all async ones."""
+def is_ours(fixturedef: pytest.FixtureDef[Any], item: pytest.Item) -> bool:
+    """Tell whether the plugin sets a fixture up for an item: all declared ones, in auto mode all
+    async ones.
+    """
     return is_declared(fixturedef) or (
-        options.of(config).auto_mode and kind_of(fixturedef.func) is not None
+        options.at(item).auto_mode and kind_of(fixturedef.func) is not None
     )
 
 
 def loop_scope_of(
-    fixturedef: pytest.FixtureDef[Any], scope: ScopeName, config: pytest.Config
+    fixturedef: pytest.FixtureDef[Any], scope: ScopeName, item: pytest.Item
 ) -> ScopeName | Literal["auto"]:
     """Return the loop scope of a fixture that is cached for `scope`; `auto` leaves it to its tests.
 
@@ -131,7 +133,7 @@ def loop_scope_of(
     """
     explicit = getattr(fixturedef.func, "_loop_scope", None)
     if explicit is None:
-        default = options.of(config).default_fixture_loop_scope
+        default = options.at(item).default_fixture_loop_scope
         if default is None or default == "fixture-scope" or default == scope:
             return scope
         return "auto" if default == "auto" else options.widest(default, scope)
@@ -195,7 +197,7 @@ def advise_of_unset_option(fixturedef: pytest.FixtureDef[Any], item: pytest.Item
     """Advise, once, about a wide async fixture for which nothing says a loop scope."""
     if (
         fixturedef.scope == "function"
-        or options.of(item.config).default_fixture_loop_scope is not None
+        or options.at(item).default_fixture_loop_scope is not None
         or names_loop_scope(fixturedef)
     ):
         return

@@ -17,6 +17,13 @@ def offer_loop_factories(config: pytest.Config) -> bool:
 class Hooks:
     """Declared for pluggy."""
 
+    @pytest.hookspec
+    def pytest_asyncio_options(self, config: pytest.Config) -> Mapping[str, object] | None:
+        """Set options for the tests of a folder, by name, in the `conftest.py` of that folder.
+
+        What the command line says goes first, then the closest folder, then the ini file.
+        """
+
     @pytest.hookspec(firstresult=True)
     def pytest_asyncio_loop_factories(
         self, config: pytest.Config, item: pytest.Item

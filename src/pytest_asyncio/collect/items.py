@@ -22,7 +22,7 @@ def is_async_test(item: pytest.Item) -> TypeGuard[pytest.Function]:
     return (
         isinstance(item, pytest.Function)
         and _is_async(item)
-        and (is_marked(item) or (options.of(item.config).auto_mode and _is_for_auto_mode(item)))
+        and (is_marked(item) or (options.at(item).auto_mode and _is_for_auto_mode(item)))
     )
 
 
@@ -69,7 +69,7 @@ def refuse_generator(item: pytest.Item) -> None:
 
 def add_implied_mark(mark: pytest.MarkDecorator, item: pytest.Function) -> None:
     """Mark an async test of which auto mode makes one of asyncio."""
-    if _is_async(item) and not is_marked(item) and _is_for_auto_mode(item):
+    if is_async_test(item) and not is_marked(item):
         item.add_marker(mark)
 
 
@@ -78,8 +78,10 @@ def are_concurrent(session: pytest.Session) -> bool:
     given = options.of(session.config)
     if given.concurrency == 1:
         return False
-    if given.concurrent:
-        return any(map(is_marked, session.items))
+    if (given.concurrent or given.has_folders) and any(
+        is_marked(item) and options.at(item).concurrent for item in session.items
+    ):
+        return True
     return any(
         mark.name == "asyncio" and mark.kwargs.get("concurrent")
         for node in _nodes(session)

@@ -48,21 +48,21 @@ def loop_scope_of(item: pytest.Function, mark: AsyncioMark) -> ScopeName:
     """Return the loop scope that a test asks for: its mark's, or else the default."""
     if mark.loop_scope is not None:
         return mark.loop_scope
-    default = options.of(item.config).default_test_loop_scope
+    default = options.at(item).default_test_loop_scope
     scope = _widest_fixture_loop_scope(item) if default == "auto" else default
     return "module" if mark.concurrent and scope == "function" else scope
 
 
 def node_of(item: pytest.Function, mark: AsyncioMark) -> _Node:
     """Return the node whose loop a test runs on."""
-    scope = mark.loop_scope or options.of(item.config).default_test_loop_scope
+    scope = mark.loop_scope or options.at(item).default_test_loop_scope
     if scope == "auto":
         return _auto_node(item, mark)
     return node_of_scope(item, "module" if mark.concurrent and scope == "function" else scope)
 
 
 def _auto_node(item: pytest.Function, mark: AsyncioMark) -> _Node:
-    is_shared = options.of(item.config).default_fixture_loop_scope == "auto"
+    is_shared = options.at(item).default_fixture_loop_scope == "auto"
     shared = _shared_loops(item.session) if is_shared else {}
     return shared.get(item) or _needed_by(item, mark)
 
@@ -78,7 +78,7 @@ def node_of_fixture(
     A test that runs beside others has no loop of its own: what it would set up there by default is
     set up on the loop that it shares.
     """
-    loop_scope = fixtures.loop_scope_of(fixturedef, scope, item.config)
+    loop_scope = fixtures.loop_scope_of(fixturedef, scope, item)
     if loop_scope == "auto":
         return _auto_node_of_fixture(fixturedef, scope, item, mark)
     own = _own_node(fixturedef, scope, item, loop_scope)
@@ -94,7 +94,7 @@ def _auto_node_of_fixture(
     mark: AsyncioMark | None,
 ) -> _Node:
     if scope == "function":
-        return node_of(item, mark or marks.default(item.config))
+        return node_of(item, mark or marks.default(item))
     own = _own_node(fixturedef, scope, item, scope)
     return _shared_loops(item.session).get((fixturedef, own), own)
 
@@ -190,7 +190,7 @@ def _widest_fixture_loop_scope(item: pytest.Function) -> ScopeName:
 def _own_loop_scope(
     fixturedef: pytest.FixtureDef[Any], scope: ScopeName, item: pytest.Function
 ) -> ScopeName:
-    loop_scope = fixtures.loop_scope_of(fixturedef, scope, item.config)
+    loop_scope = fixtures.loop_scope_of(fixturedef, scope, item)
     return scope if loop_scope == "auto" else loop_scope
 
 
@@ -200,7 +200,7 @@ def _async_fixtures(
     """Yield the async fixtures of an item, and the scope that each is cached for."""
     for name, definitions in pytest_private.fixture_definitions(item).items():
         for fixturedef in reversed(definitions):
-            if fixtures.is_ours(fixturedef, item.config):
+            if fixtures.is_ours(fixturedef, item):
                 yield fixturedef, pytest_private.scope_for(item, fixturedef)
             if name not in fixturedef.argnames:  # It does not request the one that it overrides.
                 break

@@ -35,7 +35,7 @@ def merged(item: pytest.Item) -> AsyncioMark:
     says is as the options have it. A mark that cannot be honoured is a failure of the test.
     """
     found = _closest_first(item)
-    given = options.of(item.config)
+    given = options.at(item)
     last = item.session.stash.get(_LAST, None)
     if (
         last is None
@@ -48,9 +48,9 @@ def merged(item: pytest.Item) -> AsyncioMark:
     return last[2]
 
 
-def default(config: pytest.Config) -> AsyncioMark:
-    """Return what holds where no mark says anything."""
-    return _with_defaults(AsyncioMark(), options.of(config))
+def default(item: pytest.Item) -> AsyncioMark:
+    """Return what holds for an item without its marks."""
+    return _with_defaults(AsyncioMark(), options.at(item))
 
 
 def _with_defaults(mark: AsyncioMark, given: options.Settings) -> AsyncioMark:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import reprlib
 import shlex
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from enum import StrEnum
+from pathlib import Path
 from typing import Any, Final, Literal, NamedTuple, TypeGuard
 
 import pytest
@@ -55,6 +56,8 @@ class Settings(NamedTuple):  # A dataclass would take fifteen times as long to d
     tasks: bool
     durations: int | None
     trace: str | None
+    has_folders: bool
+    """Whether a `conftest.py` may say something else for the tests of its folder."""
 
     @property
     def auto_mode(self) -> bool:
@@ -224,7 +227,20 @@ OPTIONS: Final = (
 )
 # fmt: on
 
+FOR_FOLDERS: Final = (
+    "asyncio_mode",
+    "asyncio_loop_scope",
+    "asyncio_default_fixture_loop_scope",
+    "asyncio_default_test_loop_scope",
+    "asyncio_timeout",
+    "asyncio_clock",
+    "asyncio_concurrent",
+)
+"""What the hook `pytest_asyncio_options` may say: what concerns single tests and their fixtures."""
+
 _KEY: Final[pytest.StashKey[Settings]] = pytest.StashKey()
+_FOLDERS: Final[pytest.StashKey[dict[Path, Settings]]] = pytest.StashKey()
+_REFUSED: Final[pytest.StashKey[pytest.UsageError]] = pytest.StashKey()
 
 
 def add_options(parser: pytest.Parser) -> None:
@@ -245,24 +261,34 @@ def parse(config: pytest.Config) -> None:
 
     Raises `pytest.UsageError` that names the option and its value.
     """
-    values = {option.name.removeprefix("asyncio_"): _parsed(option, config) for option in OPTIONS}
+    config.stash[_KEY] = _settings(config, {})
+    config.stash[_FOLDERS] = {}
+
+
+def _settings(config: pytest.Config, of_folder: Mapping[str, object]) -> Settings:
+    values = {
+        option.name.removeprefix("asyncio_"): _parsed(option, config, of_folder)
+        for option in OPTIONS
+    }
     if values["loop_scope"] is not None:
         for kind in ("fixture", "test"):
             values[f"default_{kind}_loop_scope"] = values["loop_scope"]
-    config.stash[_KEY] = Settings(**values)
+    return Settings(**values, has_folders=bool(config.hook.pytest_asyncio_options.get_hookimpls()))
 
 
-def _parsed(option: Option, config: pytest.Config) -> Any:
-    given = _given(option.name, config)
+def _parsed(option: Option, config: pytest.Config, of_folder: Mapping[str, object]) -> Any:
+    given = _given(option.name, config, of_folder)
     try:
         return option.parse(option.default if given is None else given)
     except ValueError as error:
         raise invalid(option.name, given, *error.args) from error
 
 
-def _given(name: str, config: pytest.Config) -> object:
-    """Return what the command line says, or else the ini file; None if neither does."""
+def _given(name: str, config: pytest.Config, of_folder: Mapping[str, object]) -> object:
+    """Return what the command line says, or else the folder or the ini file; None if none does."""
     value = config.getoption(name, None)
+    if value is None:
+        value = of_folder.get(name)
     return pytest_private.written_in_ini(name, config) if value is None else value
 
 
@@ -271,7 +297,51 @@ def are_parsed(config: pytest.Config) -> bool:
 
 
 def of(config: pytest.Config) -> Settings:
+    """Return what is in force for a session."""
     return config.stash[_KEY]
+
+
+def at(item: pytest.Item) -> Settings:
+    """Return what is in force for a test and its fixtures: its folder may say it."""
+    given = item.config.stash[_KEY]
+    return _at_folder_of(item) if given.has_folders else given
+
+
+def _at_folder_of(item: pytest.Item) -> Settings:
+    folder = item.path.parent
+    known = item.config.stash[_FOLDERS]
+    if folder not in known:
+        known[folder] = of(item.config)  # where what the folder says is not valid
+        try:
+            known[folder] = _settings(item.config, _said_by_folder_of(item))
+        except pytest.UsageError as error:
+            item.config.stash.setdefault(_REFUSED, error)
+    return known[folder]
+
+
+def _said_by_folder_of(item: pytest.Item) -> dict[str, object]:
+    """Return the options that the hooks of a test's folder and of those around it have."""
+    said: dict[str, object] = {}
+    for options in reversed(item.ihook.pytest_asyncio_options(config=item.config)):
+        if not isinstance(options, Mapping) or not all(isinstance(name, str) for name in options):
+            raise pytest.UsageError(
+                "pytest_asyncio_options must return a mapping of the names of options to their "
+                f"values, not {shown(options)}."
+            )
+        for name in options:
+            if name not in FOR_FOLDERS:
+                raise pytest.UsageError(
+                    f"pytest_asyncio_options cannot set {shown(name)} for {item.path.parent}. "
+                    f"Options for a folder are: {', '.join(FOR_FOLDERS)}."
+                )
+        said.update(options)
+    return said
+
+
+def raise_refused(config: pytest.Config) -> None:
+    """Raise what is wrong with the options of a folder, if anything is."""
+    if _REFUSED in config.stash:
+        raise config.stash[_REFUSED]
 
 
 def invalid(option: str, value: object, help: str, reason: str = "") -> pytest.UsageError:
@@ -309,7 +379,7 @@ def widest(*scopes: ScopeName) -> ScopeName:
 
 def header(config: pytest.Config) -> str:
     settings = of(config)
-    factory = _given("asyncio_loop_factory", config)
+    factory = _given("asyncio_loop_factory", config, {})
     parts = [
         f"mode={settings.mode}",
         f"debug={settings.debug}",

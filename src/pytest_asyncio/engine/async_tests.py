@@ -40,7 +40,7 @@ def plan(item: pytest.Function) -> Plan:
     except pytest.fail.Exception:
         if is_async:
             raise
-        mark, selected = marks.default(item.config), None
+        mark, selected = marks.default(item), None
     deprecated = mark.deprecated_scope
     if is_async and deprecated is not None and pytest_private.is_in_code(deprecated, item):
         marks.warn_of_deprecated_scope(deprecated, item.session)

@@ -70,7 +70,7 @@ def forget_plan(item: pytest.Item) -> None:
 def factory_of(item: pytest.Function, plan: Plan | None) -> LoopFactory | None:
     """Return the loop factory that an item and its fixtures run with; None is asyncio's own."""
     if plan is None:
-        mark = marks.default(item.config)
+        mark = marks.default(item)
         return _made_for(item, mark, loop_factories.selected_for(item, mark))
     if not plan.has_factory:
         plan.factory = _made_for(item, plan.mark, plan.selected)

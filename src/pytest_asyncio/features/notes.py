@@ -99,7 +99,7 @@ def _others(user: str, own: _Node, item: pytest.Function) -> str:
     planned = plan_of(item)
     for fixturedef in pytest_private.requested_fixtures(item):
         name = fixturedef.argname
-        if not fixtures.is_ours(fixturedef, item.config) or user == f"the fixture {name!r}":
+        if not fixtures.is_ours(fixturedef, item) or user == f"the fixture {name!r}":
             continue
         scope = pytest_private.scope_for(item, fixturedef)
         node = loop_scopes.node_of_fixture(

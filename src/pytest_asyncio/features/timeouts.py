@@ -75,7 +75,7 @@ def _seconds(run: Run) -> float | None:
         plan = plan_of(run.item)
         if plan is not None:
             return plan.mark.timeout
-    return options.of(run.item.config).timeout if own is None else own
+    return options.at(run.item).timeout if own is None else own
 
 
 @final

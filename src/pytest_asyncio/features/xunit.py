@@ -58,7 +58,7 @@ def is_ours(fixturedef: pytest.FixtureDef[Any], request: pytest.FixtureRequest) 
 def _is_for_asyncio(request: pytest.FixtureRequest) -> bool:
     """Tell whether there is an asyncio test among those that the functions are for."""
     item = pytest_private.item_of(request)
-    if options.of(item.config).auto_mode or items.is_marked(item):
+    if options.at(item).auto_mode or items.is_marked(item):
         return True
     if request.scope == "function":
         return False
