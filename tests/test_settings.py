@@ -66,7 +66,7 @@ def test_the_header_shows_what_is_set(suite):
             "asyncio_checks=leaked-tasks,never-awaited",
         ),
         ("asyncio_clock = virtual", "asyncio_clock=virtual"),
-        ("asyncio_concurrent = true\nasyncio_concurrency = 4", "asyncio_concurrency=4"),
+        ("asyncio_concurrent = true\nasyncio_concurrency = 4", "asyncio_concurrent=True, *=4"),
     ],
 )
 def test_the_header_shows_what_goes_beyond_the_defaults(suite, ini, shown):

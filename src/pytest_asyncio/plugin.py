@@ -91,9 +91,13 @@ def _read_options(config: pytest.Config) -> None:
 
 
 @pytest.hookimpl(tryfirst=True)
-def pytest_report_header(config: pytest.Config) -> str:
+def pytest_report_header(config: pytest.Config) -> list[str]:
     _read_options(config)
-    return options.header(config)
+    if not options.of(config).concurrent:
+        return options.header(config)
+    from pytest_asyncio.features.concurrency import obstacles
+
+    return [*options.header(config), *obstacles.header(config)]
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import reprlib
 import shlex
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from enum import StrEnum
 from pathlib import Path
 from typing import Any, Final, Literal, NamedTuple, TypeGuard
@@ -377,7 +378,8 @@ def widest(*scopes: ScopeName) -> ScopeName:
     return max(scopes, key=SCOPES.index)
 
 
-def header(config: pytest.Config) -> str:
+def header(config: pytest.Config) -> list[str]:
+    """Return what is in force, and what is given and not in force."""
     settings = of(config)
     factory = _given("asyncio_loop_factory", config, {})
     parts = [
@@ -389,6 +391,24 @@ def header(config: pytest.Config) -> str:
         *([f"asyncio_timeout={settings.timeout:g}"] if settings.timeout else []),
         *([f"asyncio_checks={','.join(settings.checks)}"] if settings.checks else []),
         *(["asyncio_clock=virtual"] if settings.clock == "virtual" else []),
+        *(["asyncio_concurrent=True"] if settings.concurrent else []),
         *([f"asyncio_concurrency={settings.concurrency}"] if settings.concurrent else []),
     ]
-    return f"asyncio: {', '.join(parts)}"
+    return [f"asyncio: {', '.join(parts)}", *_not_in_force(config)]
+
+
+def _not_in_force(config: pytest.Config) -> Iterator[str]:
+    settings = of(config)
+    for name in ("asyncio_default_fixture_loop_scope", "asyncio_default_test_loop_scope"):
+        given = _given(name, config, {})
+        if given and settings.loop_scope not in (None, given):
+            yield f"asyncio: {name}={given} is not in force, because asyncio_loop_scope goes first"
+    hooks = config.hook.pytest_asyncio_loop_factories.get_hookimpls()
+    if settings.loop_factory is not None and hooks:
+        implementer = hooks[-1].plugin_name.removeprefix(f"{config.rootpath}{os.sep}")
+        yield (
+            "asyncio: asyncio_loop_factory is not in force where the hook "
+            f"pytest_asyncio_loop_factories of {implementer} says what makes the loops"
+        )
+    if settings.concurrent and settings.clock == "virtual":
+        yield "asyncio: tests with a virtual clock run one after another"

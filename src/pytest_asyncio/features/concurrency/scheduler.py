@@ -26,7 +26,7 @@ from pytest_asyncio.engine.session import SessionState
 from pytest_asyncio.support import callables, pytest_private
 from pytest_asyncio.support.warn import advise
 
-from . import queues
+from . import obstacles, queues
 from .current_test import TestAtHand
 from .output import Recorder
 from .started_tests import Flight, SetupHooks
@@ -56,27 +56,18 @@ SERIAL_FIXTURES: Final = frozenset(
 """Fixtures that act on the whole process. A test that has one of them runs alone."""
 
 _SERIAL_MARKS: Final = frozenset({"flaky", "looptime"})
-_SERIAL_OPTIONS: Final = (
-    *("force_reruns", "looptime", "reruns"),
-    *("setuponly", "setupplan", "setupshow", "trace", "usepdb"),
-)
-_UNAFFECTED: Final = {"_pytest", "pytest_rerunfailures", "pytest_timeout"}
-"""Packages that have a hook around each test, and need not see all of it there.
-
-pytest-timeout bounds the time that pytest takes for a test; pytest-rerunfailures does nothing
-unless one of `_SERIAL_MARKS` or `_SERIAL_OPTIONS` is given.
-"""
-
 PATIENCE: Final = 8
 """Turns of the loop that a test may take before it counts as one that waits."""
 
 
 def start(session: pytest.Session) -> None:
     """Let tests of a session run beside others, unless something needs them one by one."""
-    if _has_to_be_serial(session):
+    obstacle = obstacles.find(session.config)
+    if obstacle is not None:
+        obstacles.report(obstacle, session.config)
         return
     plugins = session.config.pluginmanager
-    affected = _hooks_around_each_test(session.config)
+    affected = obstacles.hooks_around_each_test(session.config)
     if affected:
         plugins.register(_Advice(affected))
         return
@@ -520,34 +511,3 @@ def _turn_away(fixturedef: pytest.FixtureDef[Any], request: pytest.FixtureReques
         "test will run alone.",
         pytrace=False,
     )
-
-
-def _has_to_be_serial(session: pytest.Session) -> bool:
-    """Tell whether something in a session needs one test after another."""
-    config = session.config
-    return (
-        any(_is_given(config, name) for name in _SERIAL_OPTIONS)
-        or bool(options.of(config).checks)
-        or config.pluginmanager.getplugin("capturemanager") is None
-        or config.pluginmanager.getplugin("logging-plugin") is None
-    )
-
-
-def _hooks_around_each_test(config: pytest.Config) -> list[str]:
-    """Name what has to see each test from start to end, so that none can be begun early."""
-    implementations = config.hook.pytest_runtest_protocol.get_hookimpls()
-    functions = [implementation.function for implementation in implementations]
-    return [
-        f"{function.__module__}.{function.__qualname__}()"
-        for function in functions
-        if function.__module__.partition(".")[0] not in _UNAFFECTED
-    ]
-
-
-def _is_given(config: pytest.Config, option: str) -> bool:
-    """Tell whether an option that another plugin may have is given, in the ini file too."""
-    try:
-        in_ini = bool(config.getini(option))
-    except ValueError:
-        in_ini = False
-    return in_ini or bool(config.getoption(option, None))

@@ -1,0 +1,83 @@
+"""What makes concurrent tests run one after another, and how a session says so."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import pytest
+
+from pytest_asyncio.collect import options
+
+_OPTIONS: Final = {
+    "force_reruns": "--force-reruns",
+    "looptime": "--looptime",
+    "reruns": "--reruns",
+    "setuponly": "--setup-only",
+    "setupplan": "--setup-plan",
+    "setupshow": "--setup-show",
+    "trace": "--trace",
+    "usepdb": "--pdb",
+}
+"""Options of pytest, and of other plugins, that need one test after another."""
+
+_PLUGINS: Final = {"capturemanager": "capture", "logging-plugin": "logging"}
+"""Plugins of pytest that tell the output of tests apart, and what `-p no:` calls them."""
+
+_UNAFFECTED: Final = {"_pytest", "pytest_rerunfailures", "pytest_timeout"}
+"""Packages that have a hook around each test, and need not see all of it there.
+
+pytest-timeout bounds the time that pytest takes for a test; pytest-rerunfailures does nothing
+unless a test is marked, or one of `_OPTIONS` is given.
+"""
+
+
+def find(config: pytest.Config) -> str | None:
+    """Return why tests have to run one after another, if anything makes them."""
+    given = options.of(config)
+    if given.checks:
+        return f"the checks {', '.join(given.checks)} look at one test after another"
+    for name, flag in _OPTIONS.items():
+        if _is_given(config, name):
+            return f"{flag} is about one test after another"
+    for name, plugin in _PLUGINS.items():
+        if config.pluginmanager.getplugin(name) is None:
+            return f"-p no:{plugin} leaves nothing to tell their output apart"
+    return None
+
+
+def hooks_around_each_test(config: pytest.Config) -> list[str]:
+    """Name what has to see each test from start to end, so that none can be begun early."""
+    implementations = config.hook.pytest_runtest_protocol.get_hookimpls()
+    functions = [implementation.function for implementation in implementations]
+    return [
+        f"{function.__module__}.{function.__qualname__}()"
+        for function in functions
+        if function.__module__.partition(".")[0] not in _UNAFFECTED
+    ]
+
+
+def header(config: pytest.Config) -> list[str]:
+    """Return a line for the header if an option asks for concurrent tests and cannot have them."""
+    is_asked_for = options.of(config).concurrent and options.of(config).concurrency > 1
+    obstacle = find(config) if is_asked_for else None
+    return [] if obstacle is None else [_sentence(obstacle)]
+
+
+def report(obstacle: str, config: pytest.Config) -> None:
+    """Say it below the header, where the marks of tests ask for it."""
+    reporter = config.pluginmanager.getplugin("terminalreporter")
+    if reporter is not None and not header(config) and reporter.verbosity >= 0:
+        reporter.write_line(_sentence(obstacle))
+
+
+def _sentence(obstacle: str) -> str:
+    return f"asyncio: concurrent tests run one after another, because {obstacle}"
+
+
+def _is_given(config: pytest.Config, option: str) -> bool:
+    """Tell whether an option that another plugin may have is given, in the ini file too."""
+    try:
+        in_ini = bool(config.getini(option))
+    except ValueError:
+        in_ini = False
+    return in_ini or bool(config.getoption(option, None))

@@ -1,0 +1,86 @@
+"""The header says what is in force, and what was asked for and is not."""
+
+from __future__ import annotations
+
+import pytest
+
+TEST = """
+    @pytest.mark.asyncio{}
+    async def test_it():
+        pass
+"""
+ONE_BY_ONE = "asyncio: concurrent tests run one after another, because "
+
+
+@pytest.mark.parametrize("asked", ["option", "mark"])
+@pytest.mark.parametrize(
+    ("argument", "because"),
+    [
+        ("--setup-show", "--setup-show is about one test after another"),
+        ("--pdb", "--pdb is about one test after another"),
+        (
+            "--asyncio-checks=leaked-tasks",
+            "the checks leaked-tasks look at one test after another",
+        ),
+        ("-pno:capture", "-p no:capture leaves nothing to tell their output apart"),
+        ("-pno:logging", "-p no:logging leaves nothing to tell their output apart"),
+    ],
+)
+def test_what_keeps_tests_from_running_at_the_same_time_is_named_once(
+    suite, asked, argument, because
+):
+    is_option = asked == "option"
+    result = suite(
+        TEST.format("" if is_option else "(concurrent=True)"),
+        argument,
+        ini="asyncio_concurrent = true" if is_option else "",
+    )
+    assert result.outlines.count(ONE_BY_ONE + because) == 1
+
+
+@pytest.mark.parametrize("argument", ["-q", "--setup-show", "--asyncio-concurrency=1"])
+def test_a_quiet_session_and_one_that_asks_for_nothing_are_not_told(suite, argument):
+    concurrent = "" if argument == "--setup-show" else "(concurrent=True)"
+    result = suite(TEST.format(concurrent), argument, "--asyncio-checks=all")
+    result.stdout.no_fnmatch_line(f"{ONE_BY_ONE}*")
+
+
+def test_a_worker_of_xdist_has_nobody_to_tell(pytester):
+    pytester.makepyfile("""
+        import pytest
+
+        @pytest.mark.asyncio(concurrent=True)
+        async def test_it():
+            pass
+    """)
+    pytester.runpytest_subprocess("-n1", "--asyncio-checks=all").assert_outcomes(passed=1)
+
+
+def test_a_loop_factory_where_a_hook_goes_first(suite):
+    result = suite(
+        TEST.format(""),
+        "--asyncio-loop-factory=asyncio.SelectorEventLoop",
+        conftest="""
+            def pytest_asyncio_loop_factories():
+                return {"own": asyncio.new_event_loop}
+        """,
+    )
+    result.stdout.fnmatch_lines(
+        "asyncio: asyncio_loop_factory is not in force where the hook "
+        "pytest_asyncio_loop_factories of conftest.py says what makes the loops"
+    )
+
+
+def test_a_default_loop_scope_where_one_for_both_goes_first(suite):
+    result = suite(
+        TEST.format(""), "--asyncio-loop-scope=auto", ini="asyncio_default_test_loop_scope = class"
+    )
+    result.stdout.fnmatch_lines(
+        "asyncio: asyncio_default_test_loop_scope=class is not in force, because "
+        "asyncio_loop_scope goes first"
+    )
+
+
+def test_concurrency_beside_a_virtual_clock(suite):
+    result = suite(TEST.format(""), "--asyncio-clock=virtual", "--asyncio-concurrent")
+    result.stdout.fnmatch_lines("asyncio: tests with a virtual clock run one after another")
