@@ -195,7 +195,7 @@ def test_an_invalid_mark_that_a_fixture_applies_fails_the_test(suite):
     result.stdout.no_fnmatch_line("*INTERNALERROR*")
 
 
-def test_the_factories_of_late_marks_are_grouped_by_the_fixtures_that_live_with_them(suite):
+def test_the_factories_of_late_marks_are_grouped_by_the_loops_that_tests_share(suite):
     result = suite(
         """
         @pytest_asyncio.fixture(scope="module", loop_scope="module")
@@ -210,7 +210,7 @@ def test_the_factories_of_late_marks_are_grouped_by_the_fixtures_that_live_with_
         + """
     def pytest_collection_modifyitems(items):
         for item in items:
-            item.add_marker(pytest.mark.asyncio)
+            item.add_marker(pytest.mark.asyncio(loop_scope="module"))
 """,
     )
     result.assert_outcomes(passed=4)

@@ -49,6 +49,89 @@ def test_a_single_factory_leaves_the_name_of_a_test_alone(suite):
     result.stdout.fnmatch_lines("test_it.py::test_it *")
 
 
+@pytest.mark.parametrize("scope", ["function", "module", "session"])
+def test_a_single_factory_leaves_tests_in_their_order(suite, scope):
+    test = """
+        @pytest.mark.asyncio
+        async def test_one(wide): print("ran: one")
+
+        def test_two(): print("ran: two")
+
+        @pytest.mark.asyncio
+        async def test_three(wide): print("ran: three")
+    """
+    result = suite(
+        test,
+        "-s",
+        ini=f"asyncio_default_test_loop_scope = {scope}",
+        files={"test_next.py": test},
+        conftest=OFFERS_A
+        + """
+    @pytest_asyncio.fixture(scope="session", loop_scope="session")
+    async def wide(): pass
+""",
+    )
+    result.assert_outcomes(passed=6)
+    ran = [line.split("ran: ")[1] for line in result.outlines if "ran: " in line]
+    assert ran == ["one", "two", "three"] * 2
+
+
+def test_several_factories_group_tests_by_the_loops_that_these_share(suite):
+    result = suite(
+        """
+        @pytest.mark.asyncio
+        async def test_one(wide): pass
+
+        def test_sync(): pass
+
+        @pytest.mark.asyncio(loop_scope="module")
+        async def test_two(wide): pass
+
+        @pytest.mark.asyncio(loop_scope="module")
+        async def test_three(): pass
+        """,
+        "--collect-only",
+        "-q",
+        conftest=OFFERS_A_AND_B
+        + """
+    @pytest_asyncio.fixture(scope="session", loop_scope="session")
+    async def wide(): pass
+""",
+    )
+    names = [line.split("::")[1] for line in result.outlines if "::" in line]
+    assert names == [
+        "test_one[a]",
+        "test_one[b]",
+        "test_sync",
+        "test_two[a]",
+        "test_three[a]",
+        "test_two[b]",
+        "test_three[b]",
+    ]
+
+
+def test_the_hook_is_asked_once_for_a_test_that_has_a_single_factory(suite):
+    result = suite(
+        """
+        pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+        loops = []
+
+        @pytest.mark.parametrize("_", range(2))
+        async def test_it(_):
+            loops.append(asyncio.get_running_loop())
+            assert asyncio.get_running_loop() is loops[0]
+        """,
+        conftest="""
+            import functools
+
+            def pytest_asyncio_loop_factories():
+                return {"own": functools.partial(asyncio.new_event_loop)}
+        """,
+    )
+    result.assert_outcomes(passed=2)
+
+
 def test_the_names_of_factories_join_those_of_other_parameters(suite):
     result = suite(
         """

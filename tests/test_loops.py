@@ -247,7 +247,7 @@ def test_an_async_test_without_a_loop_is_not_called(suite):
         "--asyncio-loop-factory=conftest:no_loop",
         conftest=NO_LOOP,
     )
-    result.assert_outcomes(failed=1)
+    result.assert_outcomes(errors=1)
     result.stdout.fnmatch_lines("E *LookupError: there is no loop")
     result.stdout.no_fnmatch_line("*test_it runs*")
 

@@ -77,11 +77,11 @@ def counted(suite, test: str) -> dict[str, int]:
 @pytest.mark.parametrize(
     ("test", "calls"),
     [
-        pytest.param(SYNCHRONOUS, 14, id="synchronous"),
-        pytest.param(FUNCTION_LOOP, 98, id="function-loop"),
+        pytest.param(SYNCHRONOUS, 16, id="synchronous"),
+        pytest.param(FUNCTION_LOOP, 102, id="function-loop"),
         pytest.param(SESSION_LOOP, 87, id="session-loop"),
-        pytest.param(TIMEOUT, 120, id="timeout"),
-        pytest.param(TWO_FIXTURES, 253, id="two-fixtures", marks=needs_references),
+        pytest.param(TIMEOUT, 124, id="timeout"),
+        pytest.param(TWO_FIXTURES, 256, id="two-fixtures", marks=needs_references),
     ],
 )
 def test_the_plugin_calls_few_functions(suite, test, calls):

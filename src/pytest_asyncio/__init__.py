@@ -13,6 +13,7 @@ from pytest_asyncio.collect.items import is_async_test  # noqa: E402
 
 if TYPE_CHECKING:
     from pytest_asyncio.features.asyncio_runner import LoopRunner
+    from pytest_asyncio.features.asyncio_tasks import TaskGroup
     from pytest_asyncio.features.checks import CheckWarning
     from pytest_asyncio.features.checks.blocked_loop import BlockedLoopWarning
     from pytest_asyncio.features.checks.leaked_tasks import LeakedTaskWarning
@@ -47,6 +48,7 @@ __all__ = (
     "LoopSettingsWarning",
     "NeverAwaitedWarning",
     "OpenResourceWarning",
+    "TaskGroup",
     "UnhandledExceptionWarning",
     "fixture",
     "getfixturevalue",
@@ -64,6 +66,7 @@ _LATE = {
     "NeverAwaitedWarning": "features.checks.never_awaited",
     "OpenResourceWarning": "features.checks.open_resources",
     "RuleBasedStateMachine": "features.state_machines",  # not in __all__: it needs Hypothesis
+    "TaskGroup": "features.asyncio_tasks",
     "UnhandledExceptionWarning": "features.checks.unhandled_exceptions",
     "getfixturevalue": "features.getfixturevalue",
 }

@@ -26,6 +26,7 @@ from pytest_asyncio.support.types import ScopeName as _ScopeName
 
 if TYPE_CHECKING:
     from pytest_asyncio.features.asyncio_runner import LoopRunner
+    from pytest_asyncio.features.asyncio_tasks import TaskGroup
     from pytest_asyncio.features.clock.virtual import Clock
 
 __all__ = ("LoopFactory", "Mode", "fixture", "is_async_test")
@@ -168,6 +169,14 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
         from pytest_asyncio.features import unittest_methods
 
         unittest_methods.refuse_unawaited(item)
+
+
+@pytest.hookimpl(trylast=True, specname="pytest_runtest_setup")
+def pytest_runtest_setup_of_loop(item: pytest.Item) -> None:
+    __tracebackhide__ = True
+    planned = plan_of(item)
+    if planned is not None and planned.is_async and planned.owner is None:
+        _Async.of(item.session).calls.prepare(item, planned)
 
 
 @pytest.hookimpl(wrapper=True)
@@ -611,6 +620,16 @@ def asyncio_clock(request: pytest.FixtureRequest) -> Generator[Clock]:
 
     with of_test(request) as clock:
         yield clock
+
+
+@pytest.fixture
+def asyncio_tasks(request: pytest.FixtureRequest) -> Generator[TaskGroup]:
+    """A task group for the background work of the test: `.create_task(coroutine)`."""
+    _Async.of(request.session)
+    from pytest_asyncio.features.asyncio_tasks import of_test
+
+    with of_test(request) as tasks:
+        yield tasks
 
 
 def _bound_runs(session: pytest.Session) -> None:

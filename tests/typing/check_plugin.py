@@ -57,6 +57,13 @@ async def test_requests_late(request: pytest.FixtureRequest) -> None:
     await pytest_asyncio.getfixturevalue("client", "client")  # type: ignore[arg-type]
 
 
+async def test_in_the_background(asyncio_tasks: pytest_asyncio.TaskGroup) -> None:
+    task = asyncio_tasks.create_task(answer(), name="answer")
+    assert_type(task, asyncio.Task[int])
+    asyncio_tasks.create_task(answer(), context=copy_context())
+    asyncio_tasks.create_task(answer)  # type: ignore[arg-type]
+
+
 async def answer() -> int:
     return 42
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final, final
 import pytest
 
 from pytest_asyncio.support import pytest_private
-from pytest_asyncio.support.types import ClockName, LoopFactory
+from pytest_asyncio.support.types import ClockName, LoopFactory, ScopeName
 
 from . import hooks, items, loop_scopes, marks, options
 from .marks import AsyncioMark
@@ -39,14 +39,15 @@ class NamedFactory(ChosenFactory):
     """A loop factory of the suite.
 
     The hook may make a new function at each call. Two of them are one factory, and share its
-    loops, if they have the same name and run the same code.
+    loops, if they run the same code.
     """
 
     def __init__(self, name: str, make: LoopFactory) -> None:
         code = getattr(make, "__code__", make)
         cells = getattr(make, "__closure__", None) or ()
+        self.name: Final = name
         self.make: Final = make
-        self._identity: Final = (name, code, *(id(cell.cell_contents) for cell in cells))
+        self._identity: Final = (code, *(id(cell.cell_contents) for cell in cells))
 
     @property
     def named(self) -> NamedFactory:
@@ -63,7 +64,7 @@ class NamedFactory(ChosenFactory):
         return self.make()
 
     def __repr__(self) -> str:
-        return repr(self._identity[0])
+        return repr(self.name)
 
 
 def selected_for(item: pytest.Function, mark: AsyncioMark) -> NamedFactory | None:
@@ -78,30 +79,32 @@ def selected_for(item: pytest.Function, mark: AsyncioMark) -> NamedFactory | Non
     if FIXTURE in (parameters := _parameters_of(item)):
         factory: NamedFactory | None = parameters[FIXTURE]
         return factory
-    selected = _selected(item, mark)
+    if (only := _only_ones(item).get(item.originalname)) is not None:
+        return only
+    selected = _selected(item, mark, _offered(item))
     return None if selected is None else next(iter(selected.values()))
 
 
 def parametrize(metafunc: pytest.Metafunc) -> None:
-    """Make a variant of an async test for each loop factory that it runs with."""
+    """Make a variant of an async test for each loop factory that it may run with."""
     __tracebackhide__ = True
     item = metafunc.definition
     try:
-        selected = _selected(item, marks.merged(item))
+        choice = _choice(item)
     except pytest.fail.Exception:
         return  # The test itself fails with it, and no other test is lost.
-    if selected is None:
+    if choice is None:
         return
     pytest_private.request_first(item, FIXTURE, pytest_private.visible_fixtures(item, FIXTURE))
     metafunc.parametrize(
         FIXTURE,
         [
             factory or pytest.param(None, marks=_unavailable(name, item))
-            for name, factory in selected.items()
+            for name, factory in choice.items()
         ],
-        ids=[pytest.HIDDEN_PARAM] if len(selected) == 1 else list(selected),
+        ids=[pytest.HIDDEN_PARAM] if len(choice) == 1 else list(choice),
         indirect=True,
-        scope=loop_scopes.widest_loop_scope_of(item),
+        scope=_scope_of(item),
     )
 
 
@@ -120,18 +123,19 @@ def _variants_of(item: pytest.Item) -> list[pytest.Item]:
     if not items.is_async_test(item):
         return [item]
     try:
-        selected = _selected(item, marks.merged(item))
+        choice = _choice(item)
     except (Exception, pytest.fail.Exception):
         return [item]  # The test itself fails with it.
-    if selected is None:
+    if choice is None:
         return [item]
     if FIXTURE in (parameters := _parameters_of(item)):
-        return [item] if parameters[FIXTURE] in selected.values() else []
-    scope = loop_scopes.widest_loop_scope_of(item)
+        names = {factory and factory.name for factory in choice.values()}
+        factory: NamedFactory | None = parameters[FIXTURE]
+        return [item] if (factory and factory.name) in names else []
     variants: list[pytest.Item] = []
-    for index, (name, factory) in enumerate(selected.items()):
-        id = pytest.HIDDEN_PARAM if len(selected) == 1 else name
-        variant = pytest_private.variant(item, FIXTURE, index, factory, id, scope)
+    for index, (name, factory) in enumerate(choice.items()):
+        id = pytest.HIDDEN_PARAM if len(choice) == 1 else name
+        variant = pytest_private.variant(item, FIXTURE, index, factory, id, _scope_of(item))
         if factory is None:
             variant.add_marker(_unavailable(name, item))
         variants.append(variant)
@@ -143,6 +147,11 @@ def _parameters_of(item: pytest.Item) -> dict[str, Any]:
     return {} if callspec is None else callspec.params
 
 
+def _scope_of(item: pytest.Function) -> ScopeName:
+    """Return the scope by which pytest groups the variants of tests: the loops that they run on."""
+    return loop_scopes.loop_scope_of(item, marks.merged(item))
+
+
 def _unavailable(name: str, item: pytest.Item) -> pytest.MarkDecorator:
     available = ", ".join(_offered(item) or ())
     return pytest.mark.skip(
@@ -150,10 +159,33 @@ def _unavailable(name: str, item: pytest.Item) -> pytest.MarkDecorator:
     )
 
 
-def _selected(item: pytest.Item, mark: AsyncioMark) -> dict[str, NamedFactory | None] | None:
-    """Select an item's loop factories by its mark: None for a name that is not offered."""
+def _choice(item: pytest.Function) -> dict[str, NamedFactory | None] | None:
+    """Select an item's loop factories; None where it is offered one at most, which it has then."""
     __tracebackhide__ = True
     offered = _offered(item)
+    selected = _selected(item, marks.merged(item), offered)
+    if offered is None:
+        return None
+    if selected == offered and len(offered) == 1:
+        _only_ones(item)[item.originalname or item.name] = next(iter(offered.values()))
+        return None
+    return selected
+
+
+def _only_ones(item: pytest.Function) -> dict[str, NamedFactory | None]:
+    """Return the loop factories of a module's or class's functions that have a single one.
+
+    The hook may return another one when it is called once more.
+    """
+    assert item.parent is not None
+    return item.parent.stash.setdefault(_ONLY_ONES, {})
+
+
+def _selected(
+    item: pytest.Item, mark: AsyncioMark, offered: dict[str, NamedFactory | None] | None
+) -> dict[str, NamedFactory | None] | None:
+    """Select an item's loop factories by its mark: None for a name that is not offered."""
+    __tracebackhide__ = True
     if mark.loop_factories is None:
         return offered
     if offered is None:
@@ -185,3 +217,6 @@ def _offered(item: pytest.Item) -> dict[str, NamedFactory | None] | None:
         f"factory names to callables, not {options.shown(factories)}.",
         pytrace=False,
     )
+
+
+_ONLY_ONES: Final[pytest.StashKey[dict[str, NamedFactory | None]]] = pytest.StashKey()

@@ -170,16 +170,6 @@ def _valid_mark(item: pytest.Function) -> AsyncioMark:
         return AsyncioMark()
 
 
-def widest_loop_scope_of(item: pytest.Function) -> ScopeName:
-    """Return the widest loop scope of a test and its async fixtures.
-
-    As the scope of a parameter, it has pytest group the tests by that parameter, so that each of
-    the loops is opened once.
-    """
-    own = loop_scope_of(item, marks.merged(item))
-    return options.widest(own, _widest_fixture_loop_scope(item))
-
-
 def _widest_fixture_loop_scope(item: pytest.Function) -> ScopeName:
     found: Iterator[ScopeName] = (
         _own_loop_scope(used, scope, item) for used, scope in _async_fixtures(item)
