@@ -416,16 +416,19 @@ def test_the_auto_scope_is_the_widest_among_the_packages_of_the_fixtures(
     result.assert_outcomes(passed=1)
 
 
-def test_a_package_fixture_of_the_root_conftest_runs_on_the_loop_of_each_package(suite):
+def test_packages_share_a_loop_with_the_package_fixtures_that_they_see(suite):
     test = """
         @pytest.mark.asyncio(loop_scope="package")
         async def test_it(loop):
             assert loop is asyncio.get_running_loop()
     """
     result = suite(
+        "def test_first(): pass",
+        "-s",
         conftest="""
             @pytest_asyncio.fixture(scope="package", loop_scope="package")
             async def loop():
+                print("set up")
                 loop = asyncio.get_running_loop()
                 yield loop
                 assert loop is asyncio.get_running_loop()
@@ -433,8 +436,72 @@ def test_a_package_fixture_of_the_root_conftest_runs_on_the_loop_of_each_package
         files={
             "a/__init__.py": "",
             "a/test_a.py": test,
+            "a/c/__init__.py": "",
+            "a/c/test_c.py": test,
             "b/__init__.py": "",
             "b/test_b.py": test,
+        },
+    )
+    result.assert_outcomes(passed=4)
+    assert str(result.stdout).count("set up") == 1
+
+
+def test_packages_that_see_a_package_fixture_share_a_loop_although_they_do_not_use_it(suite):
+    fixture = """
+        @pytest_asyncio.fixture(scope="package")
+        async def used():
+            return asyncio.get_running_loop()
+    """
+    result = suite(
+        ini="asyncio_default_fixture_loop_scope = fixture-scope",
+        files={
+            "a/__init__.py": "",
+            "a/conftest.py": "        loops = set()\n" + fixture,
+            "a/b/__init__.py": "",
+            "a/b/conftest.py": fixture.replace("used", "inner"),
+            "a/b/test_b.py": """
+                from ..conftest import loops
+
+                @pytest.mark.asyncio(loop_scope="package")
+                async def test_it(inner):
+                    loops.add(asyncio.get_running_loop())
+                    assert loops == {inner}
+            """,
+            "a/test_a.py": """
+                from .conftest import loops
+
+                @pytest.mark.asyncio(loop_scope="package")
+                async def test_it(request):
+                    loops.add(asyncio.get_running_loop())
+
+                def test_dynamically(request):
+                    assert loops == {request.getfixturevalue("used")}
+            """,
+        },
+    )
+    result.assert_outcomes(passed=3)
+
+
+@pytest.mark.parametrize(
+    "arguments", ["loop_scope='session'", "loop_scope='function'", "loop_scope='packet'"]
+)
+def test_fixtures_on_other_loops_let_each_package_have_its_own(suite, arguments):
+    test = """
+        @pytest.mark.asyncio(loop_scope="package")
+        async def test_it():
+            loops.add(asyncio.get_running_loop())
+            assert len(loops) == {count}
+    """
+    result = suite(
+        conftest=f"""
+            @pytest_asyncio.fixture(scope="package", {arguments})
+            async def other(): pass
+        """,
+        files={
+            "a/__init__.py": "loops = set()",
+            "a/test_a.py": "        from . import loops\n" + test.format(count=2),
+            "a/b/__init__.py": "",
+            "a/b/test_b.py": "        from .. import loops\n" + test.format(count=1),
         },
     )
     result.assert_outcomes(passed=2)

@@ -68,17 +68,8 @@ def test_a_fixture_that_uses_one_of_another_loop_is_told_the_keyword(suite):
     )
 
 
-@pytest.mark.parametrize(
-    ("mark", "own"),
-    [
-        ("", "outer/inner/test_it.py::test_it"),
-        ("(loop_scope='module')", "outer/inner/test_it.py"),
-        ("(loop_scope='package')", "outer/inner"),
-    ],
-)
-def test_a_test_that_uses_a_fixture_of_an_outer_package_is_told_the_scope_that_both_can_have(
-    suite, mark, own
-):
+@pytest.mark.parametrize(("mark", "own"), [("", "function"), ("(loop_scope='module')", "module")])
+def test_a_test_that_uses_a_fixture_of_an_outer_package_is_told_the_keyword(suite, mark, own):
     result = suite(
         files={
             "outer/__init__.py": "",
@@ -97,8 +88,9 @@ def test_a_test_that_uses_a_fixture_of_an_outer_package_is_told_the_scope_that_b
     )
     result.assert_outcomes(failed=1)
     result.stdout.fnmatch_lines(
-        f"E *The fixture 'future' runs on the loop of outer, and test_it on that of {own}. Write "
-        'loop_scope="session" at both to let them share one: a package has a loop of its own.'
+        "E *The fixture 'future' runs on a loop of scope 'package', and test_it on one of scope "
+        f"'{own}'. Write @pytest.mark.asyncio(loop_scope=\"package\") at the test to let them "
+        "share one."
     )
 
 
@@ -440,7 +432,7 @@ def test_a_failure_is_reported_where_nothing_writes_to_a_terminal(suite):
 
 
 def test_a_traceback_that_ends_in_the_package_is_shown_whole(suite, monkeypatch):
-    monkeypatch.setattr("pytest_asyncio.engine.async_tests.prepare", None)
+    monkeypatch.setattr("pytest_asyncio.engine.async_tests.factory_of", None)
     result = suite(
         """
         @pytest.mark.asyncio

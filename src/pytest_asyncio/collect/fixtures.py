@@ -154,6 +154,14 @@ def loop_scope_of(
     return options.widest(explicit, scope)
 
 
+def has_loop_of_package(fixturedef: pytest.FixtureDef[Any], item: pytest.Item) -> bool:
+    """Tell whether a fixture is a package's, and runs on a package's loop."""
+    if fixturedef.scope != "package":
+        return False
+    explicit = getattr(fixturedef.func, "_loop_scope", None)
+    return (explicit or loop_scope_of(fixturedef, "package", item)) in ("package", "auto")
+
+
 def names_loop_scope(fixturedef: pytest.FixtureDef[Any]) -> bool:
     """Tell whether a fixture says itself which loop scope it has."""
     return getattr(fixturedef.func, "_loop_scope", None) is not None

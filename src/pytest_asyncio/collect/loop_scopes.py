@@ -17,20 +17,40 @@ from .marks import AsyncioMark
 _Node: TypeAlias = pytest.Item | pytest.Collector
 
 
-def node_of_scope(node: _Node, scope: ScopeName) -> _Node:
-    """Return the node whose loop is meant by a loop scope, as seen from `node`.
+def node_of_scope(item: pytest.Item, scope: ScopeName) -> _Node:
+    """Return the node whose loop is meant by a loop scope, as seen from an item.
 
     A function without a class is its own class, and what is in no package has the session's loop.
     """
     if scope == "session":
-        return node.session
+        return item.session
     if scope == "package":
-        return node.getparent(pytest.Package) or node.session
+        package = item.getparent(pytest.Package)
+        return item.session if package is None else _node_of_package(package, item)
     if scope == "module":
-        return node.getparent(pytest.Module) or node
+        return item.getparent(pytest.Module) or item
     if scope == "class":
-        return node.getparent(pytest.Class) or node
-    return node
+        return item.getparent(pytest.Class) or item
+    return item
+
+
+def _node_of_package(package: pytest.Package, item: pytest.Item) -> _Node:
+    """Return the node whose loop is a package's.
+
+    That is its own, unless async fixtures of packages are defined further out: those are shared by
+    all packages that see them, and so is their loop.
+    """
+    if _PACKAGES not in package.stash:
+        package.stash[_PACKAGES] = _widest(
+            package,
+            *(
+                pytest_private.package_of(fixturedef, package)
+                for fixturedef in pytest_private.visible_definitions(package)
+                if fixtures.is_ours(fixturedef, item)
+                and fixtures.has_loop_of_package(fixturedef, item)
+            ),
+        )
+    return package.stash[_PACKAGES]
 
 
 def scope_of_node(node: _Node) -> ScopeName:
@@ -81,7 +101,7 @@ def node_of_fixture(
     loop_scope = fixtures.loop_scope_of(fixturedef, scope, item)
     if loop_scope == "auto":
         return _auto_node_of_fixture(fixturedef, scope, item, mark)
-    own = _own_node(fixturedef, scope, item, loop_scope)
+    own = node_of_scope(item, loop_scope)
     if mark is None or not mark.concurrent or fixtures.names_loop_scope(fixturedef):
         return own
     return _widest(own, node_of(item, mark))
@@ -95,31 +115,15 @@ def _auto_node_of_fixture(
 ) -> _Node:
     if scope == "function":
         return node_of(item, mark or marks.default(item))
-    own = _own_node(fixturedef, scope, item, scope)
+    own = node_of_scope(item, scope)
     return _shared_loops(item.session).get((fixturedef, own), own)
-
-
-def _own_node(
-    fixturedef: pytest.FixtureDef[Any],
-    scope: ScopeName,
-    item: pytest.Function,
-    loop_scope: ScopeName,
-) -> _Node:
-    """Return the node of the loop that a fixture has by itself.
-
-    A package's fixture is one for all packages in it.
-    """
-    package = (
-        pytest_private.package_of(fixturedef, item) if scope == loop_scope == "package" else None
-    )
-    return package or node_of_scope(item, loop_scope)
 
 
 def _needed_by(item: pytest.Function, mark: AsyncioMark) -> _Node:
     """Return the widest node whose loop a test, or one of its fixtures, has by itself."""
     own = mark.loop_scope or ("module" if mark.concurrent else "function")
     used = (
-        _own_node(each, scope, item, _own_loop_scope(each, scope, item))
+        node_of_scope(item, _own_loop_scope(each, scope, item))
         for each, scope in _async_fixtures(item)
     )
     return _widest(node_of_scope(item, own), *used)
@@ -146,7 +150,7 @@ def _find_shared_loops(session: pytest.Session) -> dict[object, _Node]:
         needed[item] = _needed_by(item, _valid_mark(item))
         for fixturedef, scope in _async_fixtures(item):
             if scope != "function" and not fixtures.names_loop_scope(fixturedef):
-                fixture = fixturedef, _own_node(fixturedef, scope, item, scope)
+                fixture = fixturedef, node_of_scope(item, scope)
                 used[item].append(fixture)
                 users[fixture].append(item)
     shared: dict[object, _Node] = {}
@@ -206,3 +210,4 @@ def _depth(node: _Node) -> int:
 
 
 _SHARED: Final[pytest.StashKey[Mapping[object, _Node]]] = pytest.StashKey()
+_PACKAGES: Final[pytest.StashKey[_Node]] = pytest.StashKey()

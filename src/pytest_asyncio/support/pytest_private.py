@@ -158,13 +158,15 @@ def fixture_definitions(
     return definitions
 
 
-def package_of(fixturedef: pytest.FixtureDef[Any], item: pytest.Function) -> pytest.Package | None:
-    """The package that an item shares a package-scoped fixture in, if it is defined in one.
+def package_of(
+    fixturedef: pytest.FixtureDef[Any], package: pytest.Package
+) -> pytest.Package | pytest.Session:
+    """The package, the innermost that is asked about, in which a fixture of packages is shared.
 
     `request.node` tells when the fixture is requested, and not before.
     """
-    node = get_scope_package(item, fixturedef)
-    return node if isinstance(node, pytest.Package) else None
+    node: pytest.Package | pytest.Session = get_scope_package(cast("Any", package), fixturedef)  # type: ignore[assignment]
+    return node
 
 
 def has_requested(item: pytest.Function, name: str) -> bool:
@@ -345,6 +347,16 @@ def spoil(fixturedef: pytest.FixtureDef[Any], error: BaseException) -> None:
 def visible_fixtures(node: pytest.Item, name: str) -> Sequence[pytest.FixtureDef[Any]]:
     """All fixtures called `name` that `node` could request, the closest last."""
     return cast("Any", node.session)._fixturemanager.getfixturedefs(name, node) or ()
+
+
+def visible_definitions(node: pytest.Collector) -> Iterator[pytest.FixtureDef[Any]]:
+    """All fixtures that `node` could request."""
+    manager: Any = cast("Any", node.session)._fixturemanager
+    names = getattr(manager, "_arg2fixturedefs", None)
+    if names is None:  # pytest >= 9.1
+        names = {**manager._arg2node2fixturedefs, **manager._arg2nodeid2fixturedefs}
+    for name in names:
+        yield from manager.getfixturedefs(name, node) or ()
 
 
 def request_first(
