@@ -113,12 +113,6 @@ def _others(user: str, own: _Node, item: pytest.Function) -> str:
 def _on_another_loop(name: str, node: _Node, user: str, own: _Node, item: pytest.Function) -> str:
     scope, own_scope = loop_scopes.scope_of_node(node), loop_scopes.scope_of_node(own)
     widest = options.widest(scope, own_scope)
-    if scope == own_scope or loop_scopes.node_of_scope(item, widest) not in (node, own):
-        return (
-            f"The fixture {name!r} runs on the loop of {node.nodeid}, and {user} on that of "
-            f'{own.nodeid}. Write loop_scope="session" at both to let them share one: a package '
-            "has a loop of its own."
-        )
     if widest == own_scope:
         advice = f'@pytest_asyncio.fixture(loop_scope="{own_scope}") at {name!r}'
     elif user == item.name:
