@@ -53,6 +53,10 @@ def pytest_configure(config: pytest.Config) -> None:
         config.pluginmanager.register(_Traced())
         if not hasattr(config, "workerinput"):
             config.pluginmanager.register(_TraceWritten())
+    if any(map(config.pluginmanager.hasplugin, ("timeout", "pytest_timeout"))):
+        from pytest_asyncio.features.coexistence import pytest_timeout_thread
+
+        pytest_timeout_thread.start(config)
     if options.of(config).durations is not None:
         config.pluginmanager.register(_Timed())
 
@@ -286,11 +290,20 @@ class _Async:
         from pytest_asyncio.collect import loop_factories
         from pytest_asyncio.engine import async_fixtures, async_tests, loops
         from pytest_asyncio.engine.session import SessionState
-        from pytest_asyncio.features import interrupted, task_tree
-        from pytest_asyncio.features.coexistence import looptime
+        from pytest_asyncio.features import interrupted, signals, task_tree
+        from pytest_asyncio.features.coexistence import (
+            faulthandler_timeout,
+            looptime,
+            pytest_timeout_signal,
+            xdist_controller,
+        )
 
         self.calls, self.factories, self.lifetimes = async_tests, loop_factories, async_fixtures
-        self.looptime, self.tasks, self.interrupted = looptime, task_tree, interrupted
+        self.looptime, self.tasks = looptime, task_tree
+        self.shown_at_the_end = (
+            *(interrupted, signals),
+            *(faulthandler_timeout, pytest_timeout_signal, xdist_controller),
+        )
         self.has_looptime = looptime.is_used(session.config)
         self.loops = loops
         self.state = SessionState.of(session)
@@ -316,7 +329,8 @@ class _Async:
         if options.of(session.config).timeout or options.of(session.config).has_folders:
             _bound_runs(session)
         started.tasks.start(session)
-        started.interrupted.start(session)
+        for feature in started.shown_at_the_end:
+            feature.start(session)
         if options.of(session.config).checks:
             plugins.register(_Checked(session))
             _AfterFailure.follow(session)

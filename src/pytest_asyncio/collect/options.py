@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import reprlib
 import shlex
+import signal
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from enum import StrEnum
@@ -55,6 +56,7 @@ class Settings(NamedTuple):  # A dataclass would take fifteen times as long to d
     checks: tuple[str, ...]
     blocked_loop_threshold: float
     tasks: bool
+    dump_signal: int | None
     durations: int | None
     trace: str | None
     has_folders: bool
@@ -145,6 +147,15 @@ def _names(value: object) -> tuple[str, ...]:
     raise ValueError("Give a list of names, or names with blanks or commas between them.")
 
 
+def _signal(value: object) -> int | None:
+    if not value:
+        return None
+    number = getattr(signal, str(value), None)
+    if isinstance(number, signal.Signals) and value not in _UNCATCHABLE:
+        return number
+    raise ValueError("Give the name of a signal that this system has, such as SIGUSR1.")
+
+
 def _loop_factory(name: object) -> LoopFactory | None:
     if not name:
         return None
@@ -221,6 +232,8 @@ OPTIONS: Final = (
         "seconds that a callback may hold the loop before the check blocked-loop reports it"),
     Option("asyncio_tasks", None, False, _flag, "",
         "show what the tasks of the event loop are doing when an async test fails"),
+    Option("asyncio_dump_signal", "string", "", _signal, "SIGNAL",
+        "signal, such as SIGUSR1, at which the session shows what async tests are doing"),
     Option("asyncio_durations", None, None, _count, "N",
         "show the N slowest phases of async tests, and how long they waited and worked; 0 is all"),
     Option("asyncio_trace", None, None, _file, "FILE",
@@ -239,6 +252,7 @@ FOR_FOLDERS: Final = (
 )
 """What the hook `pytest_asyncio_options` may say: what concerns single tests and their fixtures."""
 
+_UNCATCHABLE: Final = ("SIGKILL", "SIGSTOP")
 _KEY: Final[pytest.StashKey[Settings]] = pytest.StashKey()
 _FOLDERS: Final[pytest.StashKey[dict[Path, Settings]]] = pytest.StashKey()
 _REFUSED: Final[pytest.StashKey[pytest.UsageError]] = pytest.StashKey()

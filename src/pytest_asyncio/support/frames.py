@@ -11,7 +11,7 @@ from typing import Final, Literal, TypeAlias
 PACKAGE: Final = __name__.partition(".")[0]
 """What the names of all modules of the plugin begin with."""
 
-_RUNNERS: Final = {"__main__", PACKAGE, "_pytest", "pluggy", "pytest"}
+_RUNNERS: Final = {"__main__", PACKAGE, "_pytest", "pluggy", "pytest", "pytest_timeout"}
 _RUNS_LOOPS: Final = f"{PACKAGE}.engine.loops"
 _LIBRARY: Final = Path(functools.__file__).parent
 _SITE_PACKAGES: Final = "site-packages"

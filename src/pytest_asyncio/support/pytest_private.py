@@ -12,10 +12,10 @@ import copy
 import functools
 import inspect
 import logging
-import sys
+import os
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, nullcontext
-from typing import Any, Final, Literal, NoReturn, TypeGuard, TypeVar, cast
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from typing import Any, ClassVar, Final, Literal, NoReturn, TypeGuard, TypeVar, cast
 
 import pytest
 from _pytest import python
@@ -650,26 +650,49 @@ class Capture:
 
 
 class RealOutput:
-    """The terminal, or in a worker of pytest-xdist, which has none, the real stderr.
+    """The terminal and stderr as they were before pytest began to capture what is written to them.
 
-    pytest captures what is written to both while a test runs. It has no public way around that.
+    It has no public way around that while a test runs.
     """
 
+    _KEY: ClassVar = pytest.StashKey["RealOutput"]()
+
     def __init__(self, config: pytest.Config) -> None:
-        self._config = config
+        manager = config.pluginmanager
+        self._reporter: Any = manager.getplugin("terminalreporter")
+        self._capture: Any = manager.getplugin("capturemanager")
+        self._is_worker = hasattr(config, "workerinput")
+        with self._uncaptured():
+            self._stderr = os.dup(2)
+        config.add_cleanup(functools.partial(os.close, self._stderr))
+
+    @classmethod
+    def of(cls, config: pytest.Config) -> RealOutput:
+        if cls._KEY not in config.stash:
+            config.stash[cls._KEY] = cls(config)
+        return config.stash[cls._KEY]
 
     def show(self, title: str, text: str) -> None:
-        """Write a section, though pytest may be in the middle of a test."""
-        capture: Any = self._config.pluginmanager.getplugin("capturemanager")
-        reporter: Any = self._config.pluginmanager.getplugin("terminalreporter")
-        with nullcontext() if capture is None else capture.global_and_fixture_disabled():
-            if reporter is None or hasattr(self._config, "workerinput"):
-                sys.stderr.write(f"\n{f' {title} ':-^80}\n{text}\n")
-                sys.stderr.flush()
-            else:
-                reporter.ensure_newline()
-                reporter.write_sep("-", title)
-                reporter.write_line(text, flush=True)
+        """Write a section to the terminal; in a worker of pytest-xdist, which has none, to stderr.
+
+        pytest may be in the middle of a test, but not of anything else.
+        """
+        if self._reporter is None or self._is_worker:
+            self.write(title, text)
+            return
+        with self._uncaptured():
+            self._reporter.ensure_newline()
+            self._reporter.write_sep("-", title)
+            self._reporter.write_line(text, flush=True)
+
+    def write(self, title: str, text: str) -> None:
+        """Write a section to stderr, from any thread and at any time."""
+        section = f"\n{f' {title} ':-^80}\n{text}\n"
+        os.write(self._stderr, section.encode(errors="backslashreplace"))
+
+    def _uncaptured(self) -> AbstractContextManager[None]:
+        manager = self._capture
+        return nullcontext() if manager is None else manager.global_and_fixture_disabled()
 
 
 def log_level(config: pytest.Config) -> int | None:
