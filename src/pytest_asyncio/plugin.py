@@ -150,7 +150,14 @@ def pytest_collection_modifyitems(
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtestloop(session: pytest.Session) -> None:
     _read_late_options(session)
-    if items.are_concurrent(session):
+    keywords = items.keywords_in_use(session)
+    if items.are_repeated(session, keywords):
+        _Async.of(session)
+        from pytest_asyncio.features import races
+
+        races.start(session, keywords)
+        _AfterFailure.follow(session)
+    if items.are_concurrent(session, keywords):
         _Async.of(session)
         from pytest_asyncio.features.concurrency import scheduler
 

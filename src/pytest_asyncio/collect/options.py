@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import reprlib
 import shlex
 import signal
@@ -16,6 +17,11 @@ import pytest
 
 from pytest_asyncio.support import pytest_private
 from pytest_asyncio.support.types import ClockName, LoopFactory, ScopeName
+
+EVERYWHERE: Final = "all"
+"""The value of `--asyncio-cancel` that names no single await."""
+
+_PLACE: Final = re.compile("(waiting|woken):[1-9][0-9]*")
 
 SCOPES: Final[tuple[ScopeName, ...]] = ("function", "class", "module", "package", "session")
 CLOCKS: Final[tuple[ClockName, ...]] = ("real", "virtual")
@@ -32,10 +38,13 @@ REFERENCE: Final = "https://pytest-asyncio.readthedocs.io/en/latest/reference.ht
 
 MARKER: Final = (
     "asyncio(*, loop_scope='function', loop_factories=None, clock='real', timeout=None, "
-    "concurrent=False): run the test, which is a coroutine function, in an asyncio event loop; "
-    "loop_scope says which tests share the loop, loop_factories by name which of the suite's loop "
-    "factories the test runs with, clock whether time on the loop is 'real' or 'virtual', timeout "
-    "how many seconds it may take, concurrent whether it may run beside others."
+    "concurrent=False, cancel=False, schedules=0, delay_tasks=False): run the test, which is a "
+    "coroutine function, in an asyncio event loop; loop_scope says which tests share the loop, "
+    "loop_factories by name which of the suite's loop factories the test runs with, clock whether "
+    "time on the loop is 'real' or 'virtual', timeout how many seconds it may take, concurrent "
+    "whether it may run beside others, cancel whether it is run again for each of its awaits, "
+    "cancelled there, schedules how many times it is run again on a virtual clock that is late, "
+    "delay_tasks whether tasks may be late then too."
 )
 
 
@@ -55,6 +64,11 @@ class Settings(NamedTuple):  # A dataclass would take fifteen times as long to d
     serial_fixtures: tuple[str, ...]
     checks: tuple[str, ...]
     blocked_loop_threshold: float
+    cancel: str | None
+    cancel_runs: int
+    schedules: int
+    seed: int | None
+    late: int
     tasks: bool
     dump_signal: int | None
     durations: int | None
@@ -122,6 +136,29 @@ def _count(value: object) -> int | None:
     if (count := _whole(value)) is not None:
         return count
     raise ValueError("Give how many to show, or 0 for all.")
+
+
+def _runs(value: object) -> int:
+    if (count := _whole(value)) is not None:
+        return count
+    raise ValueError("Give a number of runs, such as 100, or 0 for none.")
+
+
+def _seed(value: object) -> int | None:
+    if value is None:
+        return None
+    if seed := _whole(value):
+        return seed
+    raise ValueError("Give the number that the report of a failure names.")
+
+
+def _cancel(value: object) -> object:
+    if value is None or value == EVERYWHERE or _PLACE.fullmatch(str(value)):
+        return value
+    raise ValueError(
+        "Give what the report of a failure names, such as waiting:4 or woken:4, or 'all'. Where a "
+        "path follows the option, write --asyncio-cancel=all."
+    )
 
 
 def _concurrency(value: object) -> int:
@@ -200,6 +237,8 @@ class Option(NamedTuple):
     metavar: str | None
     """Stands for the value on the command line; empty for a flag, None for no such option there."""
     help: str
+    bare: str | None = None
+    """What the option means on the command line when it is given without a value, if it can be."""
 
 
 # fmt: off
@@ -230,6 +269,17 @@ OPTIONS: Final = (
         "what to look for in async tests: 'all', or names such as leaked-tasks,never-awaited"),
     Option("asyncio_blocked_loop_threshold", "float", 0.5, _seconds, None,
         "seconds that a callback may hold the loop before the check blocked-loop reports it"),
+    Option("asyncio_cancel", None, None, _cancel, "WHERE",
+        "run tests again for each of their awaits, cancelled there, or only for one: waiting:4",
+        bare=EVERYWHERE),
+    Option("asyncio_cancel_runs", "int", 200, _runs, "N",
+        "how many times a test is cancelled at most, if it is run again for each of its awaits"),
+    Option("asyncio_schedules", "int", 0, _runs, "N",
+        "how many times tests with a virtual clock are run again on one that is late"),
+    Option("asyncio_seed", None, None, _seed, "N",
+        "run tests that have schedules again with this one only, as the report of a failure names"),
+    Option("asyncio_late", None, 0, _runs, "N",
+        "run async tests on a virtual clock, and again N times on one that is late"),
     Option("asyncio_tasks", None, False, _flag, "",
         "show what the tasks of the event loop are doing when an async test fails"),
     Option("asyncio_dump_signal", "string", "", _signal, "SIGNAL",
@@ -262,7 +312,11 @@ def add_options(parser: pytest.Parser) -> None:
     group = parser.getgroup("asyncio")
     for option in OPTIONS:
         flag = f"--{option.name.replace('_', '-')}"
-        if option.metavar:
+        if option.bare is not None:
+            group.addoption(
+                flag, metavar=option.metavar, nargs="?", const=option.bare, help=option.help
+            )
+        elif option.metavar:
             group.addoption(flag, metavar=option.metavar, help=option.help)
         elif option.metavar is not None:
             group.addoption(flag, action="store_true", default=None, help=option.help)
@@ -407,6 +461,8 @@ def header(config: pytest.Config) -> list[str]:
         *(["asyncio_clock=virtual"] if settings.clock == "virtual" else []),
         *(["asyncio_concurrent=True"] if settings.concurrent else []),
         *([f"asyncio_concurrency={settings.concurrency}"] if settings.concurrent else []),
+        *([f"asyncio_cancel={settings.cancel}"] if settings.cancel else []),
+        *([f"asyncio_late={settings.late}"] if settings.late else []),
     ]
     return [f"asyncio: {', '.join(parts)}", *_not_in_force(config)]
 

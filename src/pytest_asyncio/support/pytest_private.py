@@ -31,7 +31,11 @@ from _pytest.logging import catching_logs as catching_logs
 from _pytest.mark.structures import get_unpacked_marks
 from _pytest.outcomes import Failed as _Failed
 from _pytest.outcomes import OutcomeException
-from _pytest.runner import _update_current_test_var, check_interactive_exception
+from _pytest.runner import (
+    _update_current_test_var,
+    check_interactive_exception,
+    get_reraise_exceptions,
+)
 from _pytest.scope import Scope
 
 from .types import ScopeName
@@ -525,6 +529,19 @@ def forget_request(item: pytest.Function) -> None:
     any_item.funcargs = None
 
 
+def begin_again(item: pytest.Function) -> None:
+    """Let an item be run as if it had not been run before.
+
+    pytest makes what is new for a run when it makes the item.
+    """
+    any_item: Any = item
+    any_item._initrequest()
+    any_item._report_sections.clear()
+    instance = vars(item).get("_instance")
+    if instance is not None and getattr(vars(item).get("_obj"), "__self__", None) is instance:
+        del any_item._instance, any_item._obj
+
+
 def isolate(item: pytest.Item) -> Callable[[], None]:
     """Let pytest see no other item as set up, until what is returned is called.
 
@@ -585,6 +602,11 @@ def _setup_state(node: Any) -> Any:
 def tear_down(session: pytest.Session, nextitem: pytest.Item | None) -> None:
     """Tear down what is set up and not needed by the next item."""
     _setup_state(session).teardown_exact(nextitem)
+
+
+def tear_down_to(node: pytest.Collector, session: pytest.Session) -> None:
+    """Tear down what is set up within a node, and leave the node itself."""
+    _setup_state(session).teardown_exact(node)
 
 
 def set_up_nodes(session: pytest.Session) -> dict[Any, Any]:
@@ -750,6 +772,11 @@ def announce(item: pytest.Item, when: Literal["setup", "call", "teardown"]) -> N
 def is_interactive(call: pytest.CallInfo[None], report: pytest.TestReport) -> bool:
     """Tell whether `pytest_exception_interact` is to be called."""
     return check_interactive_exception(call, report)
+
+
+def reraised(config: pytest.Config) -> tuple[type[BaseException], ...]:
+    """What is not the outcome of a phase: it ends the session."""
+    return get_reraise_exceptions(config)
 
 
 class XdistWorker:
