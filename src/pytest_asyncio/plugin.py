@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 import pytest
 
-from pytest_asyncio.collect import fixtures, hooks, items, options
+from pytest_asyncio.collect import fixtures, header, hooks, items, options
 from pytest_asyncio.collect.fixtures import fixture
 from pytest_asyncio.collect.items import is_async_test
 from pytest_asyncio.collect.options import Mode
@@ -99,10 +99,10 @@ def _read_options(config: pytest.Config) -> None:
 def pytest_report_header(config: pytest.Config) -> list[str]:
     _read_options(config)
     if not options.of(config).concurrent:
-        return options.header(config)
+        return header.lines(config)
     from pytest_asyncio.features.concurrency import obstacles
 
-    return [*options.header(config), *obstacles.header(config)]
+    return [*header.lines(config), *obstacles.header(config)]
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -93,7 +93,7 @@ def _merge(found: list[pytest.Mark], item: pytest.Item) -> AsyncioMark:
             "again and again runs alone. Leave one of them out.",
             pytrace=False,
         )
-    given = options.of(item.config)
+    given = options.at(item)
     clock = merged.clock or ("virtual" if given.late else given.clock)
     if merged.schedules and clock != "virtual":
         pytest.fail(

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import re
 import reprlib
 import shlex
 import signal
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from enum import StrEnum
 from pathlib import Path
 from typing import Any, Final, Literal, NamedTuple, TypeGuard
@@ -346,14 +345,14 @@ def _settings(config: pytest.Config, of_folder: Mapping[str, object]) -> Setting
 
 
 def _parsed(option: Option, config: pytest.Config, of_folder: Mapping[str, object]) -> Any:
-    given = _given(option.name, config, of_folder)
+    given = given_value(option.name, config, of_folder)
     try:
         return option.parse(option.default if given is None else given)
     except ValueError as error:
         raise invalid(option.name, given, *error.args) from error
 
 
-def _given(name: str, config: pytest.Config, of_folder: Mapping[str, object]) -> object:
+def given_value(name: str, config: pytest.Config, of_folder: Mapping[str, object]) -> object:
     """Return what the command line says, or else the folder or the ini file; None if none does."""
     value = config.getoption(name, None)
     if value is None:
@@ -444,41 +443,3 @@ _REPR.maxstring = _REPR.maxother = 200
 
 def widest(*scopes: ScopeName) -> ScopeName:
     return max(scopes, key=SCOPES.index)
-
-
-def header(config: pytest.Config) -> list[str]:
-    """Return what is in force, and what is given and not in force."""
-    settings = of(config)
-    factory = _given("asyncio_loop_factory", config, {})
-    parts = [
-        f"mode={settings.mode}",
-        f"debug={settings.debug}",
-        f"asyncio_default_fixture_loop_scope={settings.default_fixture_loop_scope}",
-        f"asyncio_default_test_loop_scope={settings.default_test_loop_scope}",
-        *([f"asyncio_loop_factory={factory}"] if factory else []),
-        *([f"asyncio_timeout={settings.timeout:g}"] if settings.timeout else []),
-        *([f"asyncio_checks={','.join(settings.checks)}"] if settings.checks else []),
-        *(["asyncio_clock=virtual"] if settings.clock == "virtual" else []),
-        *(["asyncio_concurrent=True"] if settings.concurrent else []),
-        *([f"asyncio_concurrency={settings.concurrency}"] if settings.concurrent else []),
-        *([f"asyncio_cancel={settings.cancel}"] if settings.cancel else []),
-        *([f"asyncio_late={settings.late}"] if settings.late else []),
-    ]
-    return [f"asyncio: {', '.join(parts)}", *_not_in_force(config)]
-
-
-def _not_in_force(config: pytest.Config) -> Iterator[str]:
-    settings = of(config)
-    for name in ("asyncio_default_fixture_loop_scope", "asyncio_default_test_loop_scope"):
-        given = _given(name, config, {})
-        if given and settings.loop_scope not in (None, given):
-            yield f"asyncio: {name}={given} is not in force, because asyncio_loop_scope goes first"
-    hooks = config.hook.pytest_asyncio_loop_factories.get_hookimpls()
-    if settings.loop_factory is not None and hooks:
-        implementer = hooks[-1].plugin_name.removeprefix(f"{config.rootpath}{os.sep}")
-        yield (
-            "asyncio: asyncio_loop_factory is not in force where the hook "
-            f"pytest_asyncio_loop_factories of {implementer} says what makes the loops"
-        )
-    if settings.concurrent and settings.clock == "virtual":
-        yield "asyncio: tests with a virtual clock run one after another"
