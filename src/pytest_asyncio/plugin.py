@@ -20,6 +20,7 @@ from pytest_asyncio.collect.fixtures import fixture
 from pytest_asyncio.collect.items import is_async_test
 from pytest_asyncio.collect.options import Mode
 from pytest_asyncio.engine.plan import VIRTUAL, Plan, forget_plan, plan_of
+from pytest_asyncio.features import plain_fixtures
 from pytest_asyncio.support import modules, pytest_private, running_session
 from pytest_asyncio.support.types import LoopFactory
 from pytest_asyncio.support.types import ScopeName as _ScopeName
@@ -212,8 +213,9 @@ def pytest_fixture_setup(
             pytest_private.restore_fixture_function(fixturedef, original)
     try:
         return (yield)
-    except BaseException:
+    except BaseException as error:
         _AfterFailure.follow(item.session)
+        plain_fixtures.refuse(error, fixturedef, request)
         raise
     finally:
         if planned is not None and planned.is_async:
@@ -233,7 +235,7 @@ def _function_for(
     if fixturedef.argname == "event_loop_policy":
         from pytest_asyncio.collect import policies
 
-        policies.warn_of_override(fixturedef)
+        policies.warn_of_override(fixturedef, item)
         return policies.refused(fixturedef)  # It has no loop, for it says what makes them.
     if rooms is not None:
         failing: Callable[..., Any] | None = rooms.calls.prepare_for(fixturedef, item, planned)
@@ -417,6 +419,8 @@ class _AfterFailure:
 
             _Async.of(item.session).state.raise_postponed()
             notes.explain(call.excinfo.value, item)
+            if call.when == "call" and isinstance(item, pytest.Function):
+                plain_fixtures.explain(call.excinfo.value, item)
             if not item.config.getoption("fulltrace", False):
                 notes.hide_frames(call.excinfo.value)
 

@@ -117,7 +117,12 @@ def _is_async(item: pytest.Function) -> bool:
 
 def _is_for_auto_mode(item: pytest.Function) -> bool:
     """Tell whether neither unittest nor another framework's plugin is to run an async test."""
-    return not getattr(item, "nofuncargs", False) and not any(
+    return not getattr(item, "nofuncargs", False) and not is_of_another_framework(item)
+
+
+def is_of_another_framework(item: pytest.Item) -> bool:
+    """Tell whether the mark of another framework, whose plugin is there, leaves a test to it."""
+    return any(
         item.config.pluginmanager.hasplugin(name) and item.get_closest_marker(name) is not None
         for name in _OTHER_FRAMEWORKS
     )

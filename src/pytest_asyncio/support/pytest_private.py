@@ -301,6 +301,25 @@ def finish_if_refused(
         finish(fixturedef, request)
 
 
+def is_refusal_of_async(error: BaseException) -> TypeGuard[_Failed]:
+    """Tell whether pytest has refused to set a fixture up because it is async.
+
+    It says that in words only.
+    """
+    return isinstance(error, _Failed) and "no plugin or hook that handled it" in str(error.msg)
+
+
+def discard(
+    fixturedef: pytest.FixtureDef[Any], request: pytest.FixtureRequest, error: BaseException
+) -> None:
+    """Let a fixture be requested again that pytest has refused to set up.
+
+    pytest leaves its finalizers there and trips over them at the next request.
+    """
+    hold_with_error(fixturedef, request, error)
+    finish(fixturedef, request)
+
+
 def setup_error(fixturedef: pytest.FixtureDef[Any]) -> BaseException | None:
     """The exception with which the setup of a fixture has failed."""
     result = fixturedef.cached_result
