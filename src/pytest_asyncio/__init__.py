@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from pytest_asyncio.features.checks.unhandled_exceptions import UnhandledExceptionWarning
     from pytest_asyncio.features.clock.virtual import Clock
     from pytest_asyncio.features.getfixturevalue import getfixturevalue
-    from pytest_asyncio.features.races.awaits import CancellableBlock, cancellable
     from pytest_asyncio.features.state_machines import (
         RuleBasedStateMachine as RuleBasedStateMachine,
     )
@@ -42,7 +41,6 @@ __version__ = "2.0.0"
 
 __all__ = (
     "BlockedLoopWarning",
-    "CancellableBlock",
     "CheckWarning",
     "Clock",
     "LeakedTaskWarning",
@@ -52,7 +50,6 @@ __all__ = (
     "OpenResourceWarning",
     "TaskGroup",
     "UnhandledExceptionWarning",
-    "cancellable",
     "fixture",
     "getfixturevalue",
     "is_async_test",
@@ -61,7 +58,6 @@ __all__ = (
 # These need asyncio, as the import of a plugin does not.
 _LATE = {
     "BlockedLoopWarning": "features.checks.blocked_loop",
-    "CancellableBlock": "features.races.awaits",
     "CheckWarning": "features.checks",
     "Clock": "features.clock.virtual",
     "LeakedTaskWarning": "features.checks.leaked_tasks",
@@ -72,6 +68,5 @@ _LATE = {
     "RuleBasedStateMachine": "features.state_machines",  # not in __all__: it needs Hypothesis
     "TaskGroup": "features.asyncio_tasks",
     "UnhandledExceptionWarning": "features.checks.unhandled_exceptions",
-    "cancellable": "features.races.awaits",
     "getfixturevalue": "features.getfixturevalue",
 }

@@ -980,3 +980,87 @@ def test_what_refuses_to_end_is_told(concurrent):
     """
     )
     assert result.ret is pytest.ExitCode.INTERRUPTED
+
+
+TEARDOWN_AT_CTRL_C = """
+tearing_down = asyncio.Event()
+@pytest_asyncio.fixture
+async def inner():
+    yield
+    pytest.seen.append("inner is down")
+@pytest_asyncio.fixture
+async def outer(inner):
+    yield
+    tearing_down.set()
+    for _ in range(20): await asyncio.sleep(0.001)
+    pytest.seen.append("the teardown of outer has ended")
+"""
+
+
+@pytest.mark.usefixtures("_ctrl_c_is_of_the_inner_run")
+@pytest.mark.parametrize("order", ["abc", "acb", "bac", "bca", "cab", "cba"])
+def test_ctrl_c_lets_the_teardown_of_another_test_come_to_its_end(concurrent, order):
+    tests = {
+        "a": "async def test_torn_down(outer): await asyncio.sleep(0.01)\n",
+        "b": "async def test_waits(): await asyncio.Event().wait()\n",
+        "c": "async def test_interrupts():\n"
+        "    await tearing_down.wait()\n"
+        "    raise KeyboardInterrupt\n",
+    }
+    result = concurrent(
+        TEARDOWN_AT_CTRL_C + "".join(tests[name] for name in order),
+        conftest="pytest.seen = []\ndef pytest_unconfigure(): print(*pytest.seen, sep='\\n')",
+    )
+    assert result.ret is pytest.ExitCode.INTERRUPTED
+    result.stdout.fnmatch_lines(["*the teardown of outer has ended", "inner is down"])
+
+
+@pytest.mark.usefixtures("_ctrl_c_is_of_the_inner_run")
+def test_so_it_does_for_one_that_is_torn_down_in_its_turn(concurrent):
+    result = concurrent(
+        TEARDOWN_AT_CTRL_C
+        + "go = asyncio.Event()\n"
+        + "async def test_waits(): await go.wait()\n"
+        + "async def test_torn_down(outer): await asyncio.sleep(0)\n"
+        + "async def test_interrupts():\n"
+        + "    go.set()\n"
+        + "    await tearing_down.wait()\n"
+        + "    raise KeyboardInterrupt\n",
+        "-s",
+        conftest="pytest.seen = []\ndef pytest_unconfigure(): print(*pytest.seen, sep='\\n')",
+    )
+    assert result.ret is pytest.ExitCode.INTERRUPTED
+    result.stdout.fnmatch_lines(["*the teardown of outer has ended", "inner is down"])
+
+
+@pytest.mark.usefixtures("_impatient")
+def test_what_refuses_to_end_and_then_ends_does_not_end_its_teardown(concurrent_in_both_ways):
+    result = concurrent_in_both_ways(
+        """
+    tearing_down, has_ended = asyncio.Event(), asyncio.Event()
+    @pytest_asyncio.fixture(timeout=0)
+    async def inner():
+        yield
+        print("inner is down")
+    @pytest_asyncio.fixture(timeout=0)
+    async def outer(inner):
+        yield
+        tearing_down.set()
+        await has_ended.wait()
+        await asyncio.sleep(0.01)
+        print("the teardown of outer has ended")
+    @pytest.mark.asyncio(timeout=0.05)
+    async def test_refuses(outer):
+        while not tearing_down.is_set():
+            try:
+                await tearing_down.wait()
+            except asyncio.CancelledError:
+                pass
+        has_ended.set()
+    async def test_waits(): await has_ended.wait()
+    """,
+        "-rfP",
+        passed=1,
+        failed=1,
+    )
+    result.stdout.fnmatch_lines(["*the teardown of outer has ended", "inner is down"])

@@ -466,3 +466,51 @@ def test_its_failure_ends_the_others_before_its_teardown(concurrent):
     )
     result.assert_outcomes(failed=1)
     result.stdout.fnmatch_lines(["*down: test_b test_a"])
+
+
+@pytest.mark.parametrize("clearing", ["itself", "another"])
+def test_the_environment_may_be_cleared_meanwhile(concurrent, clearing):
+    concurrent(
+        f"""
+    import os
+    from unittest.mock import patch
+    async def clear():
+        with patch.dict(os.environ, {{"SHOP": "open"}}, clear=True):
+            await meet()
+            await asyncio.sleep(0.01)
+            assert os.environ["SHOP"] == "open"
+            await meet()
+    async def wait():
+        await meet()
+        await asyncio.sleep(0.02)
+        await meet()
+    async def test_a(): await {"clear" if clearing == "itself" else "wait"}()
+    async def test_b(): await {"wait" if clearing == "itself" else "clear"}()
+    async def test_c(): await asyncio.sleep(0)
+    """
+    ).assert_outcomes(passed=3)
+
+
+@pytest.mark.parametrize("phase", ["setup", "call", "teardown"])
+def test_a_phase_may_end_while_another_test_has_cleared_the_environment(concurrent, phase):
+    steps = dict.fromkeys(["setup", "call", "teardown"], "pass")
+    steps[phase] = "await cleared.wait()"
+    concurrent(
+        f"""
+    import os
+    from unittest.mock import patch
+    cleared, go = asyncio.Event(), asyncio.Event()
+    @pytest_asyncio.fixture
+    async def own():
+        {steps["setup"]}
+        yield
+        {steps["teardown"]}
+    async def test_a(own): {steps["call"]}
+    async def test_b():
+        with patch.dict(os.environ, clear=True):
+            cleared.set()
+            await go.wait()
+    async def test_c(): go.set()
+    """,
+        "--asyncio-concurrency=2",
+    ).assert_outcomes(passed=3)

@@ -555,3 +555,42 @@ def test_a_fixture_may_override_another_one(concurrent):
             assert it == ("base", "mine")
     """
     ).assert_outcomes(passed=2)
+
+
+@pytest.mark.parametrize("request_by", ["argument", "function"])
+def test_who_is_ended_while_it_waits_for_a_setup_ends_nothing_of_the_others(concurrent, request_by):
+    other = {
+        "argument": "async def test_b(dying, slow): pass",
+        "function": "async def test_b(dying, request): "
+        "await pytest_asyncio.getfixturevalue(request, 'slow')",
+    }
+    result = concurrent(
+        f"""
+    waited_for = asyncio.Event()
+
+    @pytest_asyncio.fixture(scope="module")
+    async def dying():
+        async with asyncio.TaskGroup() as group:
+            async def die():
+                await asyncio.sleep(0.05)
+                waited_for.set()
+                raise OSError("dead")
+            group.create_task(die())
+            yield
+
+    @pytest_asyncio.fixture(scope="module")
+    async def slow():
+        await waited_for.wait()
+        await asyncio.sleep(0.05)
+        yield "slow"
+
+    async def test_a(request):
+        assert await pytest_asyncio.getfixturevalue(request, "slow") == "slow"
+    {other[request_by]}
+    async def test_c(slow): assert slow == "slow"
+    """
+    )
+    outcomes = result.parseoutcomes()
+    assert outcomes["passed"] == 2
+    assert outcomes.get("failed", 0) + outcomes["errors"] == 2
+    result.stdout.fnmatch_lines(["*Cancelled: The async fixture 'dying' ended *"])

@@ -159,3 +159,102 @@ def test_pytest_timeout_goes_on_working(concurrent):
     )
     result.assert_outcomes(passed=2, failed=1)
     result.stdout.fnmatch_lines(["FAILED test_it.py::test_hangs - Failed: Timeout*"])
+
+
+@pytest.mark.usefixtures("_impatient")
+@pytest.mark.parametrize("first", ["blocks", "waits"])
+def test_several_that_are_due_at_once_all_fail_their_tests(concurrent, first):
+    tests = {
+        "blocks": """
+    async def test_blocks():
+        await asyncio.sleep(0.01)
+        while True: pass
+    """,
+        "waits": """
+    async def test_waits(): await asyncio.sleep(60)
+    async def test_waits_too(): await asyncio.sleep(60)
+    """,
+    }
+    result = concurrent(
+        tests[first] + "".join(tests[other] for other in tests if other != first),
+        "--asyncio-timeout=0.2",
+    )
+    result.assert_outcomes(failed=3)
+    result.stdout.fnmatch_lines(
+        "*test_blocks took longer than the 0.2 s of its timeout, and blocked the event loop at *"
+    )
+
+
+INNOCENT = """
+    async def test_innocent(): await blocking.wait()
+"""
+GUILTY = """
+    async def test_guilty():
+        loop = asyncio.get_running_loop()
+        def ask(): asyncio.run_coroutine_threadsafe(block(), loop)
+        threading.Thread(target=ask).start()
+        await asyncio.Event().wait()
+"""
+
+
+@pytest.mark.usefixtures("_impatient")
+@pytest.mark.parametrize("tests", [INNOCENT + GUILTY, GUILTY + INNOCENT], ids=["first", "last"])
+def test_who_waits_while_code_of_nobody_blocks_the_loop_goes_on(concurrent, tests):
+    result = concurrent(
+        """
+    import threading, time
+    blocking = asyncio.Event()
+    async def block():
+        blocking.set()
+        time.sleep(60)
+    """
+        + tests,
+        "--asyncio-timeout=0.3",
+    )
+    result.assert_outcomes(passed=1, failed=1)
+    result.stdout.fnmatch_lines("E *TimeoutError: test_guilty took longer than the 0.3 s of its *")
+
+
+@pytest.mark.usefixtures("_impatient")
+def test_what_an_earlier_test_has_left_behind_is_not_the_current_ones(concurrent):
+    result = concurrent(
+        """
+    import time
+    go, blocking = asyncio.Event(), asyncio.Event()
+    async def block():
+        await go.wait()
+        blocking.set()
+        time.sleep(60)
+    async def test_leaves():
+        pytest.left = asyncio.create_task(block())
+    async def test_a():
+        go.set()
+        await blocking.wait()
+    async def test_b(): await blocking.wait()
+    """,
+        "--asyncio-timeout=0.3",
+    )
+    result.assert_outcomes(passed=3)
+
+
+@pytest.mark.usefixtures("_impatient")
+def test_who_times_out_by_it_is_told_where_code_of_nobody_has_blocked_the_loop(concurrent):
+    result = concurrent(
+        """
+    import time
+    go = asyncio.Event()
+    async def block():
+        await go.wait()
+        time.sleep(60)
+    async def test_leaves(): pytest.left = asyncio.create_task(block())
+    async def test_waits():
+        go.set()
+        await asyncio.Event().wait()
+    """,
+        "--asyncio-timeout=0.1",
+    )
+    result.assert_outcomes(passed=1, failed=1)
+    result.stdout.fnmatch_lines(
+        "E *TimeoutError: test_waits took longer than the 0.1 s of its timeout. Code that is not "
+        "its own blocked its event loop at test_it.py:* in block."
+    )

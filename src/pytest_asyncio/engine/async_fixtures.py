@@ -280,8 +280,9 @@ class Setup(ABC):
                 "setup. Request it as an argument.",
                 pytrace=False,
             )
-        own_context = copy_context()
-        run = runs.begin(self.loop, self.settling, own_context, item, "setup", self.fixturedef)
+        # To be cancelled while it waits cancels nothing that others wait for.
+        waiting = asyncio.wait({self.settling})
+        run = runs.begin(self.loop, waiting, copy_context(), item, "setup", self.fixturedef)
         self.owner.run(run)
         run.result()
 
@@ -367,8 +368,7 @@ class _Generator:
         try:
             return await anext(self._generator)
         except StopAsyncIteration:
-            reason = f"The async fixture {self._name!r} did not yield a value."
-            raise pytest.fail.Exception(reason, pytrace=False) from None
+            pytest.fail(f"The async fixture {self._name!r} did not yield a value.", pytrace=False)
 
     async def leave(self, cancellation: BaseException | None) -> None:
         if getattr(self._generator, "ag_frame", self) is None:
@@ -531,8 +531,7 @@ class Lifetime(Setup):
             except CancelledError as cancellation:
                 self._at_yield = self.loop.create_future()
                 if self._cancellation is None:
-                    # Without the line above, which is no line of the fixture.
-                    self._cancellation = cancellation.with_traceback(None)
+                    self._cancellation = cancellation
                     if not self._leaving:
                         self._end_use()
         await self._stages.leave(self._cancellation)

@@ -261,7 +261,7 @@ class LoopOwner:
     def _end_by_callback(self, handle: Any, outcome: BaseException) -> None:
         """Let `pytest.fail()` in a callback end the run instead of being logged."""
         run = runs.of_handle(handle)
-        if run is not None:
+        if run is not None and run is not self._state.main_lane.run:
             run.cancel(outcome)
         elif self.opened is not None:
             self._failure = outcome
@@ -310,7 +310,16 @@ class LoopOwner:
 
     def cancel(self, tasks: set[Task[Any]], interruption: BaseException | None = None) -> None:
         """Cancel tasks and wait until they have ended, or until another Ctrl-C comes."""
-        ending = next(iter(tasks)).get_loop().create_task(event_loop.cancel(tasks))
+        loop = next(iter(tasks)).get_loop()
+        self._see_to(loop.create_task(event_loop.cancel(tasks)), interruption)
+
+    def let_end(self, tasks: set[Task[Any]], interruption: BaseException) -> None:
+        """Wait for tasks to end, as long as for cancelled ones, or until another Ctrl-C comes."""
+        loop = next(iter(tasks)).get_loop()
+        ending = asyncio.wait(tasks, timeout=event_loop.GRACE)
+        self._see_to(loop.create_task(ending), interruption)
+
+    def _see_to(self, ending: Task[Any], interruption: BaseException | None) -> None:
         try:
             self.see_through(ending, interruption)
         except KeyboardInterrupt as another:

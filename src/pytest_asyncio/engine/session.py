@@ -77,7 +77,8 @@ class SessionState:
         """What lets other tests run where one waits; None runs one after another."""
         self.open_loops: Final[dict[LoopOwner, AbstractEventLoop]] = {}
         """In the order in which they were opened."""
-        self.main_lane: Final = Lane()
+        self.main_lane = Lane()
+        """That of the test that pytest runs."""
         self.lanes: Final[list[Lane]] = []
         """Those of the tests beside the one that pytest runs."""
         self.on_test_planned: Final[list[Callable[[pytest.Function, Plan], None]]] = []
@@ -132,6 +133,18 @@ class SessionState:
     def running(self) -> Run | None:
         """The run whose code asks, if any is going on."""
         return self.lane_of_caller().run
+
+    @property
+    def run_of_caller(self) -> Run | None:
+        """The run that the calling code belongs to; None where nobody can know.
+
+        What comes from another thread, or was left behind by a test that is over, may be anyone's
+        where several tests run at the same time.
+        """
+        lane = LANE.get()
+        if lane is not None:
+            return None if lane.is_over else lane.run
+        return None if self.lanes else self.main_lane.run
 
     @property
     def all_running(self) -> tuple[Run, ...]:

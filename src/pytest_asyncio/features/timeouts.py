@@ -7,7 +7,7 @@ import sys
 import threading
 from collections.abc import Iterator
 from contextlib import suppress
-from types import FrameType
+from types import CodeType, FrameType
 from typing import ClassVar, Final, final
 
 import pytest
@@ -97,6 +97,9 @@ class _Bound:
         self._remaining: Iterator[float] = self._steps()
         self._error: TimeoutError | None = None
         self._blocked_at = ""
+        self._held_up_in: CodeType | None = None
+        """What others have blocked the loop in since the deadline."""
+        self._held_up_at = ""
         self._is_interrupted = False
         self._is_over = False
         self._interrupts: Final = Interrupts.of(self.session)
@@ -139,9 +142,14 @@ class _Bound:
             self._loop.call_soon_threadsafe(self._step)
 
     def _step(self) -> None:
-        if not self._is_over and not self._run.awaited.done():
-            self._alarms.cancel(self._alarm)
+        if self._is_over or self._run.awaited.done():
+            return
+        self._alarms.cancel(self._alarm)
+        if self._held_up_in is None:
             self._alarm = self._alarms.set(next(self._remaining), self._expire)
+        else:  # It may be about to go on, and be over in time but for the others.
+            self._held_up_in = None
+            self._alarm = self._alarms.set(REACTION, self._expire)
 
     def _unblock(self) -> None:
         if self._is_over:  # pragma: no cover  # The run has ended just now.
@@ -152,6 +160,8 @@ class _Bound:
         if frame is None or self._is_debugging():
             return
         if self._interrupts is not None:
+            self._held_up_in = frame.f_code
+            self._held_up_at = frames.place(frame.f_code, frame.f_lineno)
             self._interrupts.request(self.interrupt)
             return
         is_known = bool(self._blocked_at)
@@ -165,9 +175,14 @@ class _Bound:
         if self._is_over or frame is None or _is_loops(frame):  # pragma: no cover
             return  # It has gone on just now.
         is_task = asyncio.current_task(self._loop) is self._run.task
-        if not is_task and SessionState.of(self.session).running is not self._run:
-            return  # Another test, or what awaits this run, blocks the loop.
+        blocked_by = self._run if is_task else SessionState.of(self.session).run_of_caller
         blocking = frames.users(frame) or frame
+        if blocked_by is None and blocking.f_code is self._held_up_in:
+            self.session.stash.setdefault(_NOBODYS, set()).add(self._held_up_at)
+            raise asyncio.CancelledError
+        if blocked_by is not self._run:
+            return  # Another test, or what awaits this run, blocks the loop.
+        self._held_up_in, self._held_up_at = None, ""
         self._blocked_at = frames.place(blocking.f_code, blocking.f_lineno)
         self._error = self._error or self._failure()
         self._is_interrupted = is_task
@@ -184,11 +199,19 @@ class _Bound:
         run = self._run
         fixture = run.fixturedef
         what = run.item.name if fixture is None else fixtures.title_of(fixture, run.phase)
-        blocked = f", and blocked the event loop at {self._blocked_at}" if self._blocked_at else ""
+        blocked = ""
+        if self._blocked_at:
+            blocked = f", and blocked the event loop at {self._blocked_at}"
+        elif self._held_up_at in self.session.stash.get(_NOBODYS, ()):
+            blocked = f". Code that is not its own blocked its event loop at {self._held_up_at}"
         return f"{what} took longer than the {self._seconds:g} s of its timeout{blocked}"
 
     def _is_debugging(self) -> bool:
         return debuggers.is_active(self.session.config, self._thread)
+
+
+_NOBODYS: Final[pytest.StashKey[set[str]]] = pytest.StashKey()
+"""Where code was broken off of which nobody can know whose it was."""
 
 
 def _is_loops(frame: FrameType) -> bool:

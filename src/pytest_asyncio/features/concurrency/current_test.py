@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Generator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import contextmanager
 from contextvars import Context, copy_context
 from typing import Final, final
 from warnings import WarningMessage
@@ -13,26 +12,25 @@ import pytest
 
 from pytest_asyncio.engine import async_tests, context
 from pytest_asyncio.engine.loops import LoopOwner
-from pytest_asyncio.engine.runs import Run
+from pytest_asyncio.engine.runs import LANE, Lane, Run
+from pytest_asyncio.engine.session import SessionState
 from pytest_asyncio.support import pytest_private
 
 from . import output
 from .output import Show, Warnings
 
-_CURRENT_TEST: Final = "PYTEST_CURRENT_TEST"
-
 
 @final
-class TestAtHand:
+class TestAtHand(Lane):
     """The test that pytest runs."""
 
     def __init__(self, item: pytest.Item, nextitem: pytest.Item | None) -> None:
+        super().__init__()
         self.item: Final = item
         self.nextitem: Final = nextitem
         self.is_alone: bool = False
         """Whether it has a fixture that acts on the whole process."""
-        self.run: Run | None = None
-        """What it waits for, or has waited for last, while others run."""
+        self._has_waited = False
         self._before: Context | None = None
         """Where its own fixtures have changed nothing yet."""
         self._warnings: Final = Warnings()
@@ -55,31 +53,37 @@ class TestAtHand:
         if self._before is None and pytest_private.is_own(request):
             self._before = copy_context()
 
-    def heard(self) -> AbstractContextManager[None]:
-        """Return what pytest is to run the test in, so that none of its warnings comes twice."""
-        return output.showing_warnings(self._show)
+    @contextmanager
+    def heard(self) -> Generator[None]:
+        """Let pytest run the test, with its own lane, so that none of its warnings comes twice."""
+        state = SessionState.of(self.item.session)
+        before, state.main_lane = state.main_lane, self
+        token = LANE.set(self)
+        try:
+            with output.showing_warnings(self._show):
+                yield
+        finally:
+            self.is_over = True
+            LANE.reset(token)
+            state.main_lane = before
 
     def _show(self, show: Show, warning: WarningMessage) -> None:
-        if self._warnings.add(warning) or self.run is None:
+        if self._warnings.add(warning) or not self._has_waited:
             show(warning)
 
-    def begin_waiting(self, run: Run) -> None:
-        """Wait for a run, while others go on."""
-        self.run = run
+    def begin_waiting(self) -> None:
+        """Wait, while others go on."""
+        self._has_waited = True
         output.forget_warnings()
 
     @contextmanager
     def put_aside(self) -> Generator[None]:
         """Let another test go on where nothing is to be seen of this one."""
-        current = os.environ[_CURRENT_TEST]
         self.rejoin()
-        try:
-            # One without variables is false.
-            before = copy_context() if self._before is None else self._before
-            with context.put_aside(before):
-                yield
-        finally:
-            os.environ[_CURRENT_TEST] = current
+        # One without variables is false.
+        before = copy_context() if self._before is None else self._before
+        with pytest_private.current_test_kept(), context.put_aside(before):
+            yield
 
     def isolate(self) -> None:
         """Let pytest see no other test as set up, until it is rejoined."""

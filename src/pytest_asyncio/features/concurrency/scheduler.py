@@ -133,7 +133,7 @@ class _Concurrency:
             with hearing:
                 return (yield)
         except BaseException as error:
-            self._cancel(self._flights.values(), error)
+            self._break_off(error)
             self._end_all(item)
             raise
         finally:
@@ -190,15 +190,22 @@ class _Concurrency:
     def wait(self, owner: LoopOwner, run: Run) -> None:
         """Run a loop until what a run awaits is done. While that takes time, others run too."""
         __tracebackhide__ = True
+        self._spin(owner, run, run.awaited, PATIENCE)
+        if not run.awaited.done():
+            with pytest_private.current_test_kept():
+                self._wait_beside_others(owner, run)
+        if run.is_given_up:
+            raise event_loop.Stopped
+
+    def _wait_beside_others(self, owner: LoopOwner, run: Run) -> None:
+        __tracebackhide__ = True
         at_hand = self._at_hand
         if at_hand is not None and at_hand.owns(run, owner):
-            self._spin(owner, run, run.awaited, PATIENCE)
-            if not (run.awaited.done() or at_hand.is_alone or self._group_of(at_hand.item) is None):
+            is_alone = at_hand.is_alone or self._group_of(at_hand.item) is None
+            if not is_alone:
                 self._run_beside(at_hand, run)
         while not (run.awaited.done() or run.failure):
             self._spin(owner, run, run.awaited)
-        if run.is_given_up:
-            raise event_loop.Stopped
 
     def _run_beside(self, at_hand: TestAtHand, run: Run) -> None:
         """Run what follows the test at hand too, until a run of that one is over."""
@@ -206,7 +213,7 @@ class _Concurrency:
         following = self._queue.after(at_hand.item, at_hand.nextitem, len(self._flights))
         fitting = self._fitting(at_hand, following)
         run.awaited.add_done_callback(self._wake)
-        at_hand.begin_waiting(run)
+        at_hand.begin_waiting()
         try:
             with self._recorder.recording_others():
                 while not (run.awaited.done() or run.failure):
@@ -293,8 +300,21 @@ class _Concurrency:
         elif isinstance(at_hand, Flight):
             self._step(self._ready.popleft())
         else:
+            self._step_beside(at_hand)
+
+    def _step_beside(self, at_hand: TestAtHand) -> None:
+        assert at_hand.run is not None
+        try:
             with at_hand.put_aside():
                 self._step(self._ready.popleft())
+        except KeyboardInterrupt as interruption:
+            self._interrupt(at_hand.run, interruption)
+
+    def _interrupt(self, run: Run, interruption: KeyboardInterrupt) -> None:
+        """Let Ctrl-C in the code of one test end the session, but not the teardown of another."""
+        if run.phase != "teardown":
+            raise interruption
+        SessionState.of(self._session).postpone(interruption)
 
     def _step(self, flight: Flight) -> None:
         if flight.run is not None:
@@ -317,9 +337,13 @@ class _Concurrency:
         for notify in SessionState.of(self._session).on_run_begins:
             notify(run)
         flight.watch.go()
-        run.awaited.add_done_callback(partial(self._make_ready, flight))
+        run.awaited.add_done_callback(partial(self._end_run, flight, run))
 
-    def _make_ready(self, flight: Flight, _: object = None) -> None:
+    def _end_run(self, flight: Flight, run: Run, _: object) -> None:
+        if flight.run is run and flight not in self._ready:  # It may have been given up before.
+            self._make_ready(flight)
+
+    def _make_ready(self, flight: Flight) -> None:
         flight.watch.pause()
         self._ready.append(flight)
         self._in_the_air.add(flight)
@@ -372,9 +396,12 @@ class _Concurrency:
     def _blame(self, culprit: Run | None, run: Run, error: BaseException) -> None:
         """End a run with an error, or raise that if it is the one at hand, or nobody's."""
         __tracebackhide__ = True
-        if culprit is None or culprit is run or isinstance(error, KeyboardInterrupt):
+        if culprit is None or culprit is run:
             raise error
-        culprit.cancel(error)
+        if isinstance(error, KeyboardInterrupt):
+            self._interrupt(run, error)
+        else:
+            culprit.cancel(error)
 
     def _is_outcome(self, error: BaseException) -> bool:
         """Tell whether a run has raised an error, which asyncio has let through, and is told it."""
@@ -397,13 +424,19 @@ class _Concurrency:
                 flight.run.failure = pytest.fail.Exception(reason, pytrace=False)
                 self._make_ready(flight)
 
+    def _break_off(self, interruption: BaseException) -> None:
+        """Cancel what flights run. A teardown may take as long as what is cancelled, before."""
+        tearing_down = [flight for flight in self._flights.values() if flight.is_tearing_down]
+        self._cancel(flight for flight in self._flights.values() if flight not in tearing_down)
+        for flight in tearing_down:
+            run = flight.run
+            if run is not None and flight.is_running and not run.task.get_loop().is_closed():
+                flight.owner.let_end({run.task}, interruption)
+        self._cancel(tearing_down, interruption)
+
     def _cancel(self, flights: Iterable[Flight], interruption: BaseException | None = None) -> None:
         """Cancel what flights run, and wait until it has ended; what does not loses its loop."""
-        left = [
-            flight
-            for flight in flights
-            if flight.run and not (flight.run.awaited.done() or flight.run.failure)
-        ]
+        left = [flight for flight in flights if flight.is_running]
         if not left:
             return
         owner, tasks = left[0].owner, set[Task[Any]]()

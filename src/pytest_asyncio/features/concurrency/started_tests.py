@@ -72,6 +72,11 @@ class Flight(RecordedLane):
         return self.record is self.leftovers
 
     @property
+    def is_running(self) -> bool:
+        """Whether it waits for a run that is not over."""
+        return self.run is not None and not (self.run.awaited.done() or self.run.failure)
+
+    @property
     def watch(self) -> _Watch:
         return self._phase.watch
 
