@@ -282,3 +282,62 @@ def test_an_async_fixture_may_return_none(suite):
             assert nothing is nothing_either is None
     """)
     result.assert_outcomes(passed=1)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error"),
+    [
+        ("scope='modul'", "ValueError: *'database': 'modul' is not a valid scope. Valid *: *."),
+        ("loopscope='module'", "TypeError: *'database': * 'loopscope'. Write loop_scope=."),
+        ("name='db', retries=1", "TypeError: *'db': * 'retries'. It takes scope, loop_scope, *."),
+    ],
+    ids=["scope", "argument", "unlike-any"],
+)
+def test_a_declaration_that_is_not_valid_names_its_fixture(suite, arguments, error):
+    result = suite(
+        f"""
+        @pytest_asyncio.fixture({arguments})
+        async def database():
+            pass
+        """
+    )
+    result.assert_outcomes(errors=1)
+    result.stdout.fnmatch_lines(["test_it.py:3: in <module>", f"E   {error}"])
+
+
+def test_a_generator_that_never_yields_is_told_in_one_sentence(suite):
+    result = suite(
+        """
+        @pytest_asyncio.fixture
+        async def fixture():
+            if False:
+                yield
+
+        @pytest.mark.asyncio
+        async def test_it(fixture):
+            pass
+        """
+    )
+    result.assert_outcomes(errors=1)
+    result.stdout.fnmatch_lines(
+        ["*ERROR at setup of test_it*", "The async fixture 'fixture' did not yield a value."],
+        consecutive=True,
+    )
+
+
+def test_a_timeout_that_is_held_over_the_yield_shows_only_lines_of_the_fixture(suite):
+    result = suite(
+        """
+        @pytest_asyncio.fixture
+        async def limit():
+            async with asyncio.timeout(0):
+                yield
+
+        @pytest.mark.asyncio
+        async def test_it(limit):
+            await asyncio.Event().wait()
+        """
+    )
+    result.assert_outcomes(failed=1, errors=1)
+    result.stdout.fnmatch_lines(["> *yield", "E *CancelledError", "test_it.py:6: CancelledError"])
+    assert "pytest_asyncio/" not in result.stdout.str()

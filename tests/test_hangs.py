@@ -3,9 +3,15 @@
 from __future__ import annotations
 
 import functools
+import os
 import signal
+import threading
+import time
 
 import pytest
+
+SIGNALS = [name for name in ("SIGTERM", "SIGHUP", "SIGQUIT") if hasattr(signal, name)]
+posix = pytest.mark.skipif(os.name == "nt", reason="there are no such signals")
 
 DOING = "*- what async tests were doing -*"
 
@@ -31,8 +37,8 @@ CONFTEST = """
         return frame is not None
 """
 HEADER = """
+    import signal, threading
     from conftest import blocks, end_when, waits
-    import threading
 """
 
 
@@ -217,3 +223,256 @@ def test_ctrl_c_between_tests_shows_nothing(interrupted):
     )
     assert result.ret == pytest.ExitCode.INTERRUPTED
     result.stdout.no_fnmatch_line(DOING)
+
+
+@pytest.fixture
+def ended(suite, pytester, monkeypatch):
+    """Run a suite that ends its own process."""
+    args = ("-p", "pytest_asyncio.plugin")
+    run = functools.partial(pytester.runpytest_subprocess, *args)
+    monkeypatch.setattr(pytester, "runpytest", lambda *args, plugins: run(*args))
+    return lambda source, *args, **kw: suite(HEADER + source, *args, conftest=CONFTEST, **kw)
+
+
+def waiting_for(number):
+    return WAITING.replace("end_when(waits)", f"end_when(waits, signal.{number})")
+
+
+@posix
+@pytest.mark.parametrize("name", SIGNALS)
+def test_a_signal_that_ends_the_process_shows_the_test_and_then_ends_it(ended, name):
+    result = ended(waiting_for(name))
+    assert result.ret == -getattr(signal, name)
+    result.stderr.fnmatch_lines(
+        [
+            f"*- what async tests were doing, at {name} -*",
+            "test_it.py::test_it: its call has taken *.* s, and is at test_it.py:7 in wait",
+            "Tasks of the loop of test_it.py::test_it:",
+            "test_it (Task-*)",
+        ]
+    )
+
+
+@posix
+def test_a_handler_of_the_suite_for_such_a_signal_is_called(ended):
+    result = ended(
+        """
+    @pytest.fixture(autouse=True, scope="session")
+    def handled():
+        signal.signal(signal.SIGTERM, lambda *_: pytest.exit("handled", returncode=7))
+
+    @pytest.mark.asyncio
+    async def test_first(): pass
+    """
+        + waiting_for("SIGTERM")
+    )
+    assert result.ret == 7
+    result.stdout.fnmatch_lines("*handled*")
+
+
+@posix
+def test_what_a_suite_has_set_before_is_left_alone_and_put_back(ended):
+    result = ended(
+        """
+    @pytest.mark.asyncio
+    async def test_it():
+        assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+        assert signal.getsignal(signal.SIGTERM) is not signal.SIG_DFL
+        signal.signal(signal.SIGQUIT, signal.SIG_IGN)
+    """,
+        files={
+            "plugin.py": """
+            import signal
+            signal.signal(signal.SIGHUP, signal.SIG_IGN)
+            def pytest_unconfigure(config):
+                config.add_cleanup(print_handlers)
+            def print_handlers():
+                for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT):
+                    print(number.name, int(signal.getsignal(number)))
+            """
+        },
+        ini="addopts = -p plugin\npythonpath = .",
+    )
+    result.assert_outcomes(passed=1)
+
+
+@posix
+def test_a_child_process_that_is_forked_shows_nothing(ended):
+    result = ended(
+        """
+    import os
+
+    @pytest.mark.asyncio
+    async def test_it():
+        pid = os.fork()
+        if not pid:
+            os.kill(os.getpid(), signal.SIGTERM)
+        assert os.waitpid(pid, 0)[1] == signal.SIGTERM
+    """,
+        "-Wdefault",
+    )
+    result.assert_outcomes(passed=1)
+    result.stderr.no_fnmatch_line("*what async tests were doing*")
+
+
+@posix
+def test_the_handler_restores_what_would_have_happened(suite, monkeypatch, capfd):
+    raised = []
+    monkeypatch.setattr(signal, "raise_signal", raised.append)
+    kept = signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    try:
+        suite(
+            """
+        import os, signal
+        @pytest.mark.asyncio
+        async def test_it():
+            assert signal.getsignal(signal.SIGTERM) is not signal.SIG_DFL
+            os.kill(os.getpid(), signal.SIGTERM)
+            assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
+        """
+        ).assert_outcomes(passed=1)
+    finally:
+        signal.signal(signal.SIGTERM, kept)
+    assert raised == [signal.SIGTERM]
+    assert "what async tests were doing, at SIGTERM" in capfd.readouterr().err
+
+
+@posix
+def test_a_signal_that_an_option_names_shows_what_tests_do_and_they_go_on(suite, capfd):
+    before = signal.getsignal(signal.SIGUSR1)
+    suite(
+        """
+        import os, signal
+        @pytest.mark.asyncio
+        async def test_it():
+            os.kill(os.getpid(), signal.SIGUSR1)
+            await asyncio.sleep(0)
+        """,
+        ini="asyncio_dump_signal = SIGUSR1",
+    ).assert_outcomes(passed=1)
+    assert signal.getsignal(signal.SIGUSR1) == before
+    output = capfd.readouterr().err
+    assert "what async tests were doing, at SIGUSR1" in output
+    assert "test_it.py::test_it: its call has taken" in output
+
+
+def test_signals_in_a_session_outside_of_the_main_thread_are_left_alone(suite):
+    before = signal.getsignal(signal.SIGTERM)
+    results = []
+    source = """
+        import signal
+        @pytest.mark.asyncio
+        async def test_it():
+            print("handler:", signal.getsignal(signal.SIGTERM))
+    """
+    thread = threading.Thread(target=lambda: results.append(suite(source, "-s")))
+    thread.start()
+    thread.join()
+    results[0].stdout.fnmatch_lines(f"*handler: {before}*")
+
+
+@pytest.mark.parametrize("value", ["SIGKILL", "SIGNONE", "x", "signal", "SIG_DFL"])
+def test_a_dump_signal_that_there_is_not_is_a_usage_error(suite, value):
+    result = suite("", f"--asyncio-dump-signal={value}")
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines(f"ERROR: '{value}' is not a valid asyncio_dump_signal. *SIGUSR1.")
+
+
+@posix
+def test_workers_of_xdist_show_where_they_hang(ended):
+    result = ended(waiting_for("SIGTERM"), "-pxdist", "-n1", "--max-worker-restart=0")
+    result.stderr.fnmatch_lines(
+        [
+            "*- what async tests were doing in gw0, at SIGTERM -*",
+            "test_it.py::test_it: its call has taken *, and is at test_it.py:7 in wait",
+        ]
+    )
+
+
+@posix
+def test_ctrl_c_in_a_worker_of_xdist_is_shown_on_its_stderr(ended):
+    result = ended(waiting_for("SIGINT"), "-pxdist", "-n1")
+    result.stderr.fnmatch_lines(
+        [
+            "*- what async tests were doing -*",
+            "test_it.py::test_it: its call has taken *, and is at test_it.py:7 in wait",
+        ]
+    )
+
+
+@posix
+def test_workers_of_xdist_show_where_they_hang_when_their_controller_is_killed(ended, pytester):
+    source = WAITING.replace("end_when(waits)", "os.kill(os.getppid(), signal.SIGKILL)")
+    result = ended("    import os\n" + source, "-pxdist", "-n1")
+    assert result.ret == -signal.SIGKILL
+    shown = "what async tests were doing in gw0, at the end of the controller of pytest-xdist"
+    while shown not in (pytester.path / "stderr").read_text():  # The worker outlives it.
+        time.sleep(0.01)
+
+
+def test_the_time_out_of_faulthandler_shows_the_tasks(suite, capfd):
+    result = suite(
+        """
+        @pytest.mark.asyncio
+        @pytest.mark.parametrize("_", [1, 2])
+        async def test_it(_):
+            await asyncio.sleep(0.2)
+        """,
+        "-pfaulthandler",
+        ini="faulthandler_timeout = 0.1",
+    )
+    result.assert_outcomes(passed=2)
+    output = capfd.readouterr().err
+    assert output.count("doing, before the 0.1 s of faulthandler_timeout") == 2
+    assert "test_it.py::test_it[2]: its call has taken" in output
+
+
+TIMED = """
+    def block():
+        threading.Event().wait()
+
+    async def work():
+        {act}
+
+    @pytest.mark.asyncio
+    async def test_it():
+        worker = asyncio.create_task(work(), name="worker")
+        await worker
+"""
+
+
+@posix
+@pytest.mark.parametrize("act", ["block()", "await asyncio.Event().wait()"])
+def test_pytest_timeout_by_a_signal_shows_the_tasks(ended, act):
+    args = ("-ppytest_timeout", "--timeout=0.3", "--timeout-method=signal")
+    result = ended(TIMED.format(act=act), *args)
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(["*- asyncio tasks -*", "test_it (Task-*", "*worker*"])
+    result.stdout.fnmatch_lines("*test_it.py:* in work")
+
+
+def test_pytest_timeout_that_hits_a_waiting_loop_shows_the_line_of_the_test(ended):
+    args = ("-ppytest_timeout", "--timeout=0.3", "--timeout-method=signal")
+    result = ended(TIMED.format(act="await asyncio.Event().wait()"), *args)
+    result.stdout.fnmatch_lines(["> *await worker", "E *Failed: Timeout*"])
+    result.stdout.no_fnmatch_line("*selectors.py*")
+
+
+def test_pytest_timeout_by_a_thread_shows_the_tasks(ended):
+    args = ("-ppytest_timeout", "--timeout=0.3", "--timeout-method=thread")
+    result = ended(TIMED.format(act="block()"), *args)
+    assert result.ret == 1
+    result.stderr.fnmatch_lines(
+        [
+            "*- what async tests were doing, after the 0.3 s of its time-out -*",
+            "test_it.py::test_it: its call has taken *",
+            "test_it (Task-*)",
+            "└── worker, running",
+        ]
+    )
+
+
+def test_pytest_timeout_by_a_thread_leaves_what_ends_in_time_alone(ended):
+    args = ("-ppytest_timeout", "--timeout=30", "--timeout-method=thread")
+    result = ended("    def test_it(): pass", *args)
+    result.assert_outcomes(passed=1)

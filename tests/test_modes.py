@@ -104,10 +104,82 @@ def test_strict_mode_leaves_plain_async_fixtures_alone_and_says_so(suite):
     assert result.parseoutcomes()[outcome] == 2
     for name in ("coroutine", "generator"):
         result.stdout.fnmatch_lines(
-            f"*plugin.py:*: asyncio test 'test_{name}' requested async @pytest.fixture "
+            f"*test_it.py:*: asyncio test 'test_{name}' requested async @pytest.fixture "
             f"'{name}' in strict mode. You might want to use @pytest_asyncio.fixture or switch to "
             "auto mode.*"
         )
+
+
+@pytest.mark.skipif(pytest.version_tuple < (9, 1), reason="pytest leaves the coroutine to the test")
+def test_each_test_is_told_which_fixture_to_declare_otherwise(suite):
+    result = suite(
+        """
+        @pytest.fixture(scope="module")
+        async def plain():
+            return 1
+
+        @pytest.mark.asyncio
+        async def test_async(plain):
+            pass
+
+        def test_sync(plain):
+            pass
+
+        @pytest.mark.asyncio
+        async def test_other(plain):
+            pass
+        """,
+        "-Wdefault",
+    )
+    result.assert_outcomes(errors=3, warnings=2)
+    for test in ("test_async", "test_sync", "test_other"):
+        result.stdout.fnmatch_lines(
+            f"{test} requests the fixture 'plain' (test_it.py:3), which is async and is declared "
+            "by @pytest.fixture, so that nothing awaits it. Declare it by @pytest_asyncio.fixture, "
+            "or set the option asyncio_mode to 'auto'."
+        )
+
+
+@pytest.mark.parametrize("declaration", ["@pytest_asyncio.fixture\nasync ", "@pytest.fixture\n"])
+def test_a_test_that_fails_with_an_async_generator_for_a_value_is_told_so(suite, declaration):
+    result = suite(
+        f"""
+async def numbers():
+    yield 1
+
+{declaration}def number():
+    return numbers()
+
+@pytest.mark.asyncio
+async def test_it(number, request):
+    assert number == 1
+        """
+    )
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(
+        "E *The value of the fixture 'number' (test_it.py:6) is an async generator, of which "
+        "nothing has run. If it is to be set up and torn down, write 'yield' in the fixture "
+        "itself, and declare that by @pytest_asyncio.fixture."
+    )
+
+
+@pytest.mark.skipif(pytest.version_tuple >= (9, 1), reason="pytest refuses the fixture")
+def test_a_test_that_fails_with_a_coroutine_for_a_value_is_told_so(suite):
+    result = suite(
+        """
+        @pytest.fixture
+        async def plain():
+            return 1
+
+        @pytest.mark.asyncio
+        async def test_it(plain):
+            plain.close()
+            assert plain == 1
+        """,
+        "-Wdefault",
+    )
+    result.assert_outcomes(failed=1, warnings=2)
+    result.stdout.fnmatch_lines("E *test_it requests the fixture 'plain' (test_it.py:3), which *")
 
 
 def test_strict_mode_says_so_too_where_code_on_the_loop_requests_a_plain_async_fixture(suite):

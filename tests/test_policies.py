@@ -197,7 +197,7 @@ def test_the_override_is_deprecated(suite):
     )
     result.assert_outcomes(passed=1)
     result.stdout.fnmatch_lines(
-        '*plugin.py:*: PytestDeprecationWarning: Overriding the "event_loop_policy" fixture is '
+        '*conftest.py:*: PytestDeprecationWarning: Overriding the "event_loop_policy" fixture is '
         "deprecated. Implement the hook pytest_asyncio_loop_factories to say what makes the event "
         "loops."
     )

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from pytest_asyncio.features.checks.unhandled_exceptions import UnhandledExceptionWarning
     from pytest_asyncio.features.clock.virtual import Clock
     from pytest_asyncio.features.getfixturevalue import getfixturevalue
+    from pytest_asyncio.features.races.awaits import CancellableBlock, cancellable
     from pytest_asyncio.features.state_machines import (
         RuleBasedStateMachine as RuleBasedStateMachine,
     )
@@ -41,6 +42,7 @@ __version__ = "2.0.0"
 
 __all__ = (
     "BlockedLoopWarning",
+    "CancellableBlock",
     "CheckWarning",
     "Clock",
     "LeakedTaskWarning",
@@ -50,6 +52,7 @@ __all__ = (
     "OpenResourceWarning",
     "TaskGroup",
     "UnhandledExceptionWarning",
+    "cancellable",
     "fixture",
     "getfixturevalue",
     "is_async_test",
@@ -58,6 +61,7 @@ __all__ = (
 # These need asyncio, as the import of a plugin does not.
 _LATE = {
     "BlockedLoopWarning": "features.checks.blocked_loop",
+    "CancellableBlock": "features.races.awaits",
     "CheckWarning": "features.checks",
     "Clock": "features.clock.virtual",
     "LeakedTaskWarning": "features.checks.leaked_tasks",
@@ -68,5 +72,6 @@ _LATE = {
     "RuleBasedStateMachine": "features.state_machines",  # not in __all__: it needs Hypothesis
     "TaskGroup": "features.asyncio_tasks",
     "UnhandledExceptionWarning": "features.checks.unhandled_exceptions",
+    "cancellable": "features.races.awaits",
     "getfixturevalue": "features.getfixturevalue",
 }

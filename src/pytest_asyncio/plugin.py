@@ -15,11 +15,12 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 import pytest
 
-from pytest_asyncio.collect import fixtures, hooks, items, options
+from pytest_asyncio.collect import fixtures, header, hooks, items, options
 from pytest_asyncio.collect.fixtures import fixture
 from pytest_asyncio.collect.items import is_async_test
 from pytest_asyncio.collect.options import Mode
 from pytest_asyncio.engine.plan import VIRTUAL, Plan, forget_plan, plan_of
+from pytest_asyncio.features import plain_fixtures
 from pytest_asyncio.support import modules, pytest_private, running_session
 from pytest_asyncio.support.types import LoopFactory
 from pytest_asyncio.support.types import ScopeName as _ScopeName
@@ -53,6 +54,10 @@ def pytest_configure(config: pytest.Config) -> None:
         config.pluginmanager.register(_Traced())
         if not hasattr(config, "workerinput"):
             config.pluginmanager.register(_TraceWritten())
+    if any(map(config.pluginmanager.hasplugin, ("timeout", "pytest_timeout"))):
+        from pytest_asyncio.features.coexistence import pytest_timeout_thread
+
+        pytest_timeout_thread.start(config)
     if options.of(config).durations is not None:
         config.pluginmanager.register(_Timed())
 
@@ -95,10 +100,10 @@ def _read_options(config: pytest.Config) -> None:
 def pytest_report_header(config: pytest.Config) -> list[str]:
     _read_options(config)
     if not options.of(config).concurrent:
-        return options.header(config)
+        return header.lines(config)
     from pytest_asyncio.features.concurrency import obstacles
 
-    return [*options.header(config), *obstacles.header(config)]
+    return [*header.lines(config), *obstacles.header(config)]
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -146,7 +151,14 @@ def pytest_collection_modifyitems(
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtestloop(session: pytest.Session) -> None:
     _read_late_options(session)
-    if items.are_concurrent(session):
+    keywords = items.keywords_in_use(session)
+    if items.are_repeated(session, keywords):
+        _Async.of(session)
+        from pytest_asyncio.features import races
+
+        races.start(session, keywords)
+        _AfterFailure.follow(session)
+    if items.are_concurrent(session, keywords):
         _Async.of(session)
         from pytest_asyncio.features.concurrency import scheduler
 
@@ -201,8 +213,9 @@ def pytest_fixture_setup(
             pytest_private.restore_fixture_function(fixturedef, original)
     try:
         return (yield)
-    except BaseException:
+    except BaseException as error:
         _AfterFailure.follow(item.session)
+        plain_fixtures.refuse(error, fixturedef, request)
         raise
     finally:
         if planned is not None and planned.is_async:
@@ -222,7 +235,7 @@ def _function_for(
     if fixturedef.argname == "event_loop_policy":
         from pytest_asyncio.collect import policies
 
-        policies.warn_of_override(fixturedef)
+        policies.warn_of_override(fixturedef, item)
         return policies.refused(fixturedef)  # It has no loop, for it says what makes them.
     if rooms is not None:
         failing: Callable[..., Any] | None = rooms.calls.prepare_for(fixturedef, item, planned)
@@ -286,11 +299,20 @@ class _Async:
         from pytest_asyncio.collect import loop_factories
         from pytest_asyncio.engine import async_fixtures, async_tests, loops
         from pytest_asyncio.engine.session import SessionState
-        from pytest_asyncio.features import interrupted, task_tree
-        from pytest_asyncio.features.coexistence import looptime
+        from pytest_asyncio.features import interrupted, signals, task_tree
+        from pytest_asyncio.features.coexistence import (
+            faulthandler_timeout,
+            looptime,
+            pytest_timeout_signal,
+            xdist_controller,
+        )
 
         self.calls, self.factories, self.lifetimes = async_tests, loop_factories, async_fixtures
-        self.looptime, self.tasks, self.interrupted = looptime, task_tree, interrupted
+        self.looptime, self.tasks = looptime, task_tree
+        self.shown_at_the_end = (
+            *(interrupted, signals),
+            *(faulthandler_timeout, pytest_timeout_signal, xdist_controller),
+        )
         self.has_looptime = looptime.is_used(session.config)
         self.loops = loops
         self.state = SessionState.of(session)
@@ -316,7 +338,8 @@ class _Async:
         if options.of(session.config).timeout or options.of(session.config).has_folders:
             _bound_runs(session)
         started.tasks.start(session)
-        started.interrupted.start(session)
+        for feature in started.shown_at_the_end:
+            feature.start(session)
         if options.of(session.config).checks:
             plugins.register(_Checked(session))
             _AfterFailure.follow(session)
@@ -396,6 +419,8 @@ class _AfterFailure:
 
             _Async.of(item.session).state.raise_postponed()
             notes.explain(call.excinfo.value, item)
+            if call.when == "call" and isinstance(item, pytest.Function):
+                plain_fixtures.explain(call.excinfo.value, item)
             if not item.config.getoption("fulltrace", False):
                 notes.hide_frames(call.excinfo.value)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import inspect
-import warnings
 from collections.abc import Callable, Iterable
 from typing import Any, Final, Literal, ParamSpec, TypeVar, overload
 
@@ -11,7 +10,7 @@ import pytest
 
 from pytest_asyncio.support.callables import kind_of
 from pytest_asyncio.support.types import ScopeName
-from pytest_asyncio.support.warn import advise
+from pytest_asyncio.support.warn import advise, warn_at
 
 from . import options
 from .options import SCOPES
@@ -80,6 +79,7 @@ def fixture(
             return fixture(function, loop_scope=loop_scope, **kwargs)
 
         return declare
+    _refuse_arguments(fixture_function, kwargs)
     # A method's function is shared by all instances; other plugins set these two names themselves.
     function: Any = getattr(fixture_function, "__func__", fixture_function)
     try:
@@ -93,6 +93,30 @@ def fixture(
         timeout = kwargs.pop("timeout")
         function._timeout = 0.0 if timeout is None else timeout
     return pytest.fixture(fixture_function, **kwargs)
+
+
+def _refuse_arguments(function: Callable[..., Any], arguments: dict[str, Any]) -> None:
+    """Name the fixture that is declared with what `pytest.fixture` does not take."""
+    __tracebackhide__ = True
+    name = arguments.get("name") or getattr(function, "__name__", options.shown(function))
+    for argument in arguments:
+        if argument not in _ARGUMENTS:
+            from difflib import get_close_matches  # only a fault needs it
+
+            similar = get_close_matches(argument, _ARGUMENTS, 1)
+            raise TypeError(
+                f"Fixture {name!r}: pytest_asyncio.fixture() takes no argument {argument!r}. "
+                + (f"Write {similar[0]}=." if similar else f"It takes {', '.join(_ARGUMENTS)}.")
+            )
+    scope = arguments.get("scope", "function")
+    if not callable(scope) and not options.is_scope(scope):
+        raise ValueError(
+            f"Fixture {name!r}: {options.shown(scope)} is not a valid scope. Valid scopes are: "
+            f"{', '.join(SCOPES)}."
+        )
+
+
+_ARGUMENTS: Final = ("scope", "loop_scope", "timeout", "params", "autouse", "ids", "name")
 
 
 def is_declared(fixturedef: pytest.FixtureDef[Any]) -> bool:
@@ -190,14 +214,13 @@ def warn_of_plain_async(fixturedef: pytest.FixtureDef[Any], item: pytest.Functio
     if kind_of(function) is not None and (
         inspect.iscoroutinefunction(function) or inspect.isasyncgenfunction(function)
     ):  # What only wraps one may run it.
-        warnings.warn(
-            pytest.PytestDeprecationWarning(
-                f"asyncio test {item.name!r} requested async @pytest.fixture "
-                f"{fixturedef.argname!r} in strict mode. You might want to use "
-                "@pytest_asyncio.fixture or switch to auto mode. "
-                "This will become an error in future versions of pytest-asyncio."
-            ),
-            stacklevel=2,
+        warn_at(
+            function,
+            f"asyncio test {item.name!r} requested async @pytest.fixture "
+            f"{fixturedef.argname!r} in strict mode. You might want to use "
+            "@pytest_asyncio.fixture or switch to auto mode. "
+            "This will become an error in future versions of pytest-asyncio.",
+            item,
         )
 
 

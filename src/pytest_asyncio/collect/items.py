@@ -73,20 +73,33 @@ def add_implied_mark(mark: pytest.MarkDecorator, item: pytest.Function) -> None:
         item.add_marker(mark)
 
 
-def are_concurrent(session: pytest.Session) -> bool:
-    """Tell whether async tests of a session are to run at the same time."""
+def keywords_in_use(session: pytest.Session) -> frozenset[str]:
+    """Gather the keywords that the `asyncio` marks of a session use, except those that are off."""
+    return frozenset(
+        keyword
+        for node in _nodes(session)
+        for mark in node.own_markers
+        if mark.name == "asyncio"
+        for keyword, value in mark.kwargs.items()
+        if value
+    )
+
+
+def are_concurrent(session: pytest.Session, keywords: frozenset[str]) -> bool:
+    """Tell whether async tests of a session, whose marks use keywords, run at the same time."""
     given = options.of(session.config)
     if given.concurrency == 1:
         return False
-    if (given.concurrent or given.has_folders) and any(
-        is_marked(item) and options.at(item).concurrent for item in session.items
-    ):
-        return True
-    return any(
-        mark.name == "asyncio" and mark.kwargs.get("concurrent")
-        for node in _nodes(session)
-        for mark in node.own_markers
+    return "concurrent" in keywords or (
+        (given.concurrent or given.has_folders)
+        and any(is_marked(item) and options.at(item).concurrent for item in session.items)
     )
+
+
+def are_repeated(session: pytest.Session, keywords: frozenset[str]) -> bool:
+    """Tell whether async tests of a session are run more than once."""
+    given = options.of(session.config)
+    return bool({"cancel", "schedules"} & keywords or given.cancel or given.schedules or given.late)
 
 
 def _nodes(session: pytest.Session) -> Iterator[pytest.Item | pytest.Collector]:
@@ -104,7 +117,12 @@ def _is_async(item: pytest.Function) -> bool:
 
 def _is_for_auto_mode(item: pytest.Function) -> bool:
     """Tell whether neither unittest nor another framework's plugin is to run an async test."""
-    return not getattr(item, "nofuncargs", False) and not any(
+    return not getattr(item, "nofuncargs", False) and not is_of_another_framework(item)
+
+
+def is_of_another_framework(item: pytest.Item) -> bool:
+    """Tell whether the mark of another framework, whose plugin is there, leaves a test to it."""
+    return any(
         item.config.pluginmanager.hasplugin(name) and item.get_closest_marker(name) is not None
         for name in _OTHER_FRAMEWORKS
     )

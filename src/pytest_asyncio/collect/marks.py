@@ -23,6 +23,9 @@ class AsyncioMark(NamedTuple):
     clock: ClockName | None = None
     timeout: float | None = None
     concurrent: bool | None = None
+    cancel: bool | None = None
+    schedules: int | None = None
+    delay_tasks: bool | None = None
     deprecated_scope: pytest.Mark | None = None
     """The mark that says the loop scope, if it calls that `scope`."""
 
@@ -54,17 +57,19 @@ def default(item: pytest.Item) -> AsyncioMark:
 
 
 def _with_defaults(mark: AsyncioMark, given: options.Settings) -> AsyncioMark:
+    clock = mark.clock or ("virtual" if given.late else given.clock)
+    schedules = mark.schedules
+    if schedules is None:
+        schedules = given.late or given.schedules if clock == "virtual" else 0
+    cancel = given.cancel is not None if mark.cancel is None else mark.cancel
+    concurrent = given.concurrent if mark.concurrent is None else mark.concurrent
     return mark._replace(
-        clock=mark.clock or given.clock,
+        clock=clock,
         timeout=given.timeout if mark.timeout is None else mark.timeout,
-        concurrent=_is_concurrent(mark, given.concurrent),
-    )
-
-
-def _is_concurrent(mark: AsyncioMark, default: bool) -> bool:
-    """A loop of its own keeps a test from running beside others."""
-    return (default if mark.concurrent is None else mark.concurrent) and (
-        mark.loop_scope != "function"
+        cancel=cancel,
+        schedules=schedules,
+        # A loop of its own, or being run again, keeps a test from running beside others.
+        concurrent=concurrent and mark.loop_scope != "function" and not (cancel or schedules),
     )
 
 
@@ -79,6 +84,27 @@ def _merge(found: list[pytest.Mark], item: pytest.Item) -> AsyncioMark:
             f"{item.nodeid}: mark.asyncio got concurrent=True and loop_scope='function', but tests "
             "that run at the same time share a loop. Valid scopes are: "
             f"{', '.join(SCOPES[1:])}; without one it is their module's.",
+            pytrace=False,
+        )
+    if merged.concurrent and (merged.cancel or merged.schedules):
+        other = "cancel=True" if merged.cancel else f"schedules={merged.schedules}"
+        pytest.fail(
+            f"{item.nodeid}: mark.asyncio got concurrent=True and {other}, but a test that is run "
+            "again and again runs alone. Leave one of them out.",
+            pytrace=False,
+        )
+    given = options.at(item)
+    clock = merged.clock or ("virtual" if given.late else given.clock)
+    if merged.schedules and clock != "virtual":
+        pytest.fail(
+            f"{item.nodeid}: mark.asyncio got schedules={merged.schedules}, but the clock of the "
+            "test is real, and only a virtual one can be late. Add clock='virtual'.",
+            pytrace=False,
+        )
+    if merged.delay_tasks and not (merged.schedules or given.schedules or given.late):
+        pytest.fail(
+            f"{item.nodeid}: mark.asyncio got delay_tasks=True, but no schedules in which a task "
+            "could be delayed. Add schedules=100, say.",
             pytrace=False,
         )
     return merged
@@ -203,11 +229,24 @@ def _clock(value: object, item: pytest.Item) -> ClockName:
     )
 
 
-def _concurrent(value: object, item: pytest.Item) -> bool:
-    if isinstance(value, bool):
+def _flag(keyword: str) -> Callable[[object, pytest.Item], bool]:
+    def validate(value: object, item: pytest.Item) -> bool:
+        if isinstance(value, bool):
+            return value
+        pytest.fail(
+            f"{item.nodeid}: mark.asyncio {keyword!r} must be True or False, not {shown(value)}.",
+            pytrace=False,
+        )
+
+    return validate
+
+
+def _schedules(value: object, item: pytest.Item) -> int:
+    if isinstance(value, int) and not isinstance(value, bool) and value >= 0:
         return value
     pytest.fail(
-        f"{item.nodeid}: mark.asyncio 'concurrent' must be True or False, not {shown(value)}.",
+        f"{item.nodeid}: mark.asyncio 'schedules' must be a number of runs, such as 100, not "
+        f"{shown(value)}.",
         pytrace=False,
     )
 
@@ -217,5 +256,8 @@ _VALIDATORS: Final[dict[str, Callable[[object, pytest.Item], object]]] = {
     "loop_factories": _loop_factories,
     "timeout": _timeout,
     "clock": _clock,
-    "concurrent": _concurrent,
+    "concurrent": _flag("concurrent"),
+    "cancel": _flag("cancel"),
+    "schedules": _schedules,
+    "delay_tasks": _flag("delay_tasks"),
 }

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import os
+import re
 import reprlib
 import shlex
+import signal
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from enum import StrEnum
 from pathlib import Path
 from typing import Any, Final, Literal, NamedTuple, TypeGuard
@@ -15,6 +16,11 @@ import pytest
 
 from pytest_asyncio.support import pytest_private
 from pytest_asyncio.support.types import ClockName, LoopFactory, ScopeName
+
+EVERYWHERE: Final = "all"
+"""The value of `--asyncio-cancel` that names no single await."""
+
+_PLACE: Final = re.compile("(waiting|woken):[1-9][0-9]*")
 
 SCOPES: Final[tuple[ScopeName, ...]] = ("function", "class", "module", "package", "session")
 CLOCKS: Final[tuple[ClockName, ...]] = ("real", "virtual")
@@ -31,10 +37,13 @@ REFERENCE: Final = "https://pytest-asyncio.readthedocs.io/en/latest/reference.ht
 
 MARKER: Final = (
     "asyncio(*, loop_scope='function', loop_factories=None, clock='real', timeout=None, "
-    "concurrent=False): run the test, which is a coroutine function, in an asyncio event loop; "
-    "loop_scope says which tests share the loop, loop_factories by name which of the suite's loop "
-    "factories the test runs with, clock whether time on the loop is 'real' or 'virtual', timeout "
-    "how many seconds it may take, concurrent whether it may run beside others."
+    "concurrent=False, cancel=False, schedules=0, delay_tasks=False): run the test, which is a "
+    "coroutine function, in an asyncio event loop; loop_scope says which tests share the loop, "
+    "loop_factories by name which of the suite's loop factories the test runs with, clock whether "
+    "time on the loop is 'real' or 'virtual', timeout how many seconds it may take, concurrent "
+    "whether it may run beside others, cancel whether it is run again for each of its awaits, "
+    "cancelled there, schedules how many times it is run again on a virtual clock that is late, "
+    "delay_tasks whether tasks may be late then too."
 )
 
 
@@ -54,7 +63,13 @@ class Settings(NamedTuple):  # A dataclass would take fifteen times as long to d
     serial_fixtures: tuple[str, ...]
     checks: tuple[str, ...]
     blocked_loop_threshold: float
+    cancel: str | None
+    cancel_runs: int
+    schedules: int
+    seed: int | None
+    late: int
     tasks: bool
+    dump_signal: int | None
     durations: int | None
     trace: str | None
     has_folders: bool
@@ -122,6 +137,29 @@ def _count(value: object) -> int | None:
     raise ValueError("Give how many to show, or 0 for all.")
 
 
+def _runs(value: object) -> int:
+    if (count := _whole(value)) is not None:
+        return count
+    raise ValueError("Give a number of runs, such as 100, or 0 for none.")
+
+
+def _seed(value: object) -> int | None:
+    if value is None:
+        return None
+    if seed := _whole(value):
+        return seed
+    raise ValueError("Give the number that the report of a failure names.")
+
+
+def _cancel(value: object) -> object:
+    if value is None or value == EVERYWHERE or _PLACE.fullmatch(str(value)):
+        return value
+    raise ValueError(
+        "Give what the report of a failure names, such as waiting:4 or woken:4, or 'all'. Where a "
+        "path follows the option, write --asyncio-cancel=all."
+    )
+
+
 def _concurrency(value: object) -> int:
     if count := _whole(value):
         return count
@@ -143,6 +181,15 @@ def _names(value: object) -> tuple[str, ...]:
     if isinstance(names, list) and all(isinstance(name, str) for name in names):
         return tuple(names)
     raise ValueError("Give a list of names, or names with blanks or commas between them.")
+
+
+def _signal(value: object) -> int | None:
+    if not value:
+        return None
+    number = getattr(signal, str(value), None)
+    if isinstance(number, signal.Signals) and value not in _UNCATCHABLE:
+        return number
+    raise ValueError("Give the name of a signal that this system has, such as SIGUSR1.")
 
 
 def _loop_factory(name: object) -> LoopFactory | None:
@@ -189,6 +236,8 @@ class Option(NamedTuple):
     metavar: str | None
     """Stands for the value on the command line; empty for a flag, None for no such option there."""
     help: str
+    bare: str | None = None
+    """What the option means on the command line when it is given without a value, if it can be."""
 
 
 # fmt: off
@@ -219,8 +268,21 @@ OPTIONS: Final = (
         "what to look for in async tests: 'all', or names such as leaked-tasks,never-awaited"),
     Option("asyncio_blocked_loop_threshold", "float", 0.5, _seconds, None,
         "seconds that a callback may hold the loop before the check blocked-loop reports it"),
+    Option("asyncio_cancel", None, None, _cancel, "WHERE",
+        "run tests again for each of their awaits, cancelled there, or only for one: waiting:4",
+        bare=EVERYWHERE),
+    Option("asyncio_cancel_runs", "int", 200, _runs, "N",
+        "how many times a test is cancelled at most, if it is run again for each of its awaits"),
+    Option("asyncio_schedules", "int", 0, _runs, "N",
+        "how many times tests with a virtual clock are run again on one that is late"),
+    Option("asyncio_seed", None, None, _seed, "N",
+        "run tests that have schedules again with this one only, as the report of a failure names"),
+    Option("asyncio_late", None, 0, _runs, "N",
+        "run async tests on a virtual clock, and again N times on one that is late"),
     Option("asyncio_tasks", None, False, _flag, "",
         "show what the tasks of the event loop are doing when an async test fails"),
+    Option("asyncio_dump_signal", "string", "", _signal, "SIGNAL",
+        "signal, such as SIGUSR1, at which the session shows what async tests are doing"),
     Option("asyncio_durations", None, None, _count, "N",
         "show the N slowest phases of async tests, and how long they waited and worked; 0 is all"),
     Option("asyncio_trace", None, None, _file, "FILE",
@@ -239,6 +301,7 @@ FOR_FOLDERS: Final = (
 )
 """What the hook `pytest_asyncio_options` may say: what concerns single tests and their fixtures."""
 
+_UNCATCHABLE: Final = ("SIGKILL", "SIGSTOP")
 _KEY: Final[pytest.StashKey[Settings]] = pytest.StashKey()
 _FOLDERS: Final[pytest.StashKey[dict[Path, Settings]]] = pytest.StashKey()
 _REFUSED: Final[pytest.StashKey[pytest.UsageError]] = pytest.StashKey()
@@ -248,7 +311,11 @@ def add_options(parser: pytest.Parser) -> None:
     group = parser.getgroup("asyncio")
     for option in OPTIONS:
         flag = f"--{option.name.replace('_', '-')}"
-        if option.metavar:
+        if option.bare is not None:
+            group.addoption(
+                flag, metavar=option.metavar, nargs="?", const=option.bare, help=option.help
+            )
+        elif option.metavar:
             group.addoption(flag, metavar=option.metavar, help=option.help)
         elif option.metavar is not None:
             group.addoption(flag, action="store_true", default=None, help=option.help)
@@ -278,14 +345,14 @@ def _settings(config: pytest.Config, of_folder: Mapping[str, object]) -> Setting
 
 
 def _parsed(option: Option, config: pytest.Config, of_folder: Mapping[str, object]) -> Any:
-    given = _given(option.name, config, of_folder)
+    given = given_value(option.name, config, of_folder)
     try:
         return option.parse(option.default if given is None else given)
     except ValueError as error:
         raise invalid(option.name, given, *error.args) from error
 
 
-def _given(name: str, config: pytest.Config, of_folder: Mapping[str, object]) -> object:
+def given_value(name: str, config: pytest.Config, of_folder: Mapping[str, object]) -> object:
     """Return what the command line says, or else the folder or the ini file; None if none does."""
     value = config.getoption(name, None)
     if value is None:
@@ -376,39 +443,3 @@ _REPR.maxstring = _REPR.maxother = 200
 
 def widest(*scopes: ScopeName) -> ScopeName:
     return max(scopes, key=SCOPES.index)
-
-
-def header(config: pytest.Config) -> list[str]:
-    """Return what is in force, and what is given and not in force."""
-    settings = of(config)
-    factory = _given("asyncio_loop_factory", config, {})
-    parts = [
-        f"mode={settings.mode}",
-        f"debug={settings.debug}",
-        f"asyncio_default_fixture_loop_scope={settings.default_fixture_loop_scope}",
-        f"asyncio_default_test_loop_scope={settings.default_test_loop_scope}",
-        *([f"asyncio_loop_factory={factory}"] if factory else []),
-        *([f"asyncio_timeout={settings.timeout:g}"] if settings.timeout else []),
-        *([f"asyncio_checks={','.join(settings.checks)}"] if settings.checks else []),
-        *(["asyncio_clock=virtual"] if settings.clock == "virtual" else []),
-        *(["asyncio_concurrent=True"] if settings.concurrent else []),
-        *([f"asyncio_concurrency={settings.concurrency}"] if settings.concurrent else []),
-    ]
-    return [f"asyncio: {', '.join(parts)}", *_not_in_force(config)]
-
-
-def _not_in_force(config: pytest.Config) -> Iterator[str]:
-    settings = of(config)
-    for name in ("asyncio_default_fixture_loop_scope", "asyncio_default_test_loop_scope"):
-        given = _given(name, config, {})
-        if given and settings.loop_scope not in (None, given):
-            yield f"asyncio: {name}={given} is not in force, because asyncio_loop_scope goes first"
-    hooks = config.hook.pytest_asyncio_loop_factories.get_hookimpls()
-    if settings.loop_factory is not None and hooks:
-        implementer = hooks[-1].plugin_name.removeprefix(f"{config.rootpath}{os.sep}")
-        yield (
-            "asyncio: asyncio_loop_factory is not in force where the hook "
-            f"pytest_asyncio_loop_factories of {implementer} says what makes the loops"
-        )
-    if settings.concurrent and settings.clock == "virtual":
-        yield "asyncio: tests with a virtual clock run one after another"

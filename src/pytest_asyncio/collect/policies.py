@@ -16,6 +16,7 @@ from pytest_asyncio.support import pytest_private
 from pytest_asyncio.support.callables import kind_of, standing_in_for
 from pytest_asyncio.support.frames import PACKAGE
 from pytest_asyncio.support.types import LoopFactory
+from pytest_asyncio.support.warn import warn_at
 
 from .options import shown
 
@@ -38,14 +39,13 @@ def request_override(metafunc: pytest.Metafunc) -> None:
         pytest_private.request_first(metafunc.definition, FIXTURE, definitions)
 
 
-def warn_of_override(fixturedef: pytest.FixtureDef[Any]) -> None:
+def warn_of_override(fixturedef: pytest.FixtureDef[Any], item: pytest.Item) -> None:
     if is_override(fixturedef):
-        warnings.warn(
-            pytest.PytestDeprecationWarning(
-                'Overriding the "event_loop_policy" fixture is deprecated. Implement the hook '
-                "pytest_asyncio_loop_factories to say what makes the event loops."
-            ),
-            stacklevel=2,  # Filters know it as one of `plugin`.
+        warn_at(
+            fixturedef.func,
+            'Overriding the "event_loop_policy" fixture is deprecated. Implement the hook '
+            "pytest_asyncio_loop_factories to say what makes the event loops.",
+            item,
         )
 
 

@@ -368,7 +368,8 @@ class _Generator:
         try:
             return await anext(self._generator)
         except StopAsyncIteration:
-            pytest.fail(f"The async fixture {self._name!r} did not yield a value.", pytrace=False)
+            reason = f"The async fixture {self._name!r} did not yield a value."
+            raise pytest.fail.Exception(reason, pytrace=False) from None
 
     async def leave(self, cancellation: BaseException | None) -> None:
         if getattr(self._generator, "ag_frame", self) is None:
@@ -531,7 +532,8 @@ class Lifetime(Setup):
             except CancelledError as cancellation:
                 self._at_yield = self.loop.create_future()
                 if self._cancellation is None:
-                    self._cancellation = cancellation
+                    # Without the line above, which is no line of the fixture.
+                    self._cancellation = cancellation.with_traceback(None)
                     if not self._leaving:
                         self._end_use()
         await self._stages.leave(self._cancellation)

@@ -118,6 +118,8 @@ def synchronize(item: pytest.Function, planned: Plan | None) -> Callable[[], Non
             return item.stash[OUTCOME]()
         result = function(*args, **kwargs)
         if inspect.isawaitable(result):
+            if planned.surround is not None:
+                result = planned.surround(result)
             return run(item, result, planned)
         _warn_of_sync_test(item, function)
         return result

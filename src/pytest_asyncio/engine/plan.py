@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Final
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 
@@ -29,13 +29,14 @@ class Plan:
         "mark",
         "owner",
         "selected",
+        "surround",
     )
 
     def __init__(
         self, item: pytest.Item, mark: AsyncioMark, selected: LoopFactory | None, is_async: bool
     ) -> None:
         vars(item)[_PLAN] = self
-        self.mark: Final = mark
+        self.mark = mark
         self.selected: Final = selected
         self.is_async: Final = is_async
         self.factory: LoopFactory | None = None
@@ -45,6 +46,8 @@ class Plan:
         """Its loop's, from its first fixture to its teardown."""
         self.before: Context | None = None
         """What there was before its own fixtures were set up."""
+        self.surround: Callable[[Awaitable[Any]], Coroutine[Any, Any, Any]] | None = None
+        """What awaits, for a feature, what the test function has returned."""
 
 
 _PLAN: Final = "_pytest_asyncio_plan"

@@ -91,7 +91,8 @@ def lines_of(chain: list[Step], *, waits: bool) -> Iterator[str]:
     What Python's own code does in between says nothing, and at the end what it was called for.
     Of an installed package it is where it is entered, and where it calls something else.
     """
-    groups = [(kind, [*steps]) for kind, steps in groupby(chain, lambda it: frames.kind_of(it[0]))]
+    shown = [step for step in chain if frames.kind_of(step.frame) != "runner"]
+    groups = [(kind, [*steps]) for kind, steps in groupby(shown, lambda it: frames.kind_of(it[0]))]
     for index, (kind, steps) in enumerate(groups):
         if kind == "user":
             yield from map(str, steps)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Iterator
+from typing import Final
 
 import pytest
 
@@ -12,10 +13,25 @@ from pytest_asyncio.collect import fixtures
 from pytest_asyncio.engine import event_loop
 from pytest_asyncio.engine.runs import Run
 from pytest_asyncio.engine.session import SessionState
+from pytest_asyncio.support.pytest_private import RealOutput
 from pytest_asyncio.support.real_time import RealTime
 
 from . import await_chains, task_tree
 from .await_chains import Step
+
+TITLE: Final = "what async tests were doing"
+
+
+def write(session: pytest.Session, cause: str) -> None:
+    """Write what the tests of a session are doing to the real stderr, if any does anything.
+
+    Called from any thread, and in handlers of signals.
+    """
+    text = "\n".join(lines(session))
+    if text:
+        worker: dict[str, str] = getattr(session.config, "workerinput", {})
+        place = f" in {worker['workerid']}" if worker else ""
+        RealOutput.of(session.config).write(f"{TITLE}{place}, {cause}", text)
 
 
 def lines(session: pytest.Session, interruption: BaseException | None = None) -> Iterator[str]:

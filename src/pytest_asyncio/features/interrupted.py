@@ -24,7 +24,7 @@ def start(session: pytest.Session) -> None:
 class _CtrlC(Observer):
     def __init__(self, session: pytest.Session) -> None:
         self._session: Final = session
-        self._output: Final = pytest_private.RealOutput(session.config)
+        self._output: Final = pytest_private.RealOutput.of(session.config)
         self._has_shown = False
         self._chain: list[Step] = []
         """Where the current test was."""
@@ -37,7 +37,7 @@ class _CtrlC(Observer):
         self._chain = hang_report.chain_of(running[0] if running else None, error)
         text = "\n".join(hang_report.lines(self._session, error))
         if text:
-            self._output.show("what async tests were doing", text)
+            self._output.show(hang_report.TITLE, text)
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_keyboard_interrupt(self, excinfo: pytest.ExceptionInfo[BaseException]) -> None:

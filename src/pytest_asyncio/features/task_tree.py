@@ -73,9 +73,10 @@ def attach(
     loop: AbstractEventLoop,
     session: pytest.Session,
     first: Task[Any] | None = None,
+    interruption: BaseException | None = None,
 ) -> None:
     """Have the report of an error show what the tasks of a loop are doing now."""
-    vars(error)[_KEPT] = "\n".join(render(loop, session, first)) or "no tasks"
+    vars(error)[_KEPT] = "\n".join(render(loop, session, first, interruption)) or "no tasks"
     on_attached = session.stash.get(ON_ATTACHED, None)
     if on_attached is not None:
         del session.stash[ON_ATTACHED]

@@ -7,7 +7,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import sys
-from asyncio import Future, Task
+from asyncio import Future, Handle, Task
 from collections.abc import Iterable
 from typing import Any
 
@@ -53,3 +53,14 @@ def _known_tasks() -> Iterable[Task[Any]]:
         return tuple(asyncio.tasks._all_tasks)  # type: ignore[attr-defined]
     # Later ones keep no account of those that have ended, or were started eagerly.
     return [it for it in gc.get_objects() if issubclass(type(it), Task)]
+
+
+def task_of_step(handle: Handle) -> Task[Any] | None:
+    """Return the task whose next step a handle takes, if it does so.
+
+    That is a callback like any other, which has no public name.
+    """
+    callback: Any = handle._callback  # type: ignore[attr-defined]
+    task = getattr(callback, "__self__", None)
+    is_step = getattr(callback, "__name__", "__step").startswith(("_", "task_"))
+    return task if isinstance(task, Task) and is_step else None

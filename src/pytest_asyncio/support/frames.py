@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import functools
+import inspect
 import sys
 from pathlib import Path
 from types import CodeType, FrameType, TracebackType
-from typing import Final, Literal, TypeAlias
+from typing import Any, Final, Literal, TypeAlias
 
 PACKAGE: Final = __name__.partition(".")[0]
 """What the names of all modules of the plugin begin with."""
 
-_RUNNERS: Final = {"__main__", PACKAGE, "_pytest", "pluggy", "pytest"}
+_RUNNERS: Final = {"__main__", PACKAGE, "_pytest", "pluggy", "pytest", "pytest_timeout"}
 _RUNS_LOOPS: Final = f"{PACKAGE}.engine.loops"
 _LIBRARY: Final = Path(functools.__file__).parent
 _SITE_PACKAGES: Final = "site-packages"
@@ -134,6 +135,12 @@ def ends_in_own(traceback: TracebackType | None) -> bool:
 
 def is_own(frame: FrameType) -> bool:
     return str(frame.f_globals.get("__name__")).partition(".")[0] == PACKAGE
+
+
+def definition_of(function: Any) -> tuple[str, int] | None:
+    """Return the file and line at which a function, or what it wraps, is defined."""
+    code = getattr(inspect.unwrap(getattr(function, "__func__", function)), "__code__", None)
+    return (code.co_filename, code.co_firstlineno) if isinstance(code, CodeType) else None
 
 
 def place(code: CodeType, line: int | None) -> str:

@@ -13,10 +13,9 @@ import functools
 import inspect
 import logging
 import os
-import sys
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, nullcontext
-from typing import Any, Final, Literal, NoReturn, TypeGuard, TypeVar, cast
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from typing import Any, ClassVar, Final, Literal, NoReturn, TypeGuard, TypeVar, cast
 
 import pytest
 from _pytest import python
@@ -32,7 +31,11 @@ from _pytest.logging import catching_logs as catching_logs
 from _pytest.mark.structures import get_unpacked_marks
 from _pytest.outcomes import Failed as _Failed
 from _pytest.outcomes import OutcomeException
-from _pytest.runner import _update_current_test_var, check_interactive_exception
+from _pytest.runner import (
+    _update_current_test_var,
+    check_interactive_exception,
+    get_reraise_exceptions,
+)
 from _pytest.scope import Scope
 
 from .types import ScopeName
@@ -298,6 +301,25 @@ def finish_if_refused(
         finish(fixturedef, request)
 
 
+def is_refusal_of_async(error: BaseException) -> TypeGuard[_Failed]:
+    """Tell whether pytest has refused to set a fixture up because it is async.
+
+    It says that in words only.
+    """
+    return isinstance(error, _Failed) and "no plugin or hook that handled it" in str(error.msg)
+
+
+def discard(
+    fixturedef: pytest.FixtureDef[Any], request: pytest.FixtureRequest, error: BaseException
+) -> None:
+    """Let a fixture be requested again that pytest has refused to set up.
+
+    pytest leaves its finalizers there and trips over them at the next request.
+    """
+    hold_with_error(fixturedef, request, error)
+    finish(fixturedef, request)
+
+
 def setup_error(fixturedef: pytest.FixtureDef[Any]) -> BaseException | None:
     """The exception with which the setup of a fixture has failed."""
     result = fixturedef.cached_result
@@ -526,6 +548,19 @@ def forget_request(item: pytest.Function) -> None:
     any_item.funcargs = None
 
 
+def begin_again(item: pytest.Function) -> None:
+    """Let an item be run as if it had not been run before.
+
+    pytest makes what is new for a run when it makes the item.
+    """
+    any_item: Any = item
+    any_item._initrequest()
+    any_item._report_sections.clear()
+    instance = vars(item).get("_instance")
+    if instance is not None and getattr(vars(item).get("_obj"), "__self__", None) is instance:
+        del any_item._instance, any_item._obj
+
+
 def isolate(item: pytest.Item) -> Callable[[], None]:
     """Let pytest see no other item as set up, until what is returned is called.
 
@@ -586,6 +621,11 @@ def _setup_state(node: Any) -> Any:
 def tear_down(session: pytest.Session, nextitem: pytest.Item | None) -> None:
     """Tear down what is set up and not needed by the next item."""
     _setup_state(session).teardown_exact(nextitem)
+
+
+def tear_down_to(node: pytest.Collector, session: pytest.Session) -> None:
+    """Tear down what is set up within a node, and leave the node itself."""
+    _setup_state(session).teardown_exact(node)
 
 
 def set_up_nodes(session: pytest.Session) -> dict[Any, Any]:
@@ -651,26 +691,49 @@ class Capture:
 
 
 class RealOutput:
-    """The terminal, or in a worker of pytest-xdist, which has none, the real stderr.
+    """The terminal and stderr as they were before pytest began to capture what is written to them.
 
-    pytest captures what is written to both while a test runs. It has no public way around that.
+    It has no public way around that while a test runs.
     """
 
+    _KEY: ClassVar = pytest.StashKey["RealOutput"]()
+
     def __init__(self, config: pytest.Config) -> None:
-        self._config = config
+        manager = config.pluginmanager
+        self._reporter: Any = manager.getplugin("terminalreporter")
+        self._capture: Any = manager.getplugin("capturemanager")
+        self._is_worker = hasattr(config, "workerinput")
+        with self._uncaptured():
+            self._stderr = os.dup(2)
+        config.add_cleanup(functools.partial(os.close, self._stderr))
+
+    @classmethod
+    def of(cls, config: pytest.Config) -> RealOutput:
+        if cls._KEY not in config.stash:
+            config.stash[cls._KEY] = cls(config)
+        return config.stash[cls._KEY]
 
     def show(self, title: str, text: str) -> None:
-        """Write a section, though pytest may be in the middle of a test."""
-        capture: Any = self._config.pluginmanager.getplugin("capturemanager")
-        reporter: Any = self._config.pluginmanager.getplugin("terminalreporter")
-        with nullcontext() if capture is None else capture.global_and_fixture_disabled():
-            if reporter is None or hasattr(self._config, "workerinput"):
-                sys.stderr.write(f"\n{f' {title} ':-^80}\n{text}\n")
-                sys.stderr.flush()
-            else:
-                reporter.ensure_newline()
-                reporter.write_sep("-", title)
-                reporter.write_line(text, flush=True)
+        """Write a section to the terminal; in a worker of pytest-xdist, which has none, to stderr.
+
+        pytest may be in the middle of a test, but not of anything else.
+        """
+        if self._reporter is None or self._is_worker:
+            self.write(title, text)
+            return
+        with self._uncaptured():
+            self._reporter.ensure_newline()
+            self._reporter.write_sep("-", title)
+            self._reporter.write_line(text, flush=True)
+
+    def write(self, title: str, text: str) -> None:
+        """Write a section to stderr, from any thread and at any time."""
+        section = f"\n{f' {title} ':-^80}\n{text}\n"
+        os.write(self._stderr, section.encode(errors="backslashreplace"))
+
+    def _uncaptured(self) -> AbstractContextManager[None]:
+        manager = self._capture
+        return nullcontext() if manager is None else manager.global_and_fixture_disabled()
 
 
 def log_level(config: pytest.Config) -> int | None:
@@ -747,6 +810,11 @@ _CURRENT_TEST: Final = "PYTEST_CURRENT_TEST"
 def is_interactive(call: pytest.CallInfo[None], report: pytest.TestReport) -> bool:
     """Tell whether `pytest_exception_interact` is to be called."""
     return check_interactive_exception(call, report)
+
+
+def reraised(config: pytest.Config) -> tuple[type[BaseException], ...]:
+    """What is not the outcome of a phase: it ends the session."""
+    return get_reraise_exceptions(config)
 
 
 class XdistWorker:

@@ -13,7 +13,7 @@ from collections.abc import Callable, Generator
 from contextvars import ContextVar
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, Final, NoReturn, TypeAlias, final
+from typing import Any, ClassVar, Final, NoReturn, TypeAlias, final
 
 import pytest
 
@@ -45,6 +45,8 @@ CULPRIT: Final = ContextVar[Culprit | None]("CULPRIT", default=None)
 
 Report: TypeAlias = Callable[[CheckWarning, str, int], None]
 """Takes a warning, and the file and line that it is about."""
+
+Found: TypeAlias = tuple[CheckWarning, str, int]
 
 
 class BaseCheck(Observer):
@@ -85,8 +87,14 @@ class Checks:
     it has left, after their teardown.
     """
 
+    KEY: ClassVar = pytest.StashKey["Checks"]()
+
     def __init__(self, session: pytest.Session, names: tuple[str, ...]) -> None:
-        self._found: list[tuple[CheckWarning, str, int]] = []
+        session.stash[self.KEY] = self
+        self.raised: Callable[[list[Found]], list[Warning]] = warn
+        """Takes what was found, and returns what of it is an error. A feature that runs a test
+        again may have another opinion for a while."""
+        self._found: list[Found] = []
         self._checks: Final[list[BaseCheck]] = [
             _module(name).Check(session, self._report) for name in names
         ]
@@ -108,7 +116,7 @@ class Checks:
             if request.scope == "function" and plan_of(item) and _TEST not in item.stash:
                 # Called after the fixture's teardown, and before the loop of the test is closed.
                 test = item.stash[_TEST] = Culprit(item.name)
-                item.addfinalizer(partial(self._end, test))
+                item.addfinalizer(partial(self._end_test, item, test))
 
         return (yield from self._tell_after(finish))
 
@@ -137,6 +145,11 @@ class Checks:
         for check in self._checks:
             check.end(culprit)
 
+    def _end_test(self, item: pytest.Item, culprit: Culprit) -> None:
+        __tracebackhide__ = True
+        del item.stash[_TEST]  # It may be run again.
+        self._end(culprit)
+
     def _end(self, culprit: Culprit) -> None:
         __tracebackhide__ = True
         self._look(culprit)
@@ -148,7 +161,7 @@ class Checks:
             result = yield
         except BaseException as failure:
             finish()
-            for error in self._warn():
+            for error in self._take():
                 failure.add_note(f"{type(error).__name__}: {error}")
             raise
         finish()
@@ -157,7 +170,7 @@ class Checks:
 
     def _tell(self) -> None:
         __tracebackhide__ = True
-        errors = self._warn()
+        errors = self._take()
         if len(errors) == 1:
             raise errors[0]
         if errors:
@@ -167,16 +180,20 @@ class Checks:
         __tracebackhide__ = pytest_private.GROUPS_MAY_BE_HIDDEN
         raise ExceptionGroup(f"{len(errors)} checks failed", errors)
 
-    def _warn(self) -> list[Warning]:
-        """Warn of what was found, and return what pytest's filters have made errors."""
+    def _take(self) -> list[Warning]:
         found, self._found = self._found, []
-        errors: list[Warning] = []
-        for finding, filename, line in found:
-            try:
-                warnings.warn_explicit(finding, type(finding), filename, line)
-            except Warning as error:
-                errors.append(error.with_traceback(None))
-        return errors
+        return self.raised(found)
+
+
+def warn(found: list[Found]) -> list[Warning]:
+    """Warn of what was found, and return what pytest's filters have made errors."""
+    errors: list[Warning] = []
+    for finding, filename, line in found:
+        try:
+            warnings.warn_explicit(finding, type(finding), filename, line)
+        except Warning as error:
+            errors.append(error.with_traceback(None))
+    return errors
 
 
 _TEST: Final[pytest.StashKey[Culprit]] = pytest.StashKey()

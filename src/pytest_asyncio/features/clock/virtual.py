@@ -97,6 +97,18 @@ def of_test(request: pytest.FixtureRequest) -> Generator[Clock]:
     loop.clock.autojump = True
 
 
+class Schedule(Protocol):
+    """What a loop is up to, in place of doing each thing as soon as it can."""
+
+    def before_turn(self, loop: VirtualLoop, is_idle: bool) -> None:
+        """See a loop before each of its turns, whether or not there is anything to do in it."""
+        ...
+
+    def lateness(self, loop: VirtualLoop, moment: float) -> float:
+        """Return how many seconds late the loop comes to a timer that is due at a moment."""
+        ...
+
+
 class _Step(Protocol):
     """What comes next in virtual time."""
 
@@ -208,6 +220,7 @@ class VirtualLoop(asyncio.BaseEventLoop):
         self._deadlocked: Run | None = None
         self._step: _Step | None = None
         self._step_since = 0.0
+        self.schedule: Schedule | None = None
 
     def time(self) -> float:
         return self._now
@@ -242,6 +255,8 @@ class VirtualLoop(asyncio.BaseEventLoop):
         """Wait as the selector's own `select()` does, but in virtual time."""
         __tracebackhide__ = True
         events = self._poll(0)
+        if self.schedule is not None:
+            self.schedule.before_turn(self, not (events or self._ready))
         if events or self._ready or timeout == 0:
             return events
         step = self._next_step()
@@ -253,6 +268,8 @@ class VirtualLoop(asyncio.BaseEventLoop):
             if events or self._ready or patience > GRACE:
                 return events
         self._move(step)
+        if isinstance(step, _Arrival):
+            step.reached.set_result(None)
         return []
 
     def _wait_for_sign(self) -> list[Any]:
@@ -286,11 +303,25 @@ class VirtualLoop(asyncio.BaseEventLoop):
         return self.clock.autojump or run is None or run.is_broken_off
 
     def _move(self, step: _Step) -> None:
-        self._now = max(self._now, step.when())
+        moment = step.when()
+        if self.schedule is not None and not self._arrivals:
+            moment += self.schedule.lateness(self, moment)
+        self.move_to(moment)
+
+    def move_to(self, moment: float) -> None:
+        """Move the clock to a moment, unless it is past that."""
+        self._now = max(self._now, moment)
         # asyncio calls what is due before `time() + resolution`, which has to be after `time()`.
         self._clock_resolution = max(RESOLUTION, math.ulp(self._now))
-        if isinstance(step, _Arrival):
-            step.reached.set_result(None)
+
+    def has_io(self) -> bool:
+        """Tell whether something outside of the loop may have a say in what happens on it."""
+        return self._has_work() or self._is_open() or any(self._new_threads())
+
+    def timers(self, until: float) -> list[float]:
+        """Return, in order, when timers are due that are yet to come, up to a moment."""
+        moments = {timer.when() for timer in self._scheduled if not timer.cancelled()}
+        return sorted(moment for moment in moments if self._now < moment <= until)
 
     def _patience(self, step: _Step) -> float:
         """Return how many real seconds are given to what is outside before the clock moves."""

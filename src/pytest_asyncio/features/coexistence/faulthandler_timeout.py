@@ -1,0 +1,45 @@
+"""pytest's `faulthandler_timeout`: the stacks of threads that it shows say nothing of tasks."""
+
+from __future__ import annotations
+
+from typing import Final, final
+
+import pytest
+
+from pytest_asyncio.features import hang_report
+from pytest_asyncio.support.watchdog import Alarm, Alarms
+
+_BEFORE: Final = 0.95
+"""Part of the time after which tasks are shown: pytest may end the process when all is over."""
+
+
+def start(session: pytest.Session) -> None:
+    """Have what async tests are doing shown too, where the option is set."""
+    config = session.config
+    seconds = float(config.getini("faulthandler_timeout") or 0) if _is_active(config) else 0.0
+    if seconds > 0:
+        config.pluginmanager.register(_Shown(session, seconds), "asyncio-faulthandler")
+
+
+def _is_active(config: pytest.Config) -> bool:
+    return config.pluginmanager.hasplugin("faulthandler")
+
+
+@final
+class _Shown:
+    def __init__(self, session: pytest.Session, seconds: float) -> None:
+        self._session: Final = session
+        self._seconds: Final = seconds
+        self._alarms: Final = Alarms.of(session)
+        self._alarm: Alarm | None = None
+        self.pytest_runtest_logstart()  # The first test has started before.
+
+    def pytest_runtest_logstart(self) -> None:
+        self._alarm = self._alarms.set(self._seconds * _BEFORE, self._show)
+
+    def pytest_runtest_logfinish(self) -> None:
+        if self._alarm is not None:
+            self._alarms.cancel(self._alarm)
+
+    def _show(self) -> None:
+        hang_report.write(self._session, f"before the {self._seconds:g} s of faulthandler_timeout")

@@ -1,0 +1,39 @@
+"""pytest-timeout by the method `signal`: the stacks that it shows say nothing of tasks."""
+
+from __future__ import annotations
+
+import traceback
+from typing import Final, final
+
+import pytest
+
+from pytest_asyncio.engine.runs import Run
+from pytest_asyncio.engine.session import Observer, SessionState
+from pytest_asyncio.features import task_tree
+
+_MODULE: Final = "pytest_timeout"
+
+
+def start(session: pytest.Session) -> None:
+    """Have its failures show the tree of tasks, where the plugin is there."""
+    plugins = session.config.pluginmanager.get_plugins()
+    if any(getattr(plugin, "__name__", None) == _MODULE for plugin in plugins):
+        SessionState.of(session).observe(_TimeOuts())
+
+
+@final
+class _TimeOuts(Observer):
+    def run_ended(self, run: Run) -> None:
+        task, failure = run.task, run.interruption
+        if failure is None and task.done() and not task.cancelled():
+            failure = task.exception()
+        if failure is None or not _is_time_out(failure):
+            return
+        task_tree.attach(failure, task.get_loop(), run.item.session, task, failure)
+        if run.interruption is not None:  # Not where the loop was, but where the test is.
+            failure.__traceback__ = task_tree.traceback_of(task)
+
+
+def _is_time_out(error: BaseException) -> bool:
+    frames = (frame for frame, _ in traceback.walk_tb(error.__traceback__))
+    return any(frame.f_globals.get("__name__") == _MODULE for frame in frames)

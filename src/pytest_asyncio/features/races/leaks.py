@@ -1,0 +1,81 @@
+"""What the checks find in a run that was cancelled, and not in the test as it is."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from typing import Any, Final, final
+
+import pytest
+
+from pytest_asyncio.features import checks
+from pytest_asyncio.features.checks import Checks, CheckWarning, Found
+
+NAMES: Final = ("leaked-tasks", "never-awaited", "open-resources", "unhandled-exceptions")
+"""The checks that a session with a sweep has if it has not switched any on."""
+
+
+@final
+class Leaks:
+    """Makes failures of the runs of a sweep what checks find in them.
+
+    What they find in the test as it is, they tell as ever if the session has switched them on, and
+    it counts no more in the runs that are cancelled.
+    """
+
+    def __init__(self, session: pytest.Session, names: tuple[str, ...]) -> None:
+        self._has_checks: Final = Checks.KEY in session.stash
+        self._checks: Final = (
+            session.stash[Checks.KEY] if self._has_checks else Checks(session, names)
+        )
+        self._known: Final[set[type[CheckWarning]]] = set()
+        self._is_watching = False
+
+    def watch_first(self) -> None:
+        """Learn what is found in the test as it is."""
+        self._known.clear()
+        self._checks.raised = self._learn
+        self._is_watching = True
+
+    def watch_cancelled(self) -> None:
+        """Raise what is found beyond that."""
+        self._checks.raised = self._new
+        self._is_watching = True
+
+    def stop(self) -> None:
+        self._checks.raised = checks.warn
+        self._is_watching = False
+
+    def _learn(self, found: list[Found]) -> list[Warning]:
+        self._known.update(type(finding) for finding, _, _ in found)
+        return checks.warn(found) if self._has_checks else []
+
+    def _new(self, found: list[Found]) -> list[Warning]:
+        return [finding for finding, _, _ in found if type(finding) not in self._known]
+
+    @property
+    def _is_calling(self) -> bool:
+        """Whether nobody else calls the checks for the run that goes on."""
+        return self._is_watching and not self._has_checks
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_fixture_setup(
+        self, fixturedef: pytest.FixtureDef[Any], request: pytest.FixtureRequest
+    ) -> Generator[None, object, object]:
+        __tracebackhide__ = True
+        if self._is_calling:
+            return (yield from self._checks.set_up(fixturedef, request))
+        return (yield)
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_runtest_call(self, item: pytest.Item) -> Generator[None, object, object]:
+        __tracebackhide__ = True
+        if self._is_calling:
+            return (yield from self._checks.call(item))
+        return (yield)
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_runtest_teardown(self) -> Generator[None, object, object]:
+        __tracebackhide__ = True
+        if self._is_calling:
+            return (yield from self._checks.tear_down())
+        return (yield)
