@@ -275,7 +275,7 @@ def test_one_mark_on_two_tests_leaves_each_its_other_marks(suite):
 
 
 DEPRECATED_SCOPE = (
-    '*plugin.py:*: PytestDeprecationWarning: The "scope" keyword argument to the asyncio marker '
+    '*.py:*: PytestDeprecationWarning: The "scope" keyword argument to the asyncio marker '
     "has been deprecated. Write @pytest.mark.asyncio(loop_scope='{}')."
 )
 
@@ -344,7 +344,7 @@ def test_each_test_with_a_mark_with_the_deprecated_scope_fails_where_warnings_ar
     result.assert_outcomes(errors=5)
 
 
-def test_warnings_of_the_deprecated_scope_are_shown_as_one_that_names_the_tests(suite):
+def test_the_deprecated_scope_is_warned_of_at_the_line_of_each_test(suite):
     result = suite(
         """
         @pytest.mark.asyncio(scope="module")
@@ -357,8 +357,7 @@ def test_warnings_of_the_deprecated_scope_are_shown_as_one_that_names_the_tests(
     )
     result.assert_outcomes(passed=2, warnings=2)
     result.stdout.fnmatch_lines(
-        ["test_it.py::test_one", "test_it.py::test_two", DEPRECATED_SCOPE.format("module")],
-        consecutive=True,
+        ["*test_it.py:3: *DeprecationWarning: *", "*test_it.py:6: *DeprecationWarning: *"]
     )
 
 

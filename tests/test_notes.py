@@ -432,7 +432,7 @@ def test_a_failure_is_reported_where_nothing_writes_to_a_terminal(suite):
 
 
 def test_a_traceback_that_ends_in_the_package_is_shown_whole(suite, monkeypatch):
-    monkeypatch.setattr("pytest_asyncio.engine.async_tests.factory_of", None)
+    monkeypatch.setattr("pytest_asyncio.engine.loops.factory_of", None)
     result = suite(
         """
         @pytest.mark.asyncio
@@ -491,7 +491,7 @@ def test_a_keyword_that_no_fixture_has_is_told_at_the_users_line(suite):
     """)
     result.assert_outcomes(errors=1)
     result.stdout.fnmatch_lines(
-        ["test_it.py:3: *", "E *TypeError: *unexpected keyword argument 'loopscope'"]
+        ["test_it.py:3: *", "E *TypeError: Fixture 'answers': *'loopscope'. Write loop_scope=."]
     )
     result.stdout.no_fnmatch_line("*fixtures.py*")
 

@@ -215,12 +215,12 @@ def warn_of_plain_async(fixturedef: pytest.FixtureDef[Any], item: pytest.Functio
         inspect.iscoroutinefunction(function) or inspect.isasyncgenfunction(function)
     ):  # What only wraps one may run it.
         warn_at(
-            function,
+            item,
             f"asyncio test {item.name!r} requested async @pytest.fixture "
             f"{fixturedef.argname!r} in strict mode. You might want to use "
             "@pytest_asyncio.fixture or switch to auto mode. "
             "This will become an error in future versions of pytest-asyncio.",
-            item,
+            function,
         )
 
 

@@ -14,8 +14,16 @@ def offer_loop_factories(config: pytest.Config) -> bool:
     return bool(config.hook.pytest_asyncio_loop_factories.get_hookimpls())
 
 
+class OwnHooks:
+    """Hooks by which the files of the plugin know of one another."""
+
+    @pytest.hookspec
+    def pytest_asyncio_started(self, session: pytest.Session) -> None:
+        """The first async test of a session is about to be set up."""
+
+
 class Hooks:
-    """Declared for pluggy."""
+    """Hooks for suites, declared for pluggy."""
 
     @pytest.hookspec
     def pytest_asyncio_options(self, config: pytest.Config) -> Mapping[str, object] | None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable, Sequence
 from operator import is_
 from typing import Any, Final, NamedTuple, cast
@@ -10,6 +9,7 @@ from typing import Any, Final, NamedTuple, cast
 import pytest
 
 from pytest_asyncio.support.types import ClockName, ScopeName
+from pytest_asyncio.support.warn import warn_at
 
 from . import options
 from .options import CLOCKS, SCOPES, is_clock, is_scope, is_timeout, shown
@@ -159,16 +159,14 @@ def _keywords(mark: pytest.Mark, item: pytest.Item) -> dict[str, Any]:
     return values
 
 
-def warn_of_deprecated_scope(mark: pytest.Mark, session: pytest.Session) -> None:
+def warn_of_deprecated_scope(mark: pytest.Mark, item: pytest.Item) -> None:
     """Warn, once, of a mark that calls its loop scope `scope`."""
-    warned = session.stash.setdefault(_WARNED, set())
+    warned = item.session.stash.setdefault(_WARNED, set())
     if id(mark) not in warned:
-        warnings.warn(
-            pytest.PytestDeprecationWarning(
-                'The "scope" keyword argument to the asyncio marker has been deprecated. '
-                f"Write @pytest.mark.asyncio(loop_scope={mark.kwargs['scope']!r})."
-            ),
-            stacklevel=3,  # Filters know it as one of `plugin`.
+        warn_at(
+            item,
+            'The "scope" keyword argument to the asyncio marker has been deprecated. '
+            f"Write @pytest.mark.asyncio(loop_scope={mark.kwargs['scope']!r}).",
         )
         warned.add(id(mark))
 

@@ -42,10 +42,10 @@ def request_override(metafunc: pytest.Metafunc) -> None:
 def warn_of_override(fixturedef: pytest.FixtureDef[Any], item: pytest.Item) -> None:
     if is_override(fixturedef):
         warn_at(
-            fixturedef.func,
+            item,
             'Overriding the "event_loop_policy" fixture is deprecated. Implement the hook '
             "pytest_asyncio_loop_factories to say what makes the event loops.",
-            item,
+            fixturedef.func,
         )
 
 

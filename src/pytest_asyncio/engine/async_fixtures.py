@@ -25,8 +25,8 @@ from pytest_asyncio.support.warn import advise
 from . import event_loop, loops, runs
 from .context import OwnContext
 from .deferred_requests import in_one_go, no_deferral
-from .loops import LoopOwner
-from .plan import Plan, factory_of
+from .loops import LoopOwner, factory_of
+from .plan import Plan
 from .runs import Run
 from .session import SessionState
 
@@ -547,7 +547,7 @@ class Lifetime(Setup):
         stash = self.request.session.stash
         if _ENDED not in stash:
             stash[_ENDED] = []
-            stash[ON_ENDED]()
+            self.request.config.pluginmanager.register(_EndedFixtures())
         stash[_ENDED].append(self)
 
     def _end_use(self) -> None:
@@ -629,6 +629,21 @@ def refuse_ended(item: pytest.Item) -> None:
             raise Cancelled(setup)
 
 
+@final
+class _EndedFixtures:
+    """The hooks of a session in which a fixture has ended too early."""
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_setup(self, item: pytest.Item) -> None:
+        __tracebackhide__ = True
+        finish_ended(item)
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_call(self, item: pytest.Item) -> None:
+        __tracebackhide__ = True
+        refuse_ended(item)
+
+
 def finish_unfit(item: pytest.Function, planned: Plan) -> None:
     """Tear down the wide fixtures that an item is to request and that are on other loops.
 
@@ -649,9 +664,6 @@ def _fits(factory: LoopFactory | None, planned: Plan) -> bool:
     )
     return clock == planned.mark.clock and (not planned.is_async or named == planned.selected)
 
-
-ON_ENDED: Final[pytest.StashKey[Callable[[], object]]] = pytest.StashKey()
-"""What to do when the first fixture of a session ends too early."""
 
 _STANDING: Final[pytest.StashKey[dict[Task[None], Lifetime]]] = pytest.StashKey()
 _NO_EXCEPTIONS: Final = (CancelledError, GeneratorExit, SystemExit)

@@ -16,7 +16,7 @@ from pytest_asyncio.support import callables, pytest_private
 
 from . import async_fixtures, context, event_loop, loops
 from .loops import LoopOwner
-from .plan import Plan, factory_of, plan_of
+from .plan import Plan, plan_of
 from .runs import Run
 from .session import SessionState
 
@@ -43,7 +43,7 @@ def plan(item: pytest.Function) -> Plan:
         mark, selected = marks.default(item), None
     deprecated = mark.deprecated_scope
     if is_async and deprecated is not None and pytest_private.is_in_code(deprecated, item):
-        marks.warn_of_deprecated_scope(deprecated, item.session)
+        marks.warn_of_deprecated_scope(deprecated, item)
     planned = Plan(item, mark, selected, is_async)
     for call in SessionState.of(item.session).on_test_planned:
         call(item, planned)
@@ -62,7 +62,7 @@ def prepare(item: pytest.Function, planned: Plan | None = None) -> LoopOwner:
     planned = planned or plan_of(item) or plan(item)  # It may have been marked meanwhile.
     owner = planned.owner
     if owner is None:
-        factory = factory_of(item, planned)
+        factory = loops.factory_of(item, planned)
         owner = planned.owner = loops.owner_of(loop_scopes.node_of(item, planned.mark), factory)
         planned.before = copy_context()
         async_fixtures.foresee_ends(item)

@@ -15,11 +15,13 @@ from weakref import ref
 
 import pytest
 
-from pytest_asyncio.collect import options
+from pytest_asyncio.collect import loop_factories, marks, options, policies
+from pytest_asyncio.collect.marks import AsyncioMark
 from pytest_asyncio.support import frames
 from pytest_asyncio.support.types import LoopFactory
 
 from . import event_loop, runs
+from .plan import Plan
 from .runs import LANE, Run
 from .session import SessionState
 
@@ -35,6 +37,28 @@ def owner_of(node: pytest.Item | pytest.Collector, factory: LoopFactory | None) 
         owner = owners[factory] = LoopOwner(node, factory)
         node.addfinalizer(owner.close)
     return owner
+
+
+def factory_of(item: pytest.Function, plan: Plan | None) -> LoopFactory | None:
+    """Return the loop factory that an item and its fixtures run with; None is asyncio's own."""
+    if plan is None:
+        mark = marks.default(item)
+        return _made_for(item, mark, loop_factories.selected_for(item, mark))
+    if not plan.has_factory:
+        plan.factory = _made_for(item, plan.mark, plan.selected)
+        plan.has_factory = True
+    return plan.factory
+
+
+def _made_for(
+    item: pytest.Function, mark: AsyncioMark, selected: LoopFactory | None
+) -> LoopFactory | None:
+    factory = selected or policies.factory_of(item) or options.of(item.config).loop_factory
+    if mark.clock == "virtual":
+        make_virtual = SessionState.of(item.session).virtual_factory
+        assert make_virtual is not None  # The feature is switched on by the first who asks for it.
+        return make_virtual(factory, item)
+    return factory
 
 
 @final

@@ -7,8 +7,6 @@ from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 
-from pytest_asyncio.collect import loop_factories, marks, options, policies
-
 if TYPE_CHECKING:
     from contextvars import Context
 
@@ -54,12 +52,6 @@ _PLAN: Final = "_pytest_asyncio_plan"
 """The attribute of an item that is its plan: its stash would cost five times as much."""
 
 
-VIRTUAL: Final[pytest.StashKey[Callable[[LoopFactory | None, pytest.Function], LoopFactory]]] = (
-    pytest.StashKey()
-)
-"""Makes of a loop factory the one for an item whose clock is virtual. A feature brings it."""
-
-
 def plan_of(item: pytest.Item) -> Plan | None:
     """Return the plan of an item, if it has one."""
     return vars(item).get(_PLAN)
@@ -68,23 +60,3 @@ def plan_of(item: pytest.Item) -> Plan | None:
 def forget_plan(item: pytest.Item) -> None:
     """Let go of what an item had: items outlive their tests."""
     vars(item).pop(_PLAN, None)
-
-
-def factory_of(item: pytest.Function, plan: Plan | None) -> LoopFactory | None:
-    """Return the loop factory that an item and its fixtures run with; None is asyncio's own."""
-    if plan is None:
-        mark = marks.default(item)
-        return _made_for(item, mark, loop_factories.selected_for(item, mark))
-    if not plan.has_factory:
-        plan.factory = _made_for(item, plan.mark, plan.selected)
-        plan.has_factory = True
-    return plan.factory
-
-
-def _made_for(
-    item: pytest.Function, mark: AsyncioMark, selected: LoopFactory | None
-) -> LoopFactory | None:
-    factory = selected or policies.factory_of(item) or options.of(item.config).loop_factory
-    if mark.clock == "virtual":
-        return item.session.stash[VIRTUAL](factory, item)
-    return factory

@@ -14,6 +14,8 @@ from . import event_loop
 from .runs import LANE, Lane, Run
 
 if TYPE_CHECKING:
+    from pytest_asyncio.support.types import LoopFactory
+
     from .loops import LoopOwner
     from .plan import Plan
 
@@ -47,6 +49,9 @@ class Observer:
     def run_ended(self, run: Run) -> None:
         """A run is over. Called in the reverse order of `run_begins()`."""
 
+    def first_failure(self) -> None:
+        """Something has failed, for the first time in the session, and is yet to be reported."""
+
 
 class Scheduler(Protocol):
     """A feature that lets other tests run where one waits."""
@@ -73,6 +78,9 @@ class SessionState:
     def __init__(self) -> None:
         self.policy: Final = event_loop.policy_in_force()
         """Makes the loops that nothing else makes, whatever policy a test or fixture sets."""
+        self.virtual_factory: Callable[[LoopFactory | None, pytest.Function], LoopFactory] | None
+        self.virtual_factory = None
+        """Makes of a loop factory the one for an item whose clock is virtual."""
         self.scheduler: Scheduler | None = None
         """What lets other tests run where one waits; None runs one after another."""
         self.open_loops: Final[dict[LoopOwner, AbstractEventLoop]] = {}
@@ -87,6 +95,7 @@ class SessionState:
         self.on_loop_interrupted: Final[list[Callable[[BaseException], None]]] = []
         self.on_run_begins: Final[list[Callable[[Run], None]]] = []
         self.on_run_ended: Final[list[Callable[[Run], None]]] = []
+        self._on_first_failure: Final[list[Callable[[], None]]] = []
         self._loop_before: AbstractEventLoop | None = None
         self._interruption: KeyboardInterrupt | None = None
 
@@ -104,6 +113,7 @@ class SessionState:
             ("loop_closing", self.on_loop_closing),
             ("loop_interrupted", self.on_loop_interrupted),
             ("run_begins", self.on_run_begins),
+            ("first_failure", self._on_first_failure),
         ):
             if getattr(type(observer), event) is not getattr(Observer, event):
                 cast("list[Any]", calls).append(getattr(observer, event))
@@ -155,6 +165,11 @@ class SessionState:
     def owner_of(self, loop: AbstractEventLoop) -> LoopOwner:
         """Return the owner of an open loop."""
         return next(owner for owner, opened in self.open_loops.items() if opened is loop)
+
+    def failed(self) -> None:
+        """Let failures be explained from now on: most tests pass, and each hook costs."""
+        while self._on_first_failure:
+            self._on_first_failure.pop()()
 
     def postpone(self, interruption: KeyboardInterrupt) -> None:
         """Let Ctrl-C in a teardown wait until the other finalizers have been called.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import time
 from asyncio import AbstractEventLoop, BaseEventLoop
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from typing import Any, Final, NamedTuple, TypeAlias, final
 from weakref import WeakKeyDictionary
 
@@ -44,6 +44,11 @@ _NOTHING: Final = _Spent()
 _SPENT: Final[pytest.StashKey[_Spent]] = pytest.StashKey()
 
 
+def register(config: pytest.Config) -> None:
+    """Have the time of a session's async tests shown at its end."""
+    config.pluginmanager.register(Durations())
+
+
 @final
 class Durations(Observer):
     """What the loops of a session take their time for, phase by phase."""
@@ -51,17 +56,27 @@ class Durations(Observer):
     # In a class, where libraries that stop the clock do not find it to replace it.
     _now = staticmethod(time.perf_counter)
 
-    def __init__(self, session: pytest.Session) -> None:
-        self._session: Final = session
+    def __init__(self) -> None:
         self._clocks: Final = WeakKeyDictionary[AbstractEventLoop, IdleClock]()
         self._begun: Final[dict[Run, tuple[float, float]]] = {}
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_sessionstart(self, session: pytest.Session) -> None:
         SessionState.of(session).observe(self)
 
-    def send_with(self, report: pytest.TestReport, item: pytest.Item) -> None:
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_makereport(
+        self, item: pytest.Item
+    ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
         """Let the report of a phase bring along what was spent in it."""
-        spent = _taken_from(item).plus(_taken_from(self._session))
+        report = yield
+        spent = _taken_from(item).plus(_taken_from(item.session))
         if spent.total:
             vars(report)[_SENT] = tuple(spent)
+        return report
+
+    def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
+        _show(terminalreporter)
 
     def loop_opened(self, owner: LoopOwner) -> None:
         assert owner.opened is not None
@@ -79,7 +94,7 @@ class Durations(Observer):
         spent = _Spent(self._now() - began, idle_time() - idle_before)
         # A wide fixture is torn down in a phase of another item than its own.
         is_wide = run.fixturedef is not None and run.fixturedef.scope != "function"
-        node = self._session if run.phase == "teardown" and is_wide else run.item
+        node = run.item.session if run.phase == "teardown" and is_wide else run.item
         node.stash[_SPENT] = node.stash.get(_SPENT, _NOTHING).plus(spent)
 
     def _idle_clock(self, loop: Any) -> IdleClock:
@@ -116,7 +131,7 @@ def _taken_from(node: pytest.Item | pytest.Session) -> _Spent:
     return spent
 
 
-def show(reporter: pytest.TerminalReporter) -> None:
+def _show(reporter: pytest.TerminalReporter) -> None:
     """Show the slowest phases, in the manner of pytest's own `--durations`."""
     reports = [it for kind in reporter.stats.values() for it in kind if hasattr(it, _SENT)]
     if not reports:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from itertools import chain
-from typing import Final, TypeAlias, cast
+from typing import Final, TypeAlias, cast, final
 
 import pytest
 
-from pytest_asyncio.collect import fixtures, loop_scopes, marks, options
+from pytest_asyncio.collect import fixtures, loop_scopes, marks, options, plain_fixtures
 from pytest_asyncio.engine.plan import plan_of
+from pytest_asyncio.engine.session import Observer, SessionState
 from pytest_asyncio.support import frames, pytest_private
 
 _Node: TypeAlias = pytest.Item | pytest.Collector
@@ -18,7 +19,31 @@ _SHARED: Final = ("attached to a different loop", "bound to a different event lo
 _CLOSED: Final = "Event loop is closed"
 _MISSING: Final = ("no running event loop", "no current event loop")
 _LATE: Final = "of its timeout"
-_UNSUPPORTED: Final = "async def functions are not natively supported"
+
+
+def start(session: pytest.Session) -> None:
+    SessionState.of(session).observe(_Failures(session))
+
+
+@final
+class _Failures(Observer):
+    """Explains failures from the first one on."""
+
+    def __init__(self, session: pytest.Session) -> None:
+        self._session: Final = session
+
+    def first_failure(self) -> None:
+        self._session.config.pluginmanager.register(self)
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_makereport(self, item: pytest.Item, call: pytest.CallInfo[None]) -> None:
+        if call.excinfo is not None:
+            SessionState.of(self._session).raise_postponed()
+            explain(call.excinfo.value, item)
+            if call.when == "call" and isinstance(item, pytest.Function):
+                plain_fixtures.explain(call.excinfo.value, item)
+            if not item.config.getoption("fulltrace", False):
+                hide_frames(call.excinfo.value)
 
 
 def explain(error: BaseException, item: pytest.Item) -> None:
@@ -30,19 +55,6 @@ def explain(error: BaseException, item: pytest.Item) -> None:
             note = _note_on(str(part), error, item)
             if note is not None and note not in getattr(part, "__notes__", ()):
                 part.add_note(note)
-
-
-def tell_of_mark(
-    error: BaseException, node: pytest.Item | pytest.Collector, report: pytest.TestReport
-) -> None:
-    """Say how to have an async test awaited that pytest refuses, for it only names some plugins."""
-    if _UNSUPPORTED in str(error):
-        pytest_private.add_section(
-            report,
-            "asyncio",
-            f"If {node.name} is asyncio's, write @pytest.mark.asyncio at it, or set the option "
-            "asyncio_mode to 'auto'.",
-        )
 
 
 def hide_frames(error: BaseException) -> None:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 from asyncio import AbstractEventLoop, Task
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Generator, Iterator
 from functools import partial
-from typing import Any, Final, final
+from typing import Any, ClassVar, Final, final
 
 import pytest
 
@@ -20,13 +20,10 @@ from pytest_asyncio.support import asyncio_private, frames, pytest_private
 from .await_chains import chain_of, chain_of_error, lines_of, traceback_of
 from .awaiters import Waiting
 
-__all__ = ("ON_ATTACHED", "attach", "render", "show", "start", "traceback_of")
+__all__ = ("attach", "render", "show", "start", "traceback_of")
 
 TITLE: Final = "asyncio tasks"
 WIDTH: Final = 80
-
-ON_ATTACHED: Final[pytest.StashKey[Callable[[], object]]] = pytest.StashKey()
-"""What to do when a tree is attached to an error for the first time in a session."""
 
 _KEPT: Final = "_pytest_asyncio_tasks"
 
@@ -48,12 +45,27 @@ def render(
 
 
 def start(session: pytest.Session) -> None:
-    """Have the failures of all runs from now on show the tree of tasks, if the options ask for it.
+    """Have the failures of all runs from now on show the tree of tasks.
 
     The end of a time-out shows it without being asked.
     """
-    if options.of(session.config).tasks:
-        SessionState.of(session).observe(_Failures())
+    SessionState.of(session).observe(_Failures())
+
+
+@final
+class _Sections:
+    """The hooks of a session in which an error has a tree of tasks to show."""
+
+    NAME: ClassVar = "asyncio-task-trees"
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_makereport(
+        self, call: pytest.CallInfo[None]
+    ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+        report = yield
+        if call.excinfo is not None:
+            show(call.excinfo.value, report)
+        return report
 
 
 @final
@@ -77,10 +89,8 @@ def attach(
 ) -> None:
     """Have the report of an error show what the tasks of a loop are doing now."""
     vars(error)[_KEPT] = "\n".join(render(loop, session, first, interruption)) or "no tasks"
-    on_attached = session.stash.get(ON_ATTACHED, None)
-    if on_attached is not None:
-        del session.stash[ON_ATTACHED]
-        on_attached()
+    if not session.config.pluginmanager.hasplugin(_Sections.NAME):
+        session.config.pluginmanager.register(_Sections(), _Sections.NAME)
 
 
 def show(error: BaseException, report: pytest.TestReport) -> None:

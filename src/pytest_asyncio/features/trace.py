@@ -42,6 +42,13 @@ _OUTPUT: Final = "asyncio_trace"
 _LAST_WORDS: Final[pytest.StashKey[dict[str, Any]]] = pytest.StashKey()
 
 
+def register(config: pytest.Config) -> None:
+    """Have a session traced."""
+    config.pluginmanager.register(Recorder(config))
+    if not hasattr(config, "workerinput"):
+        config.pluginmanager.register(Writer(config))
+
+
 @final
 class Recorder(Observer):
     """What a process of the session records of the tests that it runs."""
@@ -49,9 +56,9 @@ class Recorder(Observer):
     # In a class, where libraries that stop the clock do not find it to replace it.
     _count = staticmethod(time.perf_counter_ns)
 
-    def __init__(self, session: pytest.Session) -> None:
-        self._session: Final = session
-        self._process: Final = _process_of(session.config)
+    def __init__(self, config: pytest.Config) -> None:
+        self._config: Final = config
+        self._process: Final = _process_of(config)
         # Processes have the real time in common, which may be set while they run.
         self._epoch: Final = time.time_ns() - self._count()
         self._open: Final[dict[int, Event]] = {}
@@ -60,34 +67,59 @@ class Recorder(Observer):
         self._lanes: Final[dict[AbstractEventLoop, str]] = {}
         self._runs: Final[dict[Run, Event]] = {}
         self._instruments: Final[dict[LoopOwner, Instruments]] = {}
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_sessionstart(self, session: pytest.Session) -> None:
         SessionState.of(session).observe(self)
         SessionState.of(session).observe(BlockedLoops(session, self._begin_blocking))
 
-    def phase(self, phase: str, item: pytest.Item) -> AbstractContextManager[None]:
-        """Record a phase of an item."""
-        return self._slice((_PYTEST, ""), phase, f"{phase} of {item.name}", test=item.nodeid)
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_runtest_setup(self, item: pytest.Item) -> Generator[None]:
+        __tracebackhide__ = True
+        with self._phase("setup", item):
+            yield
 
-    @contextmanager
-    def fixture(self, fixturedef: pytest.FixtureDef[Any]) -> Generator[None]:
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_runtest_call(self, item: pytest.Item) -> Generator[None]:
+        __tracebackhide__ = True
+        with self._phase("call", item):
+            yield
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_runtest_teardown(self, item: pytest.Item) -> Generator[None]:
+        __tracebackhide__ = True
+        with self._phase("teardown", item):
+            yield
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_fixture_setup(
+        self, fixturedef: pytest.FixtureDef[Any]
+    ) -> Generator[None, object, object]:
         """Record the setup of a fixture, and have its teardown recorded."""
+        __tracebackhide__ = True
         lane, name, scope = (_PYTEST, ""), fixturedef.argname, fixturedef.scope
         teardown = ExitStack()
         fixturedef.addfinalizer(teardown.close)  # The first that is added is the last to be called.
         with self._slice(lane, "setup", f"setup of {name}", scope=scope):
-            yield
+            value = yield
         recorded = self._slice(lane, "teardown", f"teardown of {name}", scope=scope)
         fixturedef.addfinalizer(partial(teardown.enter_context, recorded))
+        return value
 
-    def send_with(self, report: pytest.TestReport) -> None:
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_makereport(self) -> Generator[None, pytest.TestReport, pytest.TestReport]:
         """Let a report take along what has ended."""
+        report = yield
         vars(report)[_OUTPUT], self._ended = self._ended, []
+        return report
 
-    def send_rest(self) -> None:
+    @pytest.hookimpl(trylast=True)
+    def pytest_sessionfinish(self) -> None:
         """Let what no report can take along be found when the session is over."""
         for event in tuple(self._open.values()):
             event["args"]["has ended"] = False
             self._end(event)
-        _last_words_of(self._session)[_OUTPUT] = self._ended
+        _last_words_of(self._config)[_OUTPUT] = self._ended
 
     def loop_opened(self, owner: LoopOwner) -> None:
         loop = owner.opened
@@ -168,6 +200,9 @@ class Recorder(Observer):
         if lane in self._blocked:
             self._end(self._blocked.pop(lane))
 
+    def _phase(self, phase: str, item: pytest.Item) -> AbstractContextManager[None]:
+        return self._slice((_PYTEST, ""), phase, f"{phase} of {item.name}", test=item.nodeid)
+
     @contextmanager
     def _slice(
         self, lane: tuple[str, str], category: str, name: str, **args: str
@@ -202,40 +237,45 @@ class Recorder(Observer):
 
 @final
 class Writer:
-    """What gathers the events of all processes, and writes them when the session ends.
+    """What gathers the events of all processes, and writes them when the session ends."""
 
-    Raises `pytest.UsageError` if it cannot.
-    """
-
-    def __init__(self, session: pytest.Session) -> None:
-        given = options.of(session.config).trace
-        self._session: Final = session
-        self._path: Final = Path(str(given)).absolute()
+    def __init__(self, config: pytest.Config) -> None:
+        self._config: Final = config
+        self._path: Final = Path(str(options.of(config).trace)).absolute()
         self._events: list[Event] = []
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_sessionstart(self) -> None:
+        """Raise `pytest.UsageError` at once if the trace cannot be written at the end."""
         try:
             self._write()
         except OSError as error:
             raise options.invalid(
                 "asyncio_trace",
-                given,
+                options.of(self._config).trace,
                 "Give a file that can be written, in a directory that exists.",
                 str(error.strerror),
             ) from error
 
-    def take(self, report: pytest.TestReport) -> None:
-        """Take the events that a report has brought along."""
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         self._events += vars(report).pop(_OUTPUT, [])
 
-    def take_last_words(self, output: dict[str, Any]) -> None:
-        """Take the events that a worker has kept to the end."""
-        self._events += output.get(_OUTPUT, [])
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_testnodedown(self, node: Any) -> None:
+        self._take_last_words(getattr(node, "workeroutput", {}))
 
-    def finish(self) -> None:
-        self.take_last_words(_last_words_of(self._session))
+    @pytest.hookimpl(trylast=True)
+    def pytest_sessionfinish(self) -> None:
+        self._take_last_words(_last_words_of(self._config))
         self._write()
 
-    def tell(self, reporter: pytest.TerminalReporter) -> None:
-        reporter.write_sep("-", f"generated asyncio trace: {self._path}")
+    def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
+        terminalreporter.write_sep("-", f"generated asyncio trace: {self._path}")
+
+    def _take_last_words(self, output: dict[str, Any]) -> None:
+        """Take the events that a worker has kept to the end."""
+        self._events += output.get(_OUTPUT, [])
 
     def _write(self) -> None:
         with self._path.open("w", encoding="utf-8") as file:
@@ -312,10 +352,10 @@ def _process_of(config: pytest.Config) -> str:
     return worker.get("workerid", _PYTEST)
 
 
-def _last_words_of(session: pytest.Session) -> dict[str, Any]:
+def _last_words_of(config: pytest.Config) -> dict[str, Any]:
     """Return what a worker sends when its session is over; the only process keeps it."""
-    kept: dict[str, Any] = session.stash.setdefault(_LAST_WORDS, {})
-    return getattr(session.config, "workeroutput", kept)
+    kept: dict[str, Any] = config.stash.setdefault(_LAST_WORDS, {})
+    return getattr(config, "workeroutput", kept)
 
 
 def _lane_of(owner: LoopOwner, loop: AbstractEventLoop) -> str:

@@ -13,7 +13,13 @@ import pytest
 from pytest_asyncio.support import callables
 
 
-def refuse_unawaited(item: pytest.Function) -> None:
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    if getattr(item, "nofuncargs", False) and isinstance(item, pytest.Function):
+        _refuse_unawaited(item)
+
+
+def _refuse_unawaited(item: pytest.Function) -> None:
     """Let an async test method fail if its class would let it pass without running it."""
     cls, unittest = item.cls, sys.modules["unittest"]
     # Django, Twisted and IsolatedAsyncioTestCase run coroutines by overriding one of these.

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextvars import copy_context
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, final
 
 import pytest
 
 from pytest_asyncio.collect import items, options
-from pytest_asyncio.engine import context
+from pytest_asyncio.collect.fixtures import XUNIT
+from pytest_asyncio.engine import context, entry
 from pytest_asyncio.engine.plan import plan_of
 from pytest_asyncio.support import callables, pytest_private
 
@@ -42,6 +43,26 @@ _KINDS: Final = {
         "module", "function", ("setup_function",), ("teardown_function",)
     ),
 }
+
+
+def start(session: pytest.Session) -> None:
+    """Await the functions of a session, if pytest has found any in this style."""
+    if any(each.argname.startswith(XUNIT) for each in pytest_private.all_fixtures(session)):
+        session.config.pluginmanager.register(_Fixtures())
+
+
+@final
+class _Fixtures:
+    @pytest.hookimpl(wrapper=True)
+    def pytest_fixture_setup(
+        self, fixturedef: pytest.FixtureDef[Any], request: pytest.FixtureRequest
+    ) -> Generator[None, object, object]:
+        __tracebackhide__ = True
+        if not (fixturedef.argname.startswith(XUNIT) and is_ours(fixturedef, request)):
+            return (yield)
+        entry.start(request.session)
+        function = synchronous(fixturedef, request)
+        return (yield from entry.set_up_by(function, fixturedef, request))
 
 
 def is_ours(fixturedef: pytest.FixtureDef[Any], request: pytest.FixtureRequest) -> bool:

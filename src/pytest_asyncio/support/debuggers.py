@@ -13,12 +13,11 @@ _MODULES: Final = {"_pydevd_bundle", "bdb", "debugpy", "pdb", "pydevd", "pydevd_
 _IN_PDB: Final[pytest.StashKey[bool]] = pytest.StashKey()
 
 
-def enter(config: pytest.Config) -> None:
-    """Remember that the user is in pytest's debugger."""
+def pytest_enter_pdb(config: pytest.Config) -> None:
     config.stash[_IN_PDB] = True
 
 
-def leave(config: pytest.Config) -> None:
+def pytest_leave_pdb(config: pytest.Config) -> None:
     config.stash[_IN_PDB] = False
 
 

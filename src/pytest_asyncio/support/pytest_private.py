@@ -11,6 +11,7 @@ from __future__ import annotations
 import copy
 import functools
 import inspect
+import itertools
 import logging
 import os
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
@@ -348,6 +349,15 @@ def has_one_fixture(session: pytest.Session, name: str) -> bool:
         return len(manager._arg2fixturedefs[name]) == 1
     by_nodeid = manager._arg2nodeid2fixturedefs
     return name not in by_nodeid and sum(map(len, by_node[name].values())) == 1
+
+
+def all_fixtures(session: pytest.Session) -> Iterator[pytest.FixtureDef[Any]]:
+    """Yield the fixtures that have been found in a session."""
+    manager: Any = session._fixturemanager
+    if hasattr(manager, "_arg2fixturedefs"):  # pragma: no cover  # pytest < 9.1
+        yield from itertools.chain(*manager._arg2fixturedefs.values())
+    else:
+        yield from manager._get_all_fixture_defs()
 
 
 def last_finalizer(fixturedef: pytest.FixtureDef[Any]) -> Callable[[], object] | None:

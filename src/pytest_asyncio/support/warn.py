@@ -1,4 +1,4 @@
-"""Warnings that advise, and fail no test, also where a suite makes errors of warnings."""
+"""Warnings about lines of the suite. Filters know them all as warnings of `plugin`."""
 
 from __future__ import annotations
 
@@ -14,13 +14,15 @@ _MODULE: Final = "pytest_asyncio.plugin"
 """The module that users' filters know all warnings by, wherever they are shown."""
 
 
-def warn_at(function: Callable[..., Any], message: str, item: pytest.Item) -> None:
-    """Warn of something deprecated at a function of the suite, for an item that uses it."""
-    path, line = frames.definition_of(function) or _location_of(item)
-    warnings.warn_explicit(message, pytest.PytestDeprecationWarning, path, line, _MODULE)
+def warn_at(item: pytest.Item, message: str, function: Callable[..., Any] | None = None) -> None:
+    """Warn of something deprecated at an item, or at a function of the suite that it uses."""
+    definition = None if function is None else frames.definition_of(function)
+    place = definition or place_of(item)
+    warnings.warn_explicit(message, pytest.PytestDeprecationWarning, *place, _MODULE)
 
 
-def _location_of(item: pytest.Item) -> tuple[str, int]:
+def place_of(item: pytest.Item) -> tuple[str, int]:
+    """Return the file and the line of a test."""
     path, line, _ = item.location
     return path, (line or 0) + 1
 
@@ -29,14 +31,13 @@ def advise(
     item: pytest.Item, message: str, category: type[pytest.PytestWarning] = pytest.PytestWarning
 ) -> None:
     """Show a warning about an item in the summary, also where warnings are made errors."""
-    advice = category(message)
-    path, lineno = _location_of(item)
+    advice, place = category(message), place_of(item)
     try:
-        warnings.warn_explicit(advice, category, path, lineno, _MODULE)
+        warnings.warn_explicit(advice, category, *place, _MODULE)
     except category:
         item.config.hook.pytest_warning_recorded.call_historic(
             kwargs={
-                "warning_message": warnings.WarningMessage(advice, category, path, lineno),
+                "warning_message": warnings.WarningMessage(advice, category, *place),
                 "when": "runtest",
                 "nodeid": item.nodeid,
                 "location": None,

@@ -60,6 +60,13 @@ class BaseCheck(Observer):
         """Look at what a test or fixture has left behind. Nothing of it runs any more."""
 
 
+def start(session: pytest.Session) -> None:
+    """Have the tests and fixtures of a session checked from now on."""
+    names = selected(options.of(session.config).checks)
+    session.config.pluginmanager.register(Checks(session, names))
+    SessionState.of(session).failed()  # What the checks find is raised outside of the phases.
+
+
 def selected(given: tuple[str, ...]) -> tuple[str, ...]:
     """Return the names of the checks that an option gives, which may say "all".
 
@@ -101,10 +108,10 @@ class Checks:
         for check in self._checks:
             SessionState.of(session).observe(check)
 
-    def set_up(
+    @pytest.hookimpl(wrapper=True)
+    def pytest_fixture_setup(
         self, fixturedef: pytest.FixtureDef[Any], request: pytest.FixtureRequest
     ) -> Generator[None, object, object]:
-        """Surround the setup of a fixture."""
         __tracebackhide__ = True
         culprit = Culprit(fixtures.title_of(fixturedef))
         fixturedef.addfinalizer(partial(self._end, culprit))
@@ -120,8 +127,8 @@ class Checks:
 
         return (yield from self._tell_after(finish))
 
-    def call(self, item: pytest.Item) -> Generator[None, object, object]:
-        """Surround the call of a test."""
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_runtest_call(self, item: pytest.Item) -> Generator[None, object, object]:
         __tracebackhide__ = True
         culprit = item.stash.get(_TEST, None) or Culprit(item.name)
         token = CULPRIT.set(culprit)
@@ -133,8 +140,8 @@ class Checks:
 
         return (yield from self._tell_after(finish))
 
-    def tear_down(self) -> Generator[None, object, object]:
-        """Surround the teardown of a test, in which loops may be closed."""
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_runtest_teardown(self) -> Generator[None, object, object]:
         __tracebackhide__ = True
         return (yield from self._tell_after(lambda: None))
 

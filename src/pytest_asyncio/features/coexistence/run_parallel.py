@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Generator
+from typing import Final
 
 import pytest
 
-from pytest_asyncio.collect import items
+from pytest_asyncio.collect.items import is_async_test
+
+_PLUGIN: Final = "_run-parallel"
 
 
-def keep_to_one_thread(collected: Iterable[pytest.Item]) -> None:
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_collection_modifyitems(
+    config: pytest.Config, items: list[pytest.Item]
+) -> Generator[None]:
     """Have async tests called once, by pytest: threads would drop the coroutines unawaited."""
+    yield
+    if not config.pluginmanager.hasplugin(_PLUGIN):
+        return
     reason = "its event loop belongs to one thread"
-    for item in filter(items.is_async_test, collected):
+    for item in filter(is_async_test, items):
         item.add_marker(pytest.mark.thread_unsafe(reason=reason))
         item.add_marker(pytest.mark.iterations(1), append=False)

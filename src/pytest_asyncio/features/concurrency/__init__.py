@@ -1,0 +1,3 @@
+"""Tests that wait, wait at the same time."""
+
+from .scheduler import start as start

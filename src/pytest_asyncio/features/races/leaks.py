@@ -63,19 +63,19 @@ class Leaks:
     ) -> Generator[None, object, object]:
         __tracebackhide__ = True
         if self._is_calling:
-            return (yield from self._checks.set_up(fixturedef, request))
+            return (yield from self._checks.pytest_fixture_setup(fixturedef, request))
         return (yield)
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtest_call(self, item: pytest.Item) -> Generator[None, object, object]:
         __tracebackhide__ = True
         if self._is_calling:
-            return (yield from self._checks.call(item))
+            return (yield from self._checks.pytest_runtest_call(item))
         return (yield)
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtest_teardown(self) -> Generator[None, object, object]:
         __tracebackhide__ = True
         if self._is_calling:
-            return (yield from self._checks.tear_down())
+            return (yield from self._checks.pytest_runtest_teardown())
         return (yield)

@@ -7,8 +7,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from pytest_asyncio.collect import fixtures, items
 from pytest_asyncio.support import frames, pytest_private
+
+from . import fixtures, items
 
 
 def refuse(

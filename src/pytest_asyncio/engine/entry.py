@@ -1,0 +1,113 @@
+"""Where pytest enters the engine, whose other files are imported with the first async test."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator
+from typing import TYPE_CHECKING, Any, Final, cast
+
+import pytest
+
+from pytest_asyncio.collect import fixtures, items, plain_fixtures, policies
+from pytest_asyncio.support import modules, pytest_private
+from pytest_asyncio.support.frames import PACKAGE
+
+from .plan import Plan, plan_of
+
+if TYPE_CHECKING:
+    from .phases import Phases
+
+
+def start(session: pytest.Session) -> Phases:
+    """Return the hooks of a session with async tests, which begin to be called if they were not."""
+    if _PHASES in session.stash:
+        return session.stash[_PHASES]
+    modules.remember(PACKAGE)
+    from .phases import Phases
+
+    phases = session.stash[_PHASES] = Phases(session)
+    session.config.pluginmanager.register(phases)
+    session.config.hook.pytest_asyncio_started(session=session)
+    return phases
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    if items.is_marked(item):
+        start(item.session).plan(item)
+
+
+@pytest.hookimpl(trylast=True, specname="pytest_runtest_setup")
+def pytest_runtest_setup_of_loop(item: pytest.Item) -> None:
+    """Open the loop of a test that has no fixtures, so that a failure is one of its setup."""
+    __tracebackhide__ = True
+    planned = plan_of(item)
+    if planned is not None and planned.is_async and planned.owner is None:
+        start(item.session).prepare(cast("pytest.Function", item), planned)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_fixture_setup(
+    fixturedef: pytest.FixtureDef[Any], request: pytest.FixtureRequest
+) -> Generator[None, object, object]:
+    __tracebackhide__ = True
+    if getattr(request.config.option, "setupplan", False):  # It calls nothing.
+        return (yield)
+    item = pytest_private.item_of(request)
+    planned = plan_of(item)
+    function = _function_for(fixturedef, request, item, planned)
+    if function is not None:
+        return (yield from set_up_by(function, fixturedef, request))
+    try:
+        return (yield)
+    except BaseException as error:
+        if _PHASES in item.session.stash:
+            item.session.stash[_PHASES].state.failed()
+        plain_fixtures.refuse(error, fixturedef, request)
+        raise
+    finally:
+        if planned is not None and planned.is_async:
+            fixtures.warn_of_plain_async(fixturedef, item)
+        elif items.is_marked_late(item):
+            start(item.session)
+
+
+def set_up_by(
+    function: Callable[..., Any],
+    fixturedef: pytest.FixtureDef[Any],
+    request: pytest.FixtureRequest,
+) -> Generator[None, object, object]:
+    """Surround the setup of a fixture, and have a function called in place of the fixture's own."""
+    __tracebackhide__ = True
+    original = pytest_private.replace_fixture_function(fixturedef, function)
+    try:
+        return (yield)
+    except BaseException as error:
+        start(request.session).state.failed()
+        pytest_private.finish_if_refused(fixturedef, request, error)
+        raise
+    finally:
+        pytest_private.restore_fixture_function(fixturedef, original)
+
+
+def _function_for(
+    fixturedef: pytest.FixtureDef[Any],
+    request: pytest.FixtureRequest,
+    item: pytest.Function,
+    planned: Plan | None,
+) -> Callable[..., Any] | None:
+    """Return what pytest is to call in place of the fixture function, if anything."""
+    if fixturedef.argname == policies.FIXTURE:
+        policies.warn_of_override(fixturedef, item)
+        return policies.refused(fixturedef)  # It has no loop, for it says what makes them.
+    if planned is not None and planned.is_async:
+        failing = start(item.session).prepare_for(fixturedef, item, planned)
+        if failing is not None:
+            return failing
+    if fixtures.is_ours(fixturedef, item):
+        return start(item.session).synchronous(fixturedef, request, planned)
+    if fixtures.DEFERRAL in request.session.stash:
+        return start(item.session).undeferred(fixturedef, request)
+    return None
+
+
+_PHASES: Final[pytest.StashKey[Phases]] = pytest.StashKey()

@@ -1,0 +1,82 @@
+"""What the engine does in pytest's phases, in a session that has async tests."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from typing import Final, final
+
+import pytest
+
+from pytest_asyncio.collect import items
+from pytest_asyncio.support import debuggers, pytest_private
+
+from . import async_fixtures, async_tests, deferred_requests, loops
+from .plan import forget_plan, plan_of
+from .session import SessionState
+
+
+@final
+class Phases:
+    """The hooks that are called from the first async test of a session on."""
+
+    prepare = staticmethod(async_tests.prepare)
+    prepare_for = staticmethod(async_tests.prepare_for)
+    synchronous = staticmethod(async_fixtures.synchronous)
+    undeferred = staticmethod(deferred_requests.undeferred)
+
+    def __init__(self, session: pytest.Session) -> None:
+        session.config.pluginmanager.register(debuggers)
+        self.state: Final = SessionState.of(session)
+
+    def plan(self, item: pytest.Function) -> None:
+        """Read the marks of a test before anything is set up for it."""
+        __tracebackhide__ = True
+        try:
+            async_tests.plan(item)
+        except Exception:  # A hook of the suite may raise.
+            self.state.failed()
+            raise
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_pyfunc_call(self, pyfuncitem: pytest.Function) -> Generator[None, object, object]:
+        __tracebackhide__ = True
+        planned = plan_of(pyfuncitem)
+        try:
+            if planned is None and not items.is_marked_late(pyfuncitem):
+                return (yield)
+            restore = async_tests.synchronize(pyfuncitem, planned)
+            try:
+                return (yield)
+            finally:
+                restore()
+        except BaseException:
+            self.state.failed()
+            raise
+
+    @pytest.hookimpl(wrapper=True, trylast=True)
+    def pytest_runtest_teardown(
+        self, item: pytest.Item, nextitem: pytest.Item | None
+    ) -> Generator[None, object, object]:
+        __tracebackhide__ = True
+        nodes = pytest_private.set_up_nodes(item.session)
+        try:
+            result = yield
+        except BaseException as error:
+            self.state.failed()
+            pytest_private.finish_teardown(item.session, nextitem, nodes, error)
+            raise
+        finally:
+            forget_plan(item)
+            if loops.report_closed_loops(self.state, item):
+                async_fixtures.end_those_on_closed_loops(item.session)
+        self.state.raise_postponed()
+        return result
+
+    @pytest.hookimpl(wrapper=True, trylast=True)
+    def pytest_sessionfinish(self, session: pytest.Session) -> Generator[None, object, object]:
+        nodes = pytest_private.set_up_nodes(session)
+        try:
+            return (yield)
+        except BaseException as error:
+            pytest_private.finish_teardown(session, None, nodes, error)
+            raise
