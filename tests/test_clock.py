@@ -332,6 +332,61 @@ def test_a_loop_that_cannot_is_refused(virtual, make):
     )
 
 
+HAS_OWN_TIME = "asyncio_loop_factory = conftest.OwnTime"
+OWN_TIME = """
+    class OwnTime(asyncio.SelectorEventLoop):
+        def time(self):
+            return 0.0
+"""
+
+
+def test_each_test_on_such_a_loop_is_told_what_to_write(virtual):
+    result = virtual(
+        """
+        async def test_a(): pass
+        async def test_b(): pass
+        """,
+        ini=HAS_OWN_TIME,
+        conftest=OWN_TIME,
+    )
+    for name in "ab":
+        result.stdout.fnmatch_lines(
+            f"test_it.py::test_{name}: clock='virtual' needs * Write loop_factories=[[]'asyncio'] "
+            "in the mark of the test."
+        )
+
+
+@pytest.mark.parametrize("hook", [None, '{"own": OwnTime, "asyncio": asyncio.new_event_loop}'])
+def test_what_it_is_told_to_write_works(suite, hook):
+    result = suite(
+        """
+        @pytest.mark.asyncio(clock="virtual", loop_factories=["asyncio"])
+        async def test_it():
+            await asyncio.sleep(3600)
+
+        @pytest.mark.asyncio
+        async def test_other():
+            pass
+        """,
+        ini=HAS_OWN_TIME,
+        conftest=OWN_TIME
+        + (f"\n    def pytest_asyncio_loop_factories(): return {hook}" if hook else ""),
+    )
+    assert result.parseoutcomes()["passed"] == (3 if hook else 2)
+
+
+def test_a_hook_that_offers_none_of_asyncio_is_to_offer_it(virtual):
+    result = virtual(
+        "async def test_it(): pass",
+        conftest=OWN_TIME + "\n    def pytest_asyncio_loop_factories(): return {'own': OwnTime}",
+    )
+    result.stdout.fnmatch_lines(
+        "test_it.py::test_it: clock='virtual' needs * Offer asyncio's by the hook "
+        "pytest_asyncio_loop_factories, {'asyncio': asyncio.new_event_loop}, and write "
+        "loop_factories=[[]'asyncio'] in the mark of the test."
+    )
+
+
 # What is outside of the loop
 
 

@@ -333,7 +333,6 @@ def test_a_mark_that_a_fixture_applies_selects_the_first_of_its_factories(suite)
         ("{'a': 1}", "{'a': 1}"),
         ("[A]", "[[]*]"),
         ("A", "<class 'conftest.A'>"),
-        ("None", "None"),
     ],
 )
 def test_what_is_not_a_mapping_of_names_to_callables_fails_the_test(suite, factories, shown):
@@ -372,6 +371,39 @@ def test_none_means_that_the_next_implementation_is_asked(suite):
     )
     result.assert_outcomes(passed=1)
     assert loops_of(result) == ["B"]
+
+
+def test_where_none_has_an_opinion_the_loop_is_the_default_one(suite):
+    other = PRINTS_LOOP.format(arguments="")
+    result = suite(
+        PRINTS_LOOP.format(arguments=""),
+        "-s",
+        conftest=LOOPS
+        + """
+    def pytest_asyncio_loop_factories(item):
+        return {"a": A, "b": B} if item.path.name == "test_it.py" else None
+""",
+        files={"test_other.py": other, "test_synchronous.py": "def test_it(): pass"},
+        ini="asyncio_loop_factory = asyncio.SelectorEventLoop",
+    )
+    result.assert_outcomes(passed=4)
+    assert sorted(loops_of(result)) == ["A", "B", "_UnixSelectorEventLoop"]
+
+
+def test_a_mark_has_nothing_to_choose_from_where_none_has_an_opinion(suite):
+    result = suite(
+        """
+        @pytest.mark.asyncio(loop_factories=["a"])
+        async def test_it():
+            pass
+        """,
+        conftest="def pytest_asyncio_loop_factories(): return None",
+    )
+    result.assert_outcomes(errors=1)
+    result.stdout.fnmatch_lines(
+        "test_it.py::test_it: mark.asyncio 'loop_factories' requires at least one "
+        "pytest_asyncio_loop_factories hook implementation."
+    )
 
 
 def test_the_conftest_next_to_the_test_is_asked_first(suite):

@@ -107,6 +107,16 @@ def test_a_task_without_a_name_has_that_of_its_coroutine(trace):
     assert ("pytest", "loops of single tests, tasks", "work") in found
 
 
+def test_a_loop_on_virtual_time_has_a_lane_that_says_so(trace):
+    found = trace(
+        """
+        @pytest.mark.asyncio(clock="virtual")
+        async def test_it(): pass
+        """
+    )
+    assert ("pytest", "loops of single tests (virtual time)", "test_it") in found
+
+
 def test_tasks_at_the_same_time_are_on_lanes_of_their_own(trace):
     found = trace(
         """

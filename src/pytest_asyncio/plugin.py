@@ -19,6 +19,10 @@ from pytest_asyncio.engine import entry
 from pytest_asyncio.engine.plan import Plan
 from pytest_asyncio.features import unmarked_tests
 from pytest_asyncio.features.coexistence import run_parallel
+from pytest_asyncio.features.invalid_hooks import (  # noqa: F401  # They are called this early.
+    pytest_exception_interact,
+    pytest_load_initial_conftests,
+)
 from pytest_asyncio.support import pytest_private, running_session
 from pytest_asyncio.support.frames import PACKAGE
 from pytest_asyncio.support.types import LoopFactory
@@ -32,6 +36,7 @@ from pytest_asyncio.user_fixtures import (  # noqa: F401  # pytest, and users, f
     asyncio_clock,
     asyncio_runner,
     asyncio_tasks,
+    event_loop,
     event_loop_policy,
     unused_tcp_port,
     unused_tcp_port_factory,
@@ -43,6 +48,7 @@ __all__ = ("LoopFactory", "Mode", "fixture", "is_async_test")
 
 _ALWAYS: Final = (collection, entry, run_parallel, running_session, unmarked_tests)
 _WITH_ASYNC_TESTS: Final = (
+    "leftovers",
     "notes",
     "interrupted",
     "signals",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Callable, Generator
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import pytest
 
@@ -51,6 +51,14 @@ def unused_tcp_port_factory() -> Callable[[], int]:
 def unused_udp_port_factory() -> Callable[[], int]:
     """A function that returns another unused UDP port at each call."""
     return _port_factory(socket.SOCK_DGRAM)
+
+
+@pytest.fixture
+def event_loop(request: pytest.FixtureRequest) -> NoReturn:
+    """Gone since version 1.0; a request of it says what to write."""
+    from pytest_asyncio.features import leftovers
+
+    leftovers.refuse_event_loop(request)
 
 
 @pytest.fixture(scope="session")

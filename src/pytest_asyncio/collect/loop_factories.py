@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from asyncio import AbstractEventLoop
 
 FIXTURE: Final = "_asyncio_loop_factory"
+ASYNCIO: Final = "asyncio"
+"""Names asyncio's own loops where an option names the loop factory of all other tests."""
 
 
 class ChosenFactory(ABC):
@@ -188,6 +190,10 @@ def _selected(
     __tracebackhide__ = True
     if mark.loop_factories is None:
         return offered
+    if offered is None and mark.loop_factories == (ASYNCIO,) and _is_named_by_option(item):
+        from asyncio import new_event_loop  # async tests alone get here
+
+        return {ASYNCIO: NamedFactory(ASYNCIO, new_event_loop)}
     if offered is None:
         pytest.fail(
             f"{item.nodeid}: mark.asyncio 'loop_factories' requires at least one "
@@ -204,7 +210,9 @@ def _offered(item: pytest.Item) -> dict[str, NamedFactory | None] | None:
     hook = item.ihook.pytest_asyncio_loop_factories
     if not hook.get_hookimpls():
         return None
-    factories: Mapping[Any, Any] | None = hook(config=item.config, item=item)
+    factories: Any = hook(config=item.config, item=item)
+    if factories is None:  # No implementation has an opinion.
+        return None
     if (
         isinstance(factories, Mapping)
         and factories
@@ -216,6 +224,24 @@ def _offered(item: pytest.Item) -> dict[str, NamedFactory | None] | None:
         f"{item.nodeid}: pytest_asyncio_loop_factories must return a non-empty mapping of "
         f"factory names to callables, not {options.shown(factories)}.",
         pytrace=False,
+    )
+
+
+def _is_named_by_option(item: pytest.Item) -> bool:
+    return options.of(item.config).loop_factory is not None
+
+
+def how_to_choose_asyncios(item: pytest.Function) -> str:
+    """Say what to write at a test that needs a loop of asyncio's own."""
+    offered = _offered(item)
+    if offered is None and _is_named_by_option(item):
+        offered = {ASYNCIO: None}
+    for name, factory in (offered or {}).items():
+        if factory is None or getattr(factory.make, "__module__", "").startswith("asyncio."):
+            return f"Write loop_factories=[{name!r}] in the mark of the test."
+    return (
+        "Offer asyncio's by the hook pytest_asyncio_loop_factories, {'asyncio': "
+        "asyncio.new_event_loop}, and write loop_factories=['asyncio'] in the mark of the test."
     )
 
 

@@ -36,6 +36,7 @@ def owner_of(node: pytest.Item | pytest.Collector, factory: LoopFactory | None) 
     if owner is None:
         owner = owners[factory] = LoopOwner(node, factory)
         node.addfinalizer(owner.close)
+    owner.factory = factory  # One that is equal, and may name the item that asks.
     return owner
 
 
@@ -71,7 +72,7 @@ class LoopOwner:
 
     def __init__(self, node: pytest.Item | pytest.Collector, factory: LoopFactory | None) -> None:
         self.node: Final = node
-        self._factory: Final = factory
+        self.factory = factory
         self._state: Final = SessionState.of(node.session)
         self.is_shared: Final = self._state.scheduler is not None
         """Whether tests may run on the loop at the same time."""
@@ -172,7 +173,7 @@ class LoopOwner:
     def close(self) -> None:
         """End what is left on the loop, close it, and put the thread's current loop back."""
         owners = self.node.stash[_OWNERS]
-        del owners[self._factory]
+        del owners[self.factory]
         if not owners:  # Items outlive their loops.
             del self.node.stash[_OWNERS]
         if self.opened is not None:
@@ -209,14 +210,14 @@ class LoopOwner:
         loop = self._made()
         if not isinstance(loop, AbstractEventLoop):
             pytest.fail(
-                f"{self.node.nodeid}: the loop factory {options.shown(self._factory)} returned "
+                f"{self.node.nodeid}: the loop factory {options.shown(self.factory)} returned "
                 f"{options.shown(loop)}, "
                 "which is not an event loop.",
                 pytrace=False,
             )
         if loop.is_closed():
             pytest.fail(
-                f"{self.node.nodeid}: the loop factory {options.shown(self._factory)} returned "
+                f"{self.node.nodeid}: the loop factory {options.shown(self.factory)} returned "
                 "an event loop that is closed. Let it return a new one at each call.",
                 pytrace=False,
             )
@@ -232,13 +233,13 @@ class LoopOwner:
         """Call the loop factory."""
         __tracebackhide__ = True
         try:
-            return (self._factory or self._state.policy.new_event_loop)()
+            return (self.factory or self._state.policy.new_event_loop)()
         except Exception as error:
             if not frames.ends_in_own(error.__traceback__):
                 raise
             # No line of the factory has run: it takes arguments, or is not written in Python.
             pytest.fail(
-                f"{self.node.nodeid}: the loop factory {options.shown(self._factory)}, called "
+                f"{self.node.nodeid}: the loop factory {options.shown(self.factory)}, called "
                 f"without arguments, raised {type(error).__name__}: {error}.",
                 pytrace=False,
             )

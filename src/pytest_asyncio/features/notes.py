@@ -18,6 +18,12 @@ _Node: TypeAlias = pytest.Item | pytest.Collector
 _SHARED: Final = ("attached to a different loop", "bound to a different event loop")
 _CLOSED: Final = "Event loop is closed"
 _MISSING: Final = ("no running event loop", "no current event loop")
+_NESTED: Final = (
+    "cannot be called from a running event loop",
+    "This event loop is already running",
+    "Cannot run the event loop while another loop is running",
+)
+_CLOSES: Final = "Cannot close a running event loop"
 _LATE: Final = "of its timeout"
 
 
@@ -85,6 +91,15 @@ def _note_on(message: str, error: BaseException, item: pytest.Function) -> str |
             "Something that was made on the loop of an earlier test or fixture is used after that "
             f"loop was closed.\n{_on_different_loops(error, item)}"
         )
+    if any(part in message for part in _NESTED):
+        return (
+            f"{_user(error, item)[0]} runs on an event loop, which is running. Write 'await "
+            "coroutine' in place of asyncio.run(coroutine) or loop.run_until_complete(coroutine); "
+            "call a synchronous function that has one of these by 'await "
+            "asyncio.to_thread(function)'."
+        )
+    if _CLOSES in message:
+        return "Leave the loop to pytest-asyncio, which closes it when its scope ends."
     if any(part in message for part in _MISSING):
         return (
             f"In {_user(error, item)[0]}, this is called outside of an event loop. Let it be "

@@ -361,7 +361,7 @@ def _last_words_of(config: pytest.Config) -> dict[str, Any]:
 def _lane_of(owner: LoopOwner, loop: AbstractEventLoop) -> str:
     """Return the lane of a loop. Those of single tests, which never run together, share one."""
     library = type(loop).__module__.partition(".")[0]
-    kind = "" if library == "asyncio" else f" ({library})"
+    kind = {"asyncio": "", frames.PACKAGE: " (virtual time)"}.get(library, f" ({library})")
     if isinstance(owner.node, pytest.Item):
         return f"loops of single tests{kind}"
     return f"loop of {owner.node.nodeid or 'the session'}{kind}"

@@ -28,10 +28,18 @@ def place_of(item: pytest.Item) -> tuple[str, int]:
 
 
 def advise(
-    item: pytest.Item, message: str, category: type[pytest.PytestWarning] = pytest.PytestWarning
+    item: pytest.Item,
+    message: str,
+    category: type[pytest.PytestWarning] = pytest.PytestWarning,
+    *,
+    at: Callable[..., Any] | None = None,
 ) -> None:
-    """Show a warning about an item in the summary, also where warnings are made errors."""
-    advice, place = category(message), place_of(item)
+    """Show a warning in the summary, also where warnings are made errors.
+
+    It is about an item, and shown at it, or at a function of the suite.
+    """
+    advice = category(message)
+    place = (None if at is None else frames.definition_of(at)) or place_of(item)
     try:
         warnings.warn_explicit(advice, category, *place, _MODULE)
     except category:

@@ -22,6 +22,7 @@ from weakref import WeakSet
 
 import pytest
 
+from pytest_asyncio.collect import loop_factories
 from pytest_asyncio.collect.loop_factories import ChosenFactory, NamedFactory
 from pytest_asyncio.collect.options import is_timeout, shown
 from pytest_asyncio.engine import async_tests
@@ -77,7 +78,8 @@ class VirtualLoops(ChosenFactory):
         pytest.fail(
             f"{self.item.nodeid}: clock='virtual' needs an event loop of asyncio's own, or one "
             f"derived from it. The loop factory {shown(make)} returned {shown(loop)}, which keeps "
-            "its time in a way of its own.",
+            "its time in a way of its own. "
+            f"{loop_factories.how_to_choose_asyncios(self.item)}",
             pytrace=False,
         )
 
