@@ -125,7 +125,8 @@ def coverage(session: nox.Session) -> None:
 @nox.session
 def examples(session: nox.Session) -> None:
     """The suite of the example application, and the examples in the documentation."""
-    session.install(".", "--group", "examples", "--group", "tests")
+    groups = ("--group", "examples", "--group", "recipes", "--group", "tests")
+    session.install(".", *groups)
     session.run("pytest", "-W", "error", "examples", *session.posargs)
     session.run("pytest", "tests/test_docs.py")
 

@@ -37,6 +37,8 @@ PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("**/[!_]*.md"))]
 BLOCK = re.compile(r"^( *)```(\w+)\n(.*?)^\1```$", re.DOTALL | re.MULTILINE)
 NAME = re.compile(r"# ([\w./-]+\.\w+)$", re.MULTILINE)
 TEST = re.compile(r"^ *(async )?def test_", re.MULTILINE)
+NOT_TWICE = re.compile(r"^from (django|sqlalchemy)\b", re.MULTILINE)
+"""What cannot be imported once more by a process."""
 IMPORT = re.compile(r"^(import|from) ", re.MULTILINE)
 VARYING = {r"\d+\.\d+ ?s\b": "0 s", r"\bTask-\d+": "Task", r"(asyncio/\w+\.py):\d+": r"\1"} | {
     rf"{rule}{{3,}}": rule for rule in "=_-!"
@@ -87,6 +89,8 @@ def examples_of(page: Path) -> Iterator[Example]:
 
 def import_what_is_needed(files: dict[str, str]) -> None:
     """Import the libraries of an example, or skip it where one is not installed."""
+    if "settings.py" in files:
+        pytest.importorskip("pytest_django")
     own = {path.replace("/", ".").split(".")[0] for path in files}
     for path, content in files.items():
         if not path.endswith(".py"):
@@ -96,7 +100,7 @@ def import_what_is_needed(files: dict[str, str]) -> None:
             if isinstance(node, ast.ImportFrom) and node.module and not node.level:
                 names = [node.module]
             for name in names:
-                if name.split(".")[0] not in own | sys.stdlib_module_names:
+                if name.split(".")[0] not in own | sys.stdlib_module_names | {"django"}:
                     pytest.importorskip(name)
 
 
@@ -117,11 +121,11 @@ def test_an_example_does_what_the_page_says(example, pytester, monkeypatch):
     import_what_is_needed(example.files)
     if any("uvloop" in argument for argument in example.args):
         pytest.importorskip("uvloop")
-    for name, content in example.files.items():
-        path = pytester.path / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(content, encoding="utf-8")
-    result = pytester.runpytest("-p", "no:cacheprovider", *example.args, plugins=[plugin])
+    write(example.files, pytester)
+    if any(map(NOT_TWICE.search, example.files.values())):
+        result = run_alone(pytester, monkeypatch, example.files, example.args)
+    else:
+        result = pytester.runpytest("-p", "no:cacheprovider", *example.args, plugins=[plugin])
     printed = lines_of(result.stdout.str() + result.stderr.str())
 
     if not example.output:
@@ -135,6 +139,46 @@ def test_an_example_does_what_the_page_says(example, pytester, monkeypatch):
             at += 1
             assert at < len(printed), "The page shows what is not printed:\n" + "\n".join(shown)
         at += len(shown)
+
+
+SUITES = [page for page in PAGES if page.stem == "tutorial" or page.parent.stem == "recipes"]
+REVERSED = """
+def pytest_collection_modifyitems(items):
+    items.reverse()
+"""
+
+
+@pytest.mark.parametrize("page", [pytest.param(page, id=page.stem) for page in SUITES])
+def test_the_suite_of_a_page_passes_in_any_order_and_in_several_processes(
+    page, pytester, monkeypatch
+):
+    pytest.importorskip("xdist")
+    files = [*examples_of(page)][-1].files
+    files.pop("test_bug.py", None)  # It is to fail.
+    import_what_is_needed(files)
+    write(files | {"conftest.py": files.get("conftest.py", "") + REVERSED}, pytester)
+    result = run_alone(pytester, monkeypatch, files, ["-Werror", "-pxdist", "-n2"])
+    assert result.parseoutcomes().keys() == {"passed"}
+
+
+def run_alone(
+    pytester: pytest.Pytester,
+    monkeypatch: pytest.MonkeyPatch,
+    files: dict[str, str],
+    args: list[str],
+) -> pytest.RunResult:
+    """Run pytest in a process of its own, with no other plugin than the suite needs."""
+    monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
+    names = [plugin.__name__, *(["pytest_django.plugin"] if "settings.py" in files else [])]
+    options = (f"-p{name}" for name in ("no:cacheprovider", *names))
+    return pytester.runpytest_subprocess(*options, *args)
+
+
+def write(files: dict[str, str], pytester: pytest.Pytester) -> None:
+    for name, content in files.items():
+        path = pytester.path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(content, encoding="utf-8")
 
 
 def matches(shown: list[str], printed: list[str]) -> bool:
