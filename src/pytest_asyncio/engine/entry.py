@@ -41,7 +41,8 @@ def pytest_runtest_setup_of_loop(item: pytest.Item) -> None:
     """Open the loop of a test that has no fixtures, so that a failure is one of its setup."""
     __tracebackhide__ = True
     planned = plan_of(item)
-    if planned is not None and planned.is_async and planned.owner is None:
+    is_due = planned is not None and planned.is_async and planned.owner is None
+    if is_due and not getattr(item.config.option, "setupplan", False):
         start(item.session).prepare(cast("pytest.Function", item), planned)
 
 
