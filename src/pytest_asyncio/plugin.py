@@ -33,6 +33,7 @@ from pytest_asyncio.user_fixtures import (  # noqa: F401  # pytest, and users, f
     _module_scoped_runner,
     _package_scoped_runner,
     _session_scoped_runner,
+    _unused_port,
     asyncio_clock,
     asyncio_runner,
     asyncio_tasks,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import sys
 from collections.abc import Callable, Generator
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -23,22 +24,28 @@ def _unused_port(kind: int) -> int:
     return unused_port(kind)
 
 
+def _find_port(kind: int) -> int:
+    """Call `_unused_port` where suites replace it, which is where 1.5 has it."""
+    port: int = sys.modules["pytest_asyncio.plugin"]._unused_port(kind)
+    return port
+
+
 def _port_factory(kind: int) -> Callable[[], int]:
     from pytest_asyncio.features.ports import different_ports
 
-    return different_ports(lambda: _unused_port(kind))
+    return different_ports(lambda: _find_port(kind))
 
 
 @pytest.fixture
 def unused_tcp_port() -> int:
     """A TCP port of the loopback interface that nothing listens on."""
-    return _unused_port(socket.SOCK_STREAM)
+    return _find_port(socket.SOCK_STREAM)
 
 
 @pytest.fixture
 def unused_udp_port() -> int:
     """A UDP port of the loopback interface that nothing is bound to."""
-    return _unused_port(socket.SOCK_DGRAM)
+    return _find_port(socket.SOCK_DGRAM)
 
 
 @pytest.fixture(scope="session")
