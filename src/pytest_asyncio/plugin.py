@@ -26,24 +26,7 @@ from pytest_asyncio.features.invalid_hooks import (  # noqa: F401  # They are ca
 from pytest_asyncio.support import pytest_private, running_session
 from pytest_asyncio.support.frames import PACKAGE
 from pytest_asyncio.support.types import LoopFactory
-from pytest_asyncio.user_fixtures import (  # noqa: F401  # pytest, and users, find them here
-    _asyncio_loop_factory,
-    _class_scoped_runner,
-    _function_scoped_runner,
-    _module_scoped_runner,
-    _package_scoped_runner,
-    _session_scoped_runner,
-    _unused_port,
-    asyncio_clock,
-    asyncio_runner,
-    asyncio_tasks,
-    event_loop,
-    event_loop_policy,
-    unused_tcp_port,
-    unused_tcp_port_factory,
-    unused_udp_port,
-    unused_udp_port_factory,
-)
+from pytest_asyncio.user_fixtures import *  # noqa: F403  # pytest, and users, find them here
 
 __all__ = ("LoopFactory", "Mode", "fixture", "is_async_test")
 

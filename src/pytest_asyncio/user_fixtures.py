@@ -17,6 +17,25 @@ if TYPE_CHECKING:
     from pytest_asyncio.features.asyncio_tasks import TaskGroup
     from pytest_asyncio.features.clock.virtual import Clock
 
+__all__ = (
+    "_asyncio_loop_factory",
+    "_class_scoped_runner",
+    "_function_scoped_runner",
+    "_module_scoped_runner",
+    "_package_scoped_runner",
+    "_session_scoped_runner",
+    "_unused_port",
+    "asyncio_clock",
+    "asyncio_runner",
+    "asyncio_tasks",
+    "event_loop",
+    "event_loop_policy",
+    "unused_tcp_port",
+    "unused_tcp_port_factory",
+    "unused_udp_port",
+    "unused_udp_port_factory",
+)
+
 
 def _unused_port(kind: int) -> int:
     from pytest_asyncio.features.ports import unused_port
