@@ -17,12 +17,8 @@ from pytest_asyncio.collect.items import is_async_test
 from pytest_asyncio.collect.options import Mode
 from pytest_asyncio.engine import entry
 from pytest_asyncio.engine.plan import Plan
-from pytest_asyncio.features import unmarked_tests
+from pytest_asyncio.features import invalid_hooks, unmarked_tests
 from pytest_asyncio.features.coexistence import run_parallel
-from pytest_asyncio.features.invalid_hooks import (  # noqa: F401  # They are called this early.
-    pytest_exception_interact,
-    pytest_load_initial_conftests,
-)
 from pytest_asyncio.support import pytest_private, running_session
 from pytest_asyncio.support.frames import PACKAGE
 from pytest_asyncio.support.types import LoopFactory
@@ -46,6 +42,7 @@ _WITH_ASYNC_TESTS: Final = (
 def pytest_addhooks(pluginmanager: pytest.PytestPluginManager) -> None:
     pluginmanager.add_hookspecs(hooks.Hooks)
     pluginmanager.add_hookspecs(hooks.OwnHooks)
+    pluginmanager.register(invalid_hooks)  # before the first conftest is loaded
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
