@@ -157,8 +157,11 @@ def test_a_failing_test_shows_its_own_failure_and_a_note(checked):
 def test_a_failing_teardown_shows_its_own_failure_and_a_note(checked):
     result = checked(
         """
+        @pytest_asyncio.fixture
+        async def first():
+            pass
         @pytest.fixture
-        def failing():
+        def failing(first):
             yield
             raise ValueError("its own")
         @pytest.mark.asyncio
@@ -355,11 +358,50 @@ class TestLeakedTasks:
             scope=scope,
         ).assert_outcomes(passed=2, warnings=1)
 
-    def test_a_loop_that_is_closed_already_is_left_alone(self, checked):
+    def test_a_task_that_ends_before_an_earlier_sync_fixture_is_told(self, checked):
+        result = checked(
+            """
+            @pytest.fixture
+            def earlier():
+                tasks = []
+                yield tasks
+                assert tasks[0].cancelled()
+            @pytest.mark.asyncio
+            async def test_it(earlier):
+                earlier.append(asyncio.create_task(asyncio.sleep(60), name="forgotten"))
+            """,
+            names="leaked-tasks",
+        )
+        result.assert_outcomes(passed=1, errors=1)
+        result.stdout.fnmatch_lines("E *LeakedTaskWarning: test_it left the task 'forgotten' *")
+
+    def test_a_task_of_an_earlier_sync_fixture_is_left_to_that(self, checked):
         checked(
             """
             @pytest.fixture
-            def closing():
+            def earlier():
+                loop = asyncio.get_event_loop()
+                task = loop.create_task(asyncio.sleep(60))
+                yield task
+                assert not task.cancelling()
+                task.cancel()
+            @pytest.mark.asyncio
+            async def test_it(earlier):
+                await asyncio.sleep(0)
+                assert not earlier.done()
+            """,
+            names="leaked-tasks",
+        ).assert_outcomes(passed=1)
+
+    def test_a_loop_that_is_closed_already_is_left_alone(self, checked):
+        checked(
+            """
+            @pytest_asyncio.fixture
+            async def first():
+                pass
+
+            @pytest.fixture
+            def closing(first):
                 yield
                 asyncio.get_event_loop().close()
             @pytest.mark.asyncio

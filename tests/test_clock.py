@@ -994,3 +994,40 @@ def test_patched_time_goes_on_from_where_another_library_has_put_it(virtual):
             assert datetime.datetime is Frozen
         """
     ).assert_outcomes(passed=1)
+
+
+@pytest.mark.parametrize(("used", "setups"), [("fake", 1), ("fake of 1", 3)])
+def test_a_test_that_overrides_a_wide_fixture_leaves_it_alone_unless_it_uses_it(
+    suite, used, setups
+):
+    arguments = "" if used == "fake" else "server"
+    value = "'fake'" if used == "fake" else "f'fake of {server - 1}'"
+    uses_it = """
+        @pytest.mark.asyncio(loop_scope="session")
+        async def test_it(server): print("server:", server)
+    """
+    result = suite(
+        "",
+        "-s",
+        conftest="""
+            setups = []
+
+            @pytest_asyncio.fixture(scope="session", loop_scope="session")
+            async def server():
+                setups.append(1)
+                yield len(setups)
+        """,
+        files={
+            "test_1.py": uses_it,
+            "test_2.py": f"""
+                @pytest.fixture
+                def server({arguments}): return {value}
+
+                @pytest.mark.asyncio(clock="virtual")
+                async def test_it(server): assert server == "{used}"
+            """,
+            "test_3.py": uses_it,
+        },
+    )
+    result.assert_outcomes(passed=3)
+    result.stdout.fnmatch_lines(["*server: 1", f"*server: {setups}"])

@@ -843,11 +843,10 @@ def test_in_any_order_a_fixture_lives_with_the_factory_of_its_test(suite):
         "def test_two(): pass",
         "def test_two(server): pass",
         "pytestmark = pytest.mark.asyncio\n\n        def test_two(server): pass",
-        "@pytest.mark.asyncio(loop_factories=['a'])\n        async def test_two(): pass",
     ],
-    ids=["sync", "sync with the fixture", "sync with fixture and mark", "another factory"],
+    ids=["sync", "sync with the fixture", "sync with fixture and mark"],
 )
-def test_what_does_not_need_another_fixture_leaves_the_one_there_is_alone(suite, between):
+def test_a_sync_test_leaves_the_fixture_of_another_factory_alone(suite, between):
     result = suite(
         f"""
         @pytest.mark.asyncio(loop_factories=["b"])
@@ -902,3 +901,92 @@ def test_a_loop_that_cannot_be_made_fails_its_test_and_not_the_wide_fixture_that
         """,
     )
     result.assert_outcomes(errors=1, passed=2)
+
+
+@pytest.mark.parametrize("scope", ["module", "session"])
+def test_with_another_factory_all_of_the_one_before_has_ended_in_reverse_order(suite, scope):
+    result = suite(
+        """
+        import contextvars
+
+        pytestmark = pytest.mark.asyncio(loop_scope="SCOPE")
+        events = []
+        user = contextvars.ContextVar("user", default="nobody")
+
+        @pytest_asyncio.fixture(scope="SCOPE")
+        async def database():
+            user.set("admin")
+            events.append("up")
+            yield
+            assert events.pop() == "up"
+
+        @pytest.fixture(scope="SCOPE")
+        def client(database):
+            events.append("client")
+            yield
+            assert events.pop() == "client"
+
+        @pytest_asyncio.fixture(scope="module", loop_scope="session")
+        async def server():
+            events.append("server")
+            yield
+            assert events.pop() == "server"
+
+        async def test_before():
+            assert not events
+            assert user.get() == "nobody"
+
+        async def test_it(client, server):
+            assert events == ["up", "client", "server"]
+        """.replace("SCOPE", scope),
+        "-v",
+        ini="asyncio_default_fixture_loop_scope = fixture-scope",
+        conftest=OFFERS_A_AND_B,
+    )
+    result.assert_outcomes(passed=4)
+    tests = [line.split("::")[1].split()[0] for line in result.outlines if "PASSED" in line]
+    assert tests == ["test_before[a]", "test_it[a]", "test_before[b]", "test_it[b]"]
+
+
+def test_what_fails_while_a_factory_ends_is_told_by_the_test_with_the_next_one(suite):
+    result = suite(
+        """
+        pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+        @pytest_asyncio.fixture(scope="module")
+        async def first():
+            yield
+            raise ValueError("first is down")
+
+        @pytest_asyncio.fixture(scope="module")
+        async def second():
+            yield
+            raise ValueError("second is down")
+
+        async def test_it(first, second): pass
+        """,
+        ini="asyncio_default_fixture_loop_scope = fixture-scope",
+        conftest=OFFERS_A_AND_B,
+    )
+    result.assert_outcomes(passed=1, errors=1)
+    result.stdout.fnmatch_lines(
+        ["*ERROR at setup of test_it[[]b[]]*", "*ValueError: second is down", "*first is down"]
+    )
+
+
+def test_two_names_of_one_factory_share_its_loops(suite):
+    result = suite(
+        """
+        loops = set()
+
+        @pytest.mark.asyncio(loop_scope="module")
+        async def test_it():
+            loops.add(asyncio.get_running_loop())
+            assert len(loops) == 1
+        """,
+        conftest="""
+            def pytest_asyncio_loop_factories():
+                return {"one": asyncio.new_event_loop, "two": asyncio.new_event_loop}
+        """,
+    )
+    result.assert_outcomes(passed=2)

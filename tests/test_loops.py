@@ -545,6 +545,92 @@ def test_sync_fixtures_and_tests_find_the_loop_of_the_test_at_hand(suite, scope)
     result.assert_outcomes(passed=1)
 
 
+@pytest.mark.parametrize("scope", ["function", "class", "module", "package", "session"])
+def test_what_is_left_on_a_loop_ends_before_the_sync_fixtures_that_were_set_up_first(suite, scope):
+    result = suite(f"""
+        import threading
+
+        async def generate(ended):
+            try:
+                yield
+            finally:
+                ended.append("generator")
+
+        async def wait(ended):
+            try:
+                await asyncio.Event().wait()
+            finally:
+                ended.append("task")
+
+        @pytest.fixture(scope="{scope}")
+        def ended():
+            ended, loop = [], asyncio.get_event_loop()
+            yield ended
+            assert set(ended) == {{"set up", "task", "generator", "thread"}}
+            loop.run_until_complete(loop.run_in_executor(None, ended.append, "loop is usable"))
+            assert ended[-1] == "loop is usable"
+
+        @pytest.fixture
+        def kept():
+            return []
+
+        @pytest_asyncio.fixture(scope="{scope}", loop_scope="{scope}")
+        async def fixture(ended):
+            ended.append("set up")
+
+        class TestIt:
+            @pytest.mark.asyncio(loop_scope="{scope}")
+            async def test_it(self, ended, kept, fixture):
+                loop = asyncio.get_running_loop()
+                started, generator = threading.Event(), generate(ended)
+                loop.generator = generator
+                await anext(generator)
+                loop.task = asyncio.create_task(wait(ended))
+                loop.run_in_executor(None, lambda: started.wait() and ended.append("thread"))
+                loop.call_later(0, started.set)
+                await asyncio.sleep(0)
+    """)
+    result.assert_outcomes(passed=1)
+
+
+@pytest.mark.parametrize("first", ["TestOuter", "TestInner"])
+def test_a_class_shares_the_loop_that_the_class_around_it_has_by_then(suite, first):
+    inner = """
+            class TestInner:
+                class TestInnermost:
+                    async def test_innermost(self, loop):
+                        assert asyncio.get_running_loop() is loop
+                        loops.append(loop)
+
+                async def test_inner(self, loop):
+                    assert asyncio.get_running_loop() is loop
+                    loops.append(loop)
+    """
+    outer = """
+            async def test_outer(self, loop):
+                assert asyncio.get_running_loop() is loop
+                loops.append(loop)
+    """
+    result = suite(
+        """
+        loops = []
+
+        @pytest.mark.asyncio(loop_scope="class")
+        class TestOuter:
+            @pytest_asyncio.fixture(scope="class", loop_scope="class")
+            @classmethod
+            async def loop(cls):
+                yield asyncio.get_running_loop()
+    """
+        + (outer + inner if first == "TestOuter" else inner + outer)
+        + """
+        def test_loops():
+            assert len(set(loops)) == COUNT
+    """.replace("COUNT", "1" if first == "TestOuter" else "3")
+    )
+    result.assert_outcomes(passed=4)
+
+
 def test_what_is_due_when_a_test_ends_is_run_before_its_sync_fixtures_end(suite):
     result = suite("""
         @pytest.fixture

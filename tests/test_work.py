@@ -78,10 +78,10 @@ def counted(suite, test: str) -> dict[str, int]:
     ("test", "calls"),
     [
         pytest.param(SYNCHRONOUS, 16, id="synchronous"),
-        pytest.param(FUNCTION_LOOP, 102, id="function-loop"),
-        pytest.param(SESSION_LOOP, 87, id="session-loop"),
-        pytest.param(TIMEOUT, 124, id="timeout"),
-        pytest.param(TWO_FIXTURES, 256, id="two-fixtures", marks=needs_references),
+        pytest.param(FUNCTION_LOOP, 112, id="function-loop"),
+        pytest.param(SESSION_LOOP, 91, id="session-loop"),
+        pytest.param(TIMEOUT, 128, id="timeout"),
+        pytest.param(TWO_FIXTURES, 267, id="two-fixtures", marks=needs_references),
     ],
 )
 def test_the_plugin_calls_few_functions(suite, test, calls):

@@ -82,9 +82,9 @@ def node_of(item: pytest.Function, mark: AsyncioMark) -> _Node:
 
 
 def _auto_node(item: pytest.Function, mark: AsyncioMark) -> _Node:
-    is_shared = options.at(item).default_fixture_loop_scope == "auto"
-    shared = _shared_loops(item.session) if is_shared else {}
-    return shared.get(item) or _needed_by(item, mark)
+    if options.at(item).default_fixture_loop_scope == "auto":
+        return _shared_loops(item.session).get(item) or _needed_by(item, mark)
+    return _needed_by(item, mark)
 
 
 def node_of_fixture(
@@ -192,12 +192,9 @@ def _async_fixtures(
     item: pytest.Function,
 ) -> Iterator[tuple[pytest.FixtureDef[Any], ScopeName]]:
     """Yield the async fixtures of an item, and the scope that each is cached for."""
-    for name, definitions in pytest_private.fixture_definitions(item).items():
-        for fixturedef in reversed(definitions):
-            if fixtures.is_ours(fixturedef, item):
-                yield fixturedef, pytest_private.scope_for(item, fixturedef)
-            if name not in fixturedef.argnames:  # It does not request the one that it overrides.
-                break
+    for fixturedef in pytest_private.definitions_used(item):
+        if fixtures.is_ours(fixturedef, item):
+            yield fixturedef, pytest_private.scope_for(item, fixturedef)
 
 
 def _widest(*nodes: _Node) -> _Node:

@@ -11,15 +11,15 @@ from asyncio import CancelledError, Future, Task
 from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Generator, Iterator
 from collections.abc import Set as AbstractSet
 from contextvars import copy_context
-from typing import Any, Final, NoReturn, Protocol, TypeVar, cast, final
+from typing import Any, Final, NoReturn, Protocol, TypeVar, final
 
 import pytest
 
 from pytest_asyncio.collect import fixtures, loop_scopes, policies
-from pytest_asyncio.collect.loop_factories import ChosenFactory
+from pytest_asyncio.collect.loop_factories import ChosenFactory, NamedFactory
 from pytest_asyncio.support import pytest_private
 from pytest_asyncio.support.callables import kind_of, standing_in_for
-from pytest_asyncio.support.types import LoopFactory
+from pytest_asyncio.support.types import ClockName, LoopFactory
 from pytest_asyncio.support.warn import advise
 
 from . import event_loop, loops, runs
@@ -43,20 +43,16 @@ def owner_for(
     )
     factory = factory_of(item, planned)
     owner = loops.owner_of(node, factory)
-    if request.scope == "function":
-        return owner
-    bound = item.session.stash.setdefault(_BOUND, {})
-    bound[fixturedef] = (factory, request)
-    request.addfinalizer(functools.partial(_unbind, bound, fixturedef))
-    if isinstance(node, pytest.Package) and cast("Any", request).node is request.session:
-        # Defined outside of all packages, the fixture would outlive the loop of the test's package.
-        node.addfinalizer(functools.partial(pytest_private.finish, fixturedef, request))
+    owner.use()
+    if request.scope != "function":
+        owner.fixtures[fixturedef] = request
+        request.addfinalizer(functools.partial(_forget, owner, fixturedef))
     return owner
 
 
-def _unbind(bound: dict[pytest.FixtureDef[Any], Any], fixturedef: pytest.FixtureDef[Any]) -> None:
-    """Forget a fixture's loop: a finalizer, whose signature other plugins may read."""
-    bound.pop(fixturedef, None)
+def _forget(owner: LoopOwner, fixturedef: pytest.FixtureDef[Any]) -> None:
+    """A finalizer, whose signature other plugins may read."""
+    owner.fixtures.pop(fixturedef, None)
 
 
 def synchronous(
@@ -645,29 +641,28 @@ class _EndedFixtures:
 
 
 def finish_unfit(item: pytest.Function, planned: Plan) -> None:
-    """Tear down the wide fixtures that an item is to request and that are on other loops.
+    """End what is on other loops than an item's, and would be there for it.
 
-    They have another clock or, where an async test asks, another loop factory of the suite. What
-    a policy or an option names does not count.
+    An async test that runs with another loop factory of the suite has the loops of the other ones
+    closed, with their fixtures. Where only the clock is another one, the fixtures are torn down
+    that the item is to request. What a policy or an option names does not count.
     """
-    if _BOUND not in item.session.stash:
-        return
-    bound = item.session.stash[_BOUND]
-    for fixturedef, (factory, request) in tuple(bound.items()):
-        if fixturedef.argname in item.fixturenames and not _fits(factory, planned):
-            pytest_private.finish(fixturedef, request)
+    for owner in reversed(tuple(SessionState.of(item.session).open_loops)):
+        named, clock = _kind_of(owner.factory)
+        if planned.is_async and named != planned.selected:
+            owner.end()
+        elif clock != planned.mark.clock:
+            for fixturedef, request in reversed(tuple(owner.fixtures.items())):
+                if pytest_private.will_request(item, fixturedef):
+                    pytest_private.finish(fixturedef, request)
 
 
-def _fits(factory: LoopFactory | None, planned: Plan) -> bool:
-    named, clock = (
-        (factory.named, factory.clock) if isinstance(factory, ChosenFactory) else (None, "real")
-    )
-    return clock == planned.mark.clock and (not planned.is_async or named == planned.selected)
+def _kind_of(factory: LoopFactory | None) -> tuple[NamedFactory | None, ClockName]:
+    if isinstance(factory, ChosenFactory):
+        return factory.named, factory.clock
+    return None, "real"
 
 
 _STANDING: Final[pytest.StashKey[dict[Task[None], Lifetime]]] = pytest.StashKey()
 _NO_EXCEPTIONS: Final = (CancelledError, GeneratorExit, SystemExit)
 _ENDED: Final[pytest.StashKey[list[Setup]]] = pytest.StashKey()
-_BOUND: Final[
-    pytest.StashKey[dict[pytest.FixtureDef[Any], tuple[LoopFactory | None, pytest.FixtureRequest]]]
-] = pytest.StashKey()

@@ -104,7 +104,7 @@ def synchronize(item: pytest.Function, planned: Plan | None) -> Callable[[], Non
     if planned is None:  # The mark has been applied while the test was set up.
         planned = plan(item)
     if planned.is_async:  # Before there is a coroutine that nobody would await.
-        prepare(item, planned)
+        prepare(item, planned).use()
     handle = items.hypothesis_handle(item.obj)
     if handle is None:
         holder, attribute, run = item, "obj", _run_test
@@ -150,6 +150,7 @@ class Call:
         self._item: Final = item
         self._planned: Final = plan_of(item) or plan(item)
         owner = prepare(item, self._planned)
+        owner.use()
         self._context: Final = copy_context()
         self._result: Any = item.obj(**pytest_private.arguments_of(item))
         self.run: Run | None = None

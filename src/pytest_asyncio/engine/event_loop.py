@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import types
-from asyncio import AbstractEventLoop, Future, Task
+from asyncio import AbstractEventLoop, Future, Task, all_tasks, current_task, wait
 from collections.abc import Awaitable, Callable, Generator
+from collections.abc import Set as AbstractSet
 from contextlib import contextmanager
+from functools import partial
 from typing import Any, Final, TypeVar
 
 T = TypeVar("T")
@@ -89,13 +91,6 @@ def turn() -> Generator[None]:
     yield
 
 
-def take_turn(loop: AbstractEventLoop) -> None:
-    """Run a loop for a single turn, in which it calls what is ready."""
-    over = loop.create_future()
-    loop.call_soon(over.set_result, None)
-    spin(loop, over)
-
-
 def is_outcome_of(task: Task[Any], error: BaseException) -> bool:
     """Tell whether an error is what a task has raised."""
     return task.done() and not task.cancelled() and task.exception() is error
@@ -111,7 +106,7 @@ async def cancel(tasks: set[Task[Any]]) -> set[Task[Any]]:
         for task in tasks:
             task.cancel()
         if tasks:
-            _, tasks = await asyncio.wait(tasks, timeout=seconds)
+            _, tasks = await wait(tasks, timeout=seconds)
     return tasks
 
 
@@ -127,14 +122,17 @@ def has_nothing_left(loop: AbstractEventLoop) -> bool:
         and getattr(loop.shutdown_default_executor, "__func__", None)
         is own.shutdown_default_executor
         and not (state._ready or state._scheduled or state._asyncgens or state._default_executor)
-        and not asyncio.all_tasks(loop)
+        and not all_tasks(loop)
     )
 
 
-async def end_everything(loop: AbstractEventLoop) -> list[Exception]:
+async def end_everything(
+    loop: AbstractEventLoop, spared: AbstractSet[Task[Any]]
+) -> list[Exception]:
     """Cancel what is left on the running loop and shut the rest down; return what went wrong."""
     errors: list[Exception] = []
-    for end in (_end_tasks, loop.shutdown_asyncgens, loop.shutdown_default_executor):
+    end_tasks = partial(_end_tasks, spared)
+    for end in (end_tasks, loop.shutdown_asyncgens, loop.shutdown_default_executor):
         try:
             await end()
         except Exception as error:
@@ -142,9 +140,9 @@ async def end_everything(loop: AbstractEventLoop) -> list[Exception]:
     return errors
 
 
-async def _end_tasks() -> None:
+async def _end_tasks(spared: AbstractSet[Task[Any]]) -> None:
     loop = asyncio.get_running_loop()
-    tasks = asyncio.all_tasks(loop) - {asyncio.current_task(loop)}
+    tasks = all_tasks(loop) - {current_task(loop)} - spared
     refusing = await cancel(tasks)
     for task in tasks - refusing:
         tell_of_error(task, "unhandled exception while the event loop was closed")

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import traceback
 import warnings
-from asyncio import AbstractEventLoop, Future, Task
+from asyncio import AbstractEventLoop, Future, Task, all_tasks
 from collections.abc import Awaitable
 from contextlib import nullcontext
 from contextvars import Context
+from functools import partial
 from typing import Any, Final, NoReturn, final
 from weakref import ref
 
@@ -17,10 +16,10 @@ import pytest
 
 from pytest_asyncio.collect import loop_factories, marks, options, policies
 from pytest_asyncio.collect.marks import AsyncioMark
-from pytest_asyncio.support import frames
+from pytest_asyncio.support import finalizers, frames, pytest_private
 from pytest_asyncio.support.types import LoopFactory
 
-from . import event_loop, runs
+from . import event_loop, leftovers, runs
 from .plan import Plan
 from .runs import LANE, Run
 from .session import SessionState
@@ -30,7 +29,13 @@ _ENDLESS: Final = 1000
 
 
 def owner_of(node: pytest.Item | pytest.Collector, factory: LoopFactory | None) -> LoopOwner:
-    """Return the loop owner of a node, which pytest has set up and not torn down, and a factory."""
+    """Return the loop owner of a node, which pytest has set up and not torn down, and a factory.
+
+    A class within another one shares its loop, if that has one by then.
+    """
+    if isinstance(node, pytest.Class):
+        classes = [it for it in node.listchain() if isinstance(it, pytest.Class)]
+        node = next((it for it in classes if factory in it.stash.get(_OWNERS, ())), node)
     owners = node.stash.setdefault(_OWNERS, {})
     owner = owners.get(factory)
     if owner is None:
@@ -78,9 +83,14 @@ class LoopOwner:
         """Whether tests may run on the loop at the same time."""
         self.opened: AbstractEventLoop | None = None
         """The loop, from its opening to its closing, also if a test has closed it meanwhile."""
+        self.fixtures: Final[dict[pytest.FixtureDef[Any], pytest.FixtureRequest]] = {}
+        """The wide fixtures that are set up on the loop, in the order of their setup."""
         self.stopped_by: Run | None = None
         """The run beside others whose code has stopped the loop."""
         self._has_run = False
+        self._is_used = False
+        self._spared: set[Task[Any]] = set()
+        """The tasks of what was set up before anything used the loop, which are left to that."""
         self._given_up: AbstractEventLoop | None = None
         self._failure: BaseException | None = None
 
@@ -105,27 +115,41 @@ class LoopOwner:
         if event_loop.current_loop() is not loop:
             asyncio.set_event_loop(loop)
 
+    def use(self) -> None:
+        """Have what is left on the loop ended before what is set up by now is torn down.
+
+        It is as if the loop were a fixture that is set up now, and that all that runs on it needs.
+        """
+        __tracebackhide__ = True
+        if not self._is_used:
+            self._is_used = True
+            self._spared = all_tasks(self.loop)
+            self.node.addfinalizer(self._end_use)
+
+    def _end_use(self) -> None:
+        __tracebackhide__ = True
+        try:
+            self._finish_fixtures()
+        finally:
+            leftovers.end(self, self._spared)
+
+    def _finish_fixtures(self) -> None:
+        __tracebackhide__ = True
+        if self.fixtures:
+            fixtures = reversed(tuple(self.fixtures.items()))
+            finishing = [partial(pytest_private.finish, *fixture) for fixture in fixtures]
+            finalizers.call_all(finishing, str(self))
+
     def call(self, awaitable: Awaitable[Any], context: Context, item: pytest.Function) -> Any:
         """Run what a test function has returned, and return what it returns."""
         __tracebackhide__ = True
         run = self.start_call(awaitable, context, item)
         self.run(run)
-        loop = run.task.get_loop()
-        if self.node is item and getattr(loop, "_ready", None):  # Not all loops have it.
-            self._run_what_is_ready(loop)
         return run.result()
 
     def start_call(self, awaitable: Awaitable[Any], context: Context, item: pytest.Function) -> Run:
         """Start what a test function has returned."""
         return runs.begin(self.loop, awaitable, context, item, "call")
-
-    def _run_what_is_ready(self, loop: AbstractEventLoop) -> None:
-        """Let the callbacks run that are due when a test ends, such as those of ended tasks.
-
-        Synchronous fixtures may look, at their teardown, for what these do.
-        """
-        with contextlib.suppress(event_loop.Stopped):  # Too late to end anything.
-            event_loop.take_turn(loop)
 
     def run(self, run: Run) -> None:
         """Run the loop until what a run awaits is done.
@@ -176,13 +200,27 @@ class LoopOwner:
         del owners[self.factory]
         if not owners:  # Items outlive their loops.
             del self.node.stash[_OWNERS]
-        if self.opened is not None:
-            try:
-                self._wind_up(self.opened)
-            except KeyboardInterrupt as interruption:
-                self._state.postpone(interruption)
-            finally:
-                self._drop()
+        self.end()
+
+    def end(self) -> None:
+        """Close the loop, with all that is on it. What comes next gets another one."""
+        __tracebackhide__ = True
+        try:
+            self._finish_fixtures()
+        finally:
+            if self.opened is not None:
+                self._end_loop(self.opened)
+
+    def _end_loop(self, loop: AbstractEventLoop) -> None:
+        if loop.is_closed():
+            leftovers.warn_of_teardown(
+                f"The reason is that a test or fixture has closed {self}, so that what was left "
+                "on it could not be ended. Leave the closing to pytest-asyncio."
+            )
+        try:
+            leftovers.end(self, frozenset())
+        finally:
+            self._drop()
 
     def give_up(self) -> None:
         """Close the loop although a task on it does not end. What comes next gets another one."""
@@ -250,6 +288,7 @@ class LoopOwner:
         for notify in self._state.on_loop_closing:
             notify(self)
         self.opened = None
+        self._spared.clear()
         try:
             loop.close()
         finally:
@@ -371,22 +410,6 @@ class LoopOwner:
             raise pytest.fail.Exception(reason, pytrace=False) from None
         raise interruption
 
-    def _wind_up(self, loop: AbstractEventLoop) -> None:
-        if loop.is_closed():
-            _warn_of_teardown(
-                f"The reason is that a test or fixture has closed {self}, so that what was left "
-                "on it could not be ended. Leave the closing to pytest-asyncio."
-            )
-            return
-        if event_loop.has_nothing_left(loop):
-            return
-        ending = loop.create_task(event_loop.end_everything(loop))
-        for interruption in self.see_through(ending):
-            if not isinstance(interruption, event_loop.Stopped):
-                raise interruption
-        for error in ending.result():
-            _warn_of_teardown("".join(traceback.format_exception(error)))
-
 
 def report_closed_loops(state: SessionState, item: pytest.Item) -> bool:
     """Warn about a test that has closed loops which it shares with others; tell if it has."""
@@ -398,13 +421,6 @@ def report_closed_loops(state: SessionState, item: pytest.Item) -> bool:
 
 _OWNERS: Final[pytest.StashKey[dict[LoopFactory | None, LoopOwner]]] = pytest.StashKey()
 _OUTCOMES: Final = (pytest.fail.Exception, pytest.skip.Exception, pytest.exit.Exception)
-
-
-def _warn_of_teardown(reason: str) -> None:
-    warnings.warn(
-        RuntimeWarning(f"An exception occurred during teardown of an asyncio.Runner.\n{reason}"),
-        stacklevel=1,
-    )
 
 
 def _future_in(context: dict[str, Any]) -> Future[Any]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from asyncio import AbstractEventLoop
+from asyncio import AbstractEventLoop, Task
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any, ClassVar, Final, Protocol, cast, final
@@ -33,6 +33,9 @@ class Observer:
 
     def loop_opened(self, owner: LoopOwner) -> None:
         """A loop, `owner.opened`, is open, and nothing has run on it."""
+
+    def loop_ending(self, owner: LoopOwner, left: set[Task[Any]]) -> None:
+        """Nothing uses a loop any more, and the tasks that are left on it are cancelled next."""
 
     def loop_closing(self, owner: LoopOwner) -> None:
         """All that was on a loop, `owner.opened`, has ended or is given up; it is closed next.
@@ -91,6 +94,7 @@ class SessionState:
         """Those of the tests beside the one that pytest runs."""
         self.on_test_planned: Final[list[Callable[[pytest.Function, Plan], None]]] = []
         self._on_loop_opened: Final[list[Callable[[LoopOwner], None]]] = []
+        self.on_loop_ending: Final[list[Callable[[LoopOwner, set[Task[Any]]], None]]] = []
         self.on_loop_closing: Final[list[Callable[[LoopOwner], None]]] = []
         self.on_loop_interrupted: Final[list[Callable[[BaseException], None]]] = []
         self.on_run_begins: Final[list[Callable[[Run], None]]] = []
@@ -110,6 +114,7 @@ class SessionState:
         for event, calls in (
             ("test_planned", self.on_test_planned),
             ("loop_opened", self._on_loop_opened),
+            ("loop_ending", self.on_loop_ending),
             ("loop_closing", self.on_loop_closing),
             ("loop_interrupted", self.on_loop_interrupted),
             ("run_begins", self.on_run_begins),

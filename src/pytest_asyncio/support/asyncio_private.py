@@ -7,7 +7,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import sys
-from asyncio import Future, Handle, Task
+from asyncio import AbstractEventLoop, Future, Handle, Task
 from collections.abc import Iterable
 from typing import Any
 
@@ -48,6 +48,19 @@ def ended_tasks() -> list[Task[Any]]:
     return [task for task in _known_tasks() if task.done()]
 
 
+def allow_more(loop: AbstractEventLoop) -> None:
+    """Let a loop that was shut down, and is not closed yet, be used as before.
+
+    It would refuse an executor, and warn of async generators. Only asyncio's own loops can be asked
+    not to.
+    """
+    if isinstance(loop, asyncio.BaseEventLoop):
+        state: Any = loop
+        state._asyncgens_shutdown_called = False
+        state._executor_shutdown_called = False
+        state._default_executor = None
+
+
 def _known_tasks() -> Iterable[Task[Any]]:
     if sys.version_info < (3, 12):
         return tuple(asyncio.tasks._all_tasks)  # type: ignore[attr-defined]
@@ -61,6 +74,6 @@ def task_of_step(handle: Handle) -> Task[Any] | None:
     That is a callback like any other, which has no public name.
     """
     callback: Any = handle._callback  # type: ignore[attr-defined]
-    task = getattr(callback, "__self__", None)
+    task: Task[Any] | None = getattr(callback, "__self__", None)
     is_step = getattr(callback, "__name__", "__step").startswith(("_", "task_"))
-    return task if isinstance(task, Task) and is_step else None
+    return task if is_step and issubclass(type(task), Task) else None

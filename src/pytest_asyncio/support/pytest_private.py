@@ -200,6 +200,23 @@ def depends_on(fixturedef: pytest.FixtureDef[Any] | None, name: str, item: pytes
     return name in names
 
 
+def will_request(item: pytest.Function, fixturedef: pytest.FixtureDef[Any]) -> bool:
+    """Tell whether an item, or a fixture that it requests, requests this very fixture statically.
+
+    Not every fixture of a name that the item requests is used: one may override another.
+    """
+    return fixturedef in definitions_used(item)
+
+
+def definitions_used(item: pytest.Item) -> Iterator[pytest.FixtureDef[Any]]:
+    """The fixtures that an item requests statically, of each name those that are used."""
+    for name, definitions in fixture_definitions(item).items():
+        for fixturedef in reversed(definitions):
+            yield fixturedef
+            if name not in fixturedef.argnames:  # It does not request the one that it overrides.
+                break
+
+
 def finish(fixturedef: pytest.FixtureDef[Any], request: pytest.FixtureRequest) -> None:
     """Tear a fixture down before its node, and first what depends on it, as a changed parameter
     makes pytest do.

@@ -10,6 +10,7 @@ from typing import Any, Final, final
 import pytest
 
 from pytest_asyncio.engine import event_loop
+from pytest_asyncio.engine.loops import LoopOwner
 from pytest_asyncio.features import task_tree
 from pytest_asyncio.support import frames
 
@@ -37,6 +38,15 @@ class Check(BaseCheck):
         for loop in {task.get_loop() for task in left}:
             if not loop.is_closed() and not loop.is_running():
                 self._end_on(loop, {task for task in left if task.get_loop() is loop})
+
+    def loop_ending(self, owner: LoopOwner, left: set[Task[Any]]) -> None:
+        """Report what a test has left on its own loop, which is cancelled before `end()` is called.
+
+        Synchronous fixtures that were set up before are torn down later.
+        """
+        assert owner.opened is not None
+        started = {task for task in left if (origin := self._origins.find(task)) and origin.culprit}
+        self._end_on(owner.opened, started)
 
     def _end_on(self, loop: AbstractEventLoop, left: set[Task[Any]]) -> None:
         _see_through(loop, _turn())
