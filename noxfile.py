@@ -26,6 +26,8 @@ OLDEST = [
     "uvloop==0.17.*",
 ]
 """What we say we work with at least."""
+OLD = "pytest-asyncio==1.5.0"
+"""Whose suites pass here unchanged."""
 WAYS = {
     "errors": (["-W", "error"], {}),
     "dev": (["-X", "dev"], {}),
@@ -112,6 +114,17 @@ def trust(session: nox.Session) -> None:
     """What would find us out: faults, long sessions, random suites, bad input."""
     session.install(".", "--group", "tests")
     session.run("pytest", "-n2", "--dist=worksteal", "tests/trust", *session.posargs)
+
+
+@nox.session
+def parity(session: nox.Session) -> None:
+    """Random suites, here and on pytest-asyncio 1.5; `-- --suites 3000 --seed 7` for others."""
+    session.install(".", "--group", "tests")
+    old = Path(session.create_tmp(), "old")
+    session.run("python", "-m", "venv", old)
+    python = str(old / "bin" / "python")
+    session.run(python, "-m", "pip", "install", OLD, "hypothesis", external=True)
+    session.run("pytest", "tests/parity", f"--old={python}", *session.posargs)
 
 
 @nox.session

@@ -1,0 +1,215 @@
+"""What is meant to differ from pytest-asyncio 1.5, each with its line in the documentation.
+
+Suites show more of these than can be left out when they are drawn. So each says of a suite whether
+it may show there, and then what of the records is not compared.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from suites import (
+    SCOPES,
+    Class,
+    Directory,
+    Fixture,
+    Mark,
+    Module,
+    Place,
+    Suite,
+    UnittestCase,
+    fixtures_in,
+    inner_places,
+    places_in,
+    tests_in,
+    wider,
+)
+
+EVERYTHING = ".*"
+ALL_BUT_OUTCOMES = "^[^=].*"
+LOOPS = r"\w+EventLoop-\d+|Loop[AB]-\d+"
+
+
+@dataclass(frozen=True)
+class Difference:
+    line: str
+    """How its line in `docs/differences.md` begins."""
+    may_show: Callable[[Suite], bool]
+    hides: str = EVERYTHING
+    """The parts of lines that are not compared where it may show."""
+
+
+def marks_merge(suite: Suite) -> bool:
+    return any(_counts_alone(marks) != _merged(marks) for marks in _marks_of_tests(suite))
+
+
+Marks = tuple[Mark | None, ...]
+"""The marks of a parameter, its function, and the places around it, from the inside out."""
+
+
+def _counts_alone(marks: Marks) -> Mark:
+    """Return which mark counts on 1.5: that of the function, or else the closest."""
+    parameter, function, *outer = marks
+    return next(filter(None, (function, parameter, *outer)), Mark())
+
+
+def _merged(marks: Marks) -> Mark:
+    found = [mark for mark in marks if mark is not None]
+    loop_scopes = (mark.loop_scope for mark in found if mark.loop_scope)
+    loop_factories = (mark.loop_factories for mark in found if mark.loop_factories)
+    return Mark(next(loop_scopes, None), next(loop_factories, ()), _counts_alone(marks).is_valid)
+
+
+def _marks_of_tests(suite: Suite) -> Iterator[Marks]:
+    def of(place: Place, outer: Marks) -> Iterator[Marks]:
+        if not isinstance(place, UnittestCase):
+            outer = place.mark, *outer
+        if isinstance(place, Module | Class):
+            for test in place.tests:
+                yield from ((mark, test.mark, *outer) for mark in test.parameters or [None])
+        for inner in inner_places(place):
+            yield from of(inner, outer)
+
+    yield from of(suite.root, ())
+
+
+def parameters_marks_have_loop_factories(suite: Suite) -> bool:
+    return _has_hook(suite) and any(
+        mark for test in tests_in(suite.root) for mark in test.parameters
+    )
+
+
+def functions_have_class_loops(suite: Suite) -> bool:
+    """Without a class, a function is its own class."""
+    places = [place for place in places_in(suite.root) if not isinstance(place, Class)]
+    fixtures = [fixture for place in places for fixture in place.fixtures]
+    marks = [mark for place in places if isinstance(place, Module) for mark in _own_marks(place)]
+    return (
+        suite.test_default == "class"
+        or any(suite.loop_scope_of(fixture) == "class" for fixture in fixtures)
+        or any(mark.loop_scope == "class" for mark in marks)
+    )
+
+
+def _own_marks(module: Module) -> list[Mark]:
+    """Return the marks that functions of a module have."""
+    own = [mark for test in module.tests for mark in (test.mark, *test.parameters)]
+    return [mark for mark in (module.mark, *own) if mark is not None]
+
+
+def package_loops(suite: Suite) -> bool:
+    return _loop_scopes(suite).count("package") > 1
+
+
+def loops_outside_of_packages(suite: Suite) -> bool:
+    has_outsiders = any(
+        isinstance(place, Directory) and place.modules and not place.is_package
+        for place in places_in(suite.root)
+    )
+    return has_outsiders and "package" in _loop_scopes(suite)
+
+
+def _loop_scopes(suite: Suite) -> list[str]:
+    """Return the loop scopes of all fixtures and tests."""
+    return [*map(suite.loop_scope_of, fixtures_in(suite.root)), *_loop_scopes_of_tests(suite)]
+
+
+def _loop_scopes_of_tests(suite: Suite) -> list[str]:
+    default = suite.test_default or "function"
+    return [_counts_alone(marks).loop_scope or default for marks in _marks_of_tests(suite)]
+
+
+def sync_tests_have_loop_factories(suite: Suite) -> bool:
+    if not _has_hook(suite):
+        return False
+    fixtures = [*fixtures_in(suite.root)]
+    requested = {fixture.name for fixture in fixtures if fixture.is_autouse}
+    for place in places_in(suite.root):
+        if isinstance(place, UnittestCase):
+            requested |= {*place.uses}
+        if isinstance(place, Module):
+            requested |= {*(place.doctest or ())}
+    for test in tests_in(suite.root):
+        if not test.is_async:
+            requested |= {*test.needs, *test.uses, *test.body.requests, test.indirect or ""}
+    return bool(requested & _asynchronous_names(fixtures))
+
+
+def _asynchronous_names(fixtures: list[Fixture]) -> set[str]:
+    """Find the names behind which there may be something that has a loop."""
+    names: set[str] = set()
+    while True:
+        found = {
+            fixture.name
+            for fixture in fixtures
+            if fixture.is_async
+            or fixture.is_ours
+            or {*fixture.needs, *fixture.setup.requests} & names
+        }
+        if found <= names:
+            return names
+        names |= found
+
+
+def wide_fixtures_with_loop_factories(suite: Suite) -> bool:
+    if not _has_hook(suite):
+        return False
+    narrowest = min(_loop_scopes_of_tests(suite), key=SCOPES.index, default="session")
+    return any(
+        wider(fixture.scope, narrowest) != narrowest
+        for fixture in fixtures_in(suite.root)
+        if fixture.is_async or fixture.is_ours
+    )
+
+
+def failing_teardowns(suite: Suite) -> bool:
+    return any(
+        "context" in fixture.setup.steps
+        for fixture in fixtures_in(suite.root)
+        if fixture.teardown is not None and fixture.teardown.outcome != "passes"
+    )
+
+
+def _has_hook(suite: Suite) -> bool:
+    return any(
+        isinstance(place, Directory) and place.hook is not None for place in places_in(suite.root)
+    )
+
+
+DIFFERENCES = (
+    Difference("**Marks on several levels**", marks_merge),
+    Difference("**The mark of a parameter**", parameters_marks_have_loop_factories),
+    Difference("**What is in no package**", loops_outside_of_packages, LOOPS),
+    Difference("**What is in no package**", functions_have_class_loops, LOOPS),
+    Difference("**The loop of a package**", package_loops, LOOPS),
+    Difference("**Sync tests in a suite with loop factories**", sync_tests_have_loop_factories),
+    Difference(
+        "**A wide async fixture in a suite with loop factories**",
+        wide_fixtures_with_loop_factories,
+        ALL_BUT_OUTCOMES,
+    ),
+    Difference("**A context variable of a fixture**", failing_teardowns),
+)
+NOT_NOTED = (
+    "**A context variable that a test sets**",
+    "**`asyncio.get_event_loop()` in synchronous code**",
+    "**`asyncio.all_tasks()` in a test**",
+)
+"""What the suites do not look at, because it differs."""
+
+
+def is_comparable(suite: Suite) -> bool:
+    return EVERYTHING not in _hidden(suite)
+
+
+def without_listed(record: list[str], suite: Suite) -> list[str]:
+    """Return what is compared of the record of a suite."""
+    for hidden in _hidden(suite):
+        record = [re.sub(hidden, "", line) for line in record]
+    return record
+
+
+def _hidden(suite: Suite) -> list[str]:
+    return [each.hides for each in DIFFERENCES if each.may_show(suite)]
