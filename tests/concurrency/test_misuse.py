@@ -222,10 +222,10 @@ def test_so_is_one_whose_setup_is_not_over_in_its_turn(concurrent):
 def test_one_whose_mark_is_wrong_fails_alone(concurrent):
     result = concurrent(
         """
-    async def test_a(): await alone()
+    async def test_a(): await beside()
     @pytest.mark.asyncio(timeout="soon")
     async def test_b(): await alone()
-    async def test_c(): await alone()
+    async def test_c(): await beside()
     """
     )
     result.assert_outcomes(passed=2, errors=1)

@@ -594,3 +594,24 @@ def test_who_is_ended_while_it_waits_for_a_setup_ends_nothing_of_the_others(conc
     assert outcomes["passed"] == 2
     assert outcomes.get("failed", 0) + outcomes["errors"] == 2
     result.stdout.fnmatch_lines(["*Cancelled: The async fixture 'dying' ended *"])
+
+
+def test_each_test_keeps_what_it_has_set_on_the_loop_until_it_ends(concurrent_in_both_ways):
+    concurrent_in_both_ways(
+        """
+    over = asyncio.Event()
+    async def test_sets():
+        seen = []
+        loop = asyncio.get_running_loop()
+        loop.set_exception_handler(lambda loop, context: seen.append(context))
+        loop.set_debug(True)
+        await over.wait()
+        await asyncio.sleep(0.01)  # the other one is torn down
+        loop.call_exception_handler({"message": "hello"})
+        assert seen
+        assert loop.get_debug()
+        loop.set_debug(False)
+    async def test_ends_meanwhile(): over.set()
+    """,
+        passed=2,
+    )

@@ -88,6 +88,7 @@ def test_what_refuses_to_end_loses_the_loop_and_the_next_tests_get_another(concu
             except asyncio.CancelledError:
                 refused += 1
     def test_between(): pass
+    @pytest.mark.asyncio(concurrent=False, loop_scope="module")
     async def test_next(): assert asyncio.get_running_loop() not in loops
     """,
         "-Wdefault",

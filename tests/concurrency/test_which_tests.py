@@ -48,10 +48,10 @@ def test_the_option_is_for_all_async_tests(suite, mode):
 def test_a_test_may_say_no(concurrent):
     concurrent(
         """
-    async def test_a(): await alone()
+    async def test_a(): await beside()
     @pytest.mark.asyncio(concurrent=False)
     async def test_b(): await alone()
-    async def test_c(): await alone()
+    async def test_c(): await beside()
     """
     ).assert_outcomes(passed=3)
 
@@ -72,9 +72,9 @@ def test_those_that_say_no_run_one_after_another(concurrent):
 def test_synchronous_tests_between_them_run_alone(concurrent):
     concurrent(
         """
-    async def test_a(): await alone()
+    async def test_a(): await beside()
     def test_sync(): assert not running
-    async def test_b(): await alone()
+    async def test_b(): await beside()
     """
     ).assert_outcomes(passed=3)
 
@@ -158,12 +158,12 @@ def test_a_value_that_is_no_answer_is_refused(suite):
 def test_what_acts_on_the_whole_process_runs_alone(concurrent, fixture):
     concurrent(
         f"""
-    async def test_a(): await alone()
+    async def test_a(): await beside()
     @pytest.fixture
     def indirect({fixture}): pass
     @pytest.mark.asyncio(clock={"virtual" if "clock" in fixture else "real"!r})
     async def test_b(indirect): await alone()
-    async def test_c(): await alone()
+    async def test_c(): await beside()
     """,
     ).assert_outcomes(passed=3)
 
@@ -173,9 +173,9 @@ def test_so_does_what_a_suite_names(concurrent):
         """
     @pytest.fixture
     def database(): pass
-    async def test_a(): await alone()
+    async def test_a(): await beside()
     async def test_b(database): await alone()
-    async def test_c(): await alone()
+    async def test_c(): await beside()
     """,
         ini="asyncio_serial_fixtures = other database",
     ).assert_outcomes(passed=3)
@@ -200,12 +200,12 @@ def test_so_does_what_a_decorator_patches(concurrent, decorator):
         @functools.wraps(patched, updated=())
         async def outer(): await patched()
         return outer
-    async def test_a(): await alone()
+    async def test_a(): await beside()
     @{decorator}
     async def test_b():
         await alone()
         assert os.sep == "|"
-    async def test_c(): await alone()
+    async def test_c(): await beside()
     """
     ).assert_outcomes(passed=3)
 
@@ -240,10 +240,10 @@ def test_such_a_fixture_that_nobody_could_foresee_is_refused(concurrent):
 def test_what_may_be_run_again_runs_alone(concurrent):
     concurrent(
         """
-    async def test_a(): await alone()
+    async def test_a(): await beside()
     @pytest.mark.flaky(reruns=2)
     async def test_b(): await alone()
-    async def test_c(): await alone()
+    async def test_c(): await beside()
     """,
         ini="markers = flaky",
     ).assert_outcomes(passed=3)
@@ -275,11 +275,11 @@ def test_hypothesis_runs_its_examples_alone(concurrent):
     concurrent(
         """
     from hypothesis import given, settings, strategies
-    async def test_a(): await alone()
+    async def test_a(): await beside()
     @settings(max_examples=3, database=None)
     @given(strategies.integers())
     async def test_b(number): await alone()
-    async def test_c(): await alone()
+    async def test_c(): await beside()
     """
     ).assert_outcomes(passed=3)
 

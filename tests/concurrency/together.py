@@ -17,9 +17,15 @@ async def alone():
     running.append(1)
     for _ in range(20):
         await asyncio.sleep(0)
-    running.clear()
+    running.pop()
+    assert not running
+async def beside():
+    running.append(1)
+    for _ in range(20):
+        await asyncio.sleep(0)
+    running.pop()
 """
-"""`await alone()` fails where another test is in the middle of it."""
+"""`await alone()` fails where another test is in the middle of it, or of `beside()`."""
 
 WAITING = """
 async def test_0():

@@ -601,10 +601,13 @@ def finish_ended(item: pytest.Item) -> None:
     if _ENDED not in item.session.stash:
         return
     ended = item.session.stash[_ENDED]
+    scheduler = SessionState.of(item.session).scheduler
     errors: list[BaseException] = []
     for setup in tuple(ended):
         if setup not in ended:  # It was torn down with one that it depends on.
             continue
+        if scheduler is not None and scheduler.may_use(setup.fixturedef, besides=item):
+            continue  # It is torn down with the last of those that use it.
         if setup.fixturedef.argname in getattr(item, "fixturenames", ()):
             ended.remove(setup)
             try:
@@ -615,6 +618,14 @@ def finish_ended(item: pytest.Item) -> None:
         raise BaseExceptionGroup("several fixtures ended too early", errors)
     if errors:
         raise errors[0]
+
+
+def ended_fixtures_of(item: pytest.Function) -> Iterator[pytest.FixtureDef[Any]]:
+    """Return the fixtures that an item is to request and that have ended too early."""
+    for setup in item.session.stash.get(_ENDED, ()):
+        name = setup.fixturedef.argname
+        if setup.fixturedef in pytest_private.fixture_definitions(item).get(name, ()):
+            yield setup.fixturedef
 
 
 def refuse_ended(item: pytest.Item) -> None:

@@ -7,7 +7,7 @@ import types
 from asyncio import AbstractEventLoop, Future, Task, all_tasks, current_task, wait
 from collections.abc import Awaitable, Callable, Generator
 from collections.abc import Set as AbstractSet
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from functools import partial
 from typing import Any, Final, TypeVar
 
@@ -89,6 +89,15 @@ def _out_of_the_way(outer: AbstractEventLoop) -> Generator[None]:
 def turn() -> Generator[None]:
     """Wait for the next turn of the loop, as `asyncio.sleep(0)` does, which tests replace."""
     yield
+
+
+def run_once(loop: AbstractEventLoop) -> None:
+    """Run a loop for a single round: what is ready, and what news its selector has by now."""
+    __tracebackhide__ = True
+    type(loop).stop(loop)  # Before it runs, this is the way to have it run so.
+    outer = asyncio._get_running_loop()
+    with nullcontext() if outer is None else _out_of_the_way(outer):
+        loop.run_forever()
 
 
 def is_outcome_of(task: Task[Any], error: BaseException) -> bool:

@@ -93,6 +93,7 @@ class LoopOwner:
         """The tasks of what was set up before anything used the loop, which are left to that."""
         self._given_up: AbstractEventLoop | None = None
         self._failure: BaseException | None = None
+        self._is_stopped = False
 
     @property
     def loop(self) -> AbstractEventLoop:
@@ -315,6 +316,7 @@ class LoopOwner:
         def stop_and_remember() -> None:
             lane, its_loop = LANE.get(), reference()
             self.stopped_by = None if lane is None else lane.run
+            self._is_stopped = True
             assert its_loop is not None
             stop(its_loop)
 
@@ -352,6 +354,23 @@ class LoopOwner:
             raise
         if self._failure is not None:
             raise self._failure
+
+    def run_once(self) -> None:
+        """Run the loop for a single round, as `spin()` does; loops of others may come in turn."""
+        __tracebackhide__ = True
+        self._failure, self._is_stopped = None, False
+        scheduler = self._state.scheduler
+        try:
+            with nullcontext() if scheduler is None else scheduler.apart():
+                event_loop.run_once(self.loop)
+        except BaseException as error:
+            for call in self._state.on_loop_interrupted:
+                call(error)
+            raise
+        if self._failure is not None:
+            raise self._failure
+        if self._is_stopped:
+            raise event_loop.Stopped
 
     def see_through(
         self, future: Future[Any], interruption: BaseException | None = None

@@ -67,6 +67,10 @@ class Scheduler(Protocol):
         """Have a loop given up as soon as no other test needs it."""
         ...
 
+    def may_use(self, fixturedef: pytest.FixtureDef[Any], besides: pytest.Item) -> bool:
+        """Tell whether a test that is under way, besides one, may use a fixture."""
+        ...
+
     def apart(self) -> AbstractContextManager[None]:
         """Return what a loop is to run in, to keep the tests on it out of each other's reports."""
         ...

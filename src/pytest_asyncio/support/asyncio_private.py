@@ -7,7 +7,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import sys
-from asyncio import AbstractEventLoop, Future, Handle, Task
+from asyncio import AbstractEventLoop, BaseEventLoop, Future, Handle, Task
 from collections.abc import Iterable
 from typing import Any
 
@@ -77,3 +77,29 @@ def task_of_step(handle: Handle) -> Task[Any] | None:
     task: Task[Any] | None = getattr(callback, "__self__", None)
     is_step = getattr(callback, "__name__", "__step").startswith(("_", "task_"))
     return task if is_step and issubclass(type(task), Task) else None
+
+
+def selector_of(loop: AbstractEventLoop) -> int | None:
+    """Return the descriptor by which to wait for what a loop's selector waits for.
+
+    Loops have no public way to be waited for from outside. None where a loop is not asyncio's
+    own, does its own timekeeping, or has a selector without a descriptor.
+    """
+    if type(loop).time is not BaseEventLoop.time or type(loop)._run_once is not _RUN_ONCE:  # type: ignore[attr-defined]
+        return None
+    fileno = getattr(getattr(loop, "_selector", None), "fileno", None)
+    return None if fileno is None else fileno()
+
+
+_RUN_ONCE: Any = BaseEventLoop._run_once  # type: ignore[attr-defined]
+
+
+def seconds_until_due(loop: AbstractEventLoop) -> float:
+    """Return in how many seconds a loop of asyncio's own has to run a callback, without news."""
+    state: Any = loop
+    if state._ready:
+        return 0.0
+    if not state._scheduled:
+        return float("inf")
+    seconds: float = state._scheduled[0].when() - loop.time()
+    return max(0.0, seconds)

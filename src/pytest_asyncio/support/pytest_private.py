@@ -512,6 +512,12 @@ def scope_for(item: pytest.Function, fixturedef: pytest.FixtureDef[Any]) -> Scop
     return fixturedef.scope
 
 
+def node_of(request: pytest.FixtureRequest) -> object:
+    """The node that a fixture is set up for."""
+    node: object = cast("Any", request).node
+    return node
+
+
 def is_own(request: pytest.FixtureRequest) -> bool:
     """Tell whether a fixture is set up for one item only."""
     any_request: Any = request
@@ -527,6 +533,36 @@ def wide_parameters(item: pytest.Function) -> dict[str, int]:
     if callspec is None:
         return {}
     return {name: index for name, index in callspec.indices.items() if is_wide(item, name)}
+
+
+def nodes_of_fixtures(item: pytest.Function) -> dict[pytest.FixtureDef[Any], pytest.Collector]:
+    """For which class or module an item requests fixtures, of those that each has anew.
+
+    A fixture definition holds one value, so that it cannot be set up for two at the same time.
+    """
+    nodes: dict[pytest.FixtureDef[Any], pytest.Collector] = {}
+    for definitions in fixture_definitions(item).values():
+        for definition in definitions:
+            kind = _ANEW.get(definition.scope) and _ANEW.get(scope_for(item, definition))
+            node = None if kind is None else item.getparent(kind)
+            if node is not None:
+                nodes[definition] = node
+    return nodes
+
+
+_ANEW: Final[dict[str, Any]] = {"class": pytest.Class, "module": pytest.Module}
+
+
+def fixtures_to_set_up(item: pytest.Item) -> set[pytest.FixtureDef[Any]]:
+    """The fixtures that an item requests statically, shares with others, and would set up."""
+    info: Any = getattr(item, "_fixtureinfo", None)
+    definitions = () if info is None else info.name2fixturedefs.values()
+    return {
+        definition
+        for visible in definitions
+        for definition in visible
+        if definition.cached_result is None and definition.scope != "function"
+    }
 
 
 class _OwnDefinitions(dict[str, Sequence["pytest.FixtureDef[Any]"]]):
@@ -645,8 +681,8 @@ def _setup_state(node: Any) -> Any:
     return node.session._setupstate
 
 
-def tear_down(session: pytest.Session, nextitem: pytest.Item | None) -> None:
-    """Tear down what is set up and not needed by the next item."""
+def tear_down(session: pytest.Session, nextitem: pytest.Item | pytest.Session | None) -> None:
+    """Tear down what is set up and not needed by the next item, or only what the session needs."""
     _setup_state(session).teardown_exact(nextitem)
 
 

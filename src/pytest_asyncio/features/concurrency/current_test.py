@@ -21,7 +21,7 @@ from .output import Show, Warnings
 
 
 @final
-class TestAtHand(Lane):
+class CurrentTest(Lane):
     """The test that pytest runs."""
 
     def __init__(self, item: pytest.Item, nextitem: pytest.Item | None) -> None:

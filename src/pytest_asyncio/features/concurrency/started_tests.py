@@ -1,4 +1,4 @@
-"""Flights: async tests that run beside others, each from its setup to its teardown.
+"""StartedTests: async tests that run beside others, each from its setup to its teardown.
 
 What pytest does for a test is synchronous. A flight does it step by step: it leaves a step where
 it would have to wait for the loop, and goes on when that has been run. pytest itself looks at each
@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Generator
 from collections.abc import Set as AbstractSet
 from contextvars import Context, copy_context
+from enum import Enum, auto
 from functools import partial
 from typing import Any, Final, TypeAlias, final
 
@@ -29,8 +30,19 @@ Wait: TypeAlias = Run | None
 """What a flight waits for: the end of a run, or, if it is None, its turn among the reports."""
 
 
+class State(Enum):
+    """What a started test is doing. The scheduler moves it from one to the next."""
+
+    TO_BEGIN = auto()
+    READY = auto()
+    IN_RUN = auto()
+    WAITING_FOR_TURN = auto()
+    """What is left of it is done when all tests before it are reported."""
+    DOWN = auto()
+
+
 @final
-class Flight(RecordedLane):
+class StartedTest(RecordedLane):
     """An async test that runs beside others."""
 
     context: Context | None
@@ -45,9 +57,9 @@ class Flight(RecordedLane):
         self.hook: Final[Any] = item.ihook
         self.is_abandoned: bool = False
         """Whether nothing is to be reported for it any more."""
-        self.is_down: bool = False
-        """Whether its own fixtures are torn down."""
-        self.waits_for_turn: bool = False
+        self.is_torn_down: bool = False
+        """Whether its own fixtures are."""
+        self.state: State = State.TO_BEGIN
         self._shared: Final[list[tuple[pytest.FixtureDef[Any], pytest.FixtureRequest]]] = []
         """The wide fixtures that have been set up for it, and may be used by others."""
         self._hooks: Final = hooks
@@ -64,7 +76,7 @@ class Flight(RecordedLane):
         self._life = self._live()
 
     @classmethod
-    def of(cls, item: pytest.Item) -> Flight | None:
+    def of(cls, item: pytest.Item) -> StartedTest | None:
         return item.stash.get(_FLIGHT, None)
 
     @property
@@ -129,7 +141,6 @@ class Flight(RecordedLane):
                 act()
             LANE.reset(token)
             self.watch.pause()
-        self.waits_for_turn = wait is None
         return wait
 
     def land(self) -> None:
@@ -176,15 +187,20 @@ class Flight(RecordedLane):
         if not pytest_private.is_own(request):
             self._shared.append((fixturedef, request))
 
-    def tear_shared_down(self, at_hand: pytest.Item | None) -> None:
+    def tear_shared_down(self, current: pytest.Item | None) -> None:
         """Tear down the wide fixtures that are there for a flight of which nothing is reported.
 
-        Nothing is reported of those either. What the test at hand uses is torn down with it.
+        Nothing is reported of those either. What the current test uses is torn down with it.
         """
         for fixturedef, request in reversed(self._shared):
-            if isinstance(at_hand, pytest.Function) and pytest_private.may_use(at_hand, fixturedef):
+            if isinstance(current, pytest.Function) and pytest_private.may_use(current, fixturedef):
                 continue
             self._finalize(partial(pytest_private.finish, fixturedef, request))
+        rejoin = pytest_private.isolate(self.item)
+        self._finalize(
+            partial(pytest_private.tear_down, self.item.session, current or self.item.session)
+        )
+        rejoin()
 
     def vanish(self) -> None:
         """End, torn down, without a report, as if it had never been begun."""
@@ -328,7 +344,7 @@ class Flight(RecordedLane):
                 if run is not None:
                     yield run
                 self._finalize(finalizer)
-        self.is_down = True
+        self.is_torn_down = True
         self._raise_postponed()
 
     def _finalize(self, finalizer: Callable[[], object]) -> None:
@@ -461,17 +477,17 @@ class SetupHooks:
 
     def pytest_runtest_setup(self, item: pytest.Item) -> None:
         __tracebackhide__ = True
-        flight = Flight.of(item)
+        flight = StartedTest.of(item)
         if flight is not None:
             flight.replay()
             flight.outcome()
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_teardown(self, item: pytest.Item) -> None:
-        flight = Flight.of(item)
+        flight = StartedTest.of(item)
         if flight is not None:
             flight.replay()
 
 
 _call_info: Final[Any] = pytest.CallInfo.from_call  # Typed, it would be subscripted at each call.
-_FLIGHT: Final[pytest.StashKey[Flight]] = pytest.StashKey()
+_FLIGHT: Final[pytest.StashKey[StartedTest]] = pytest.StashKey()

@@ -1,0 +1,112 @@
+"""Which tests may run at the same time."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Final, final
+
+import pytest
+
+from pytest_asyncio.collect import items, loop_factories, marks, policies
+from pytest_asyncio.support import callables, pytest_private
+from pytest_asyncio.support.types import LoopFactory
+
+SERIAL_FIXTURES: Final = frozenset(
+    {
+        "asyncio_clock",
+        "caplog",
+        "capfd",
+        "capfdbinary",
+        "capsys",
+        "capsysbinary",
+        "capteesys",
+        "chronometer",
+        "freezer",
+        "fs",
+        "looptime",
+        "mocker",
+        "monkeypatch",
+        "pytester",
+        "recwarn",
+        "requests_mock",
+        "respx_mock",
+        "subtests",
+        "testdir",
+        "time_machine",
+    }
+)
+"""Fixtures that act on the whole process. A test that has one of them runs alone."""
+
+_SERIAL_MARKS: Final = frozenset({"flaky", "looptime"})
+_SEES_OTHERS: Final = "all_tasks"
+"""A test whose code has this name would see the tasks of others."""
+
+
+@final
+@dataclass(frozen=True)
+class Kind:
+    """What tests have in common that run at the same time."""
+
+    factory: LoopFactory | None
+    filters: tuple[tuple[object, ...], ...]
+    """Warning filters act on the whole process."""
+
+
+@final
+class WhichTests:
+    """Tells which tests of a session may run beside others."""
+
+    def __init__(self, serial_fixtures: Iterable[str]) -> None:
+        self.serial_fixtures: Final = SERIAL_FIXTURES.union(serial_fixtures)
+
+    def kind_of(self, item: pytest.Item) -> Kind | None:
+        """Return what a test has in common with those that it may run beside; None runs alone."""
+        if not items.is_async_test(item) or callables.kind_of(item.obj) != "coroutine":
+            return None
+        try:
+            mark = marks.merged(item)
+            factory = loop_factories.selected_for(item, mark)
+        except pytest.fail.Exception:
+            return None
+        if (
+            not mark.concurrent
+            or mark.clock != "real"
+            or not self.serial_fixtures.isdisjoint(item.fixturenames)
+            or _is_patched(item.obj)
+            or _names(item.obj, _SEES_OTHERS)
+            or policies.is_pending(item)
+        ):
+            return None
+        all_marks = tuple(item.iter_markers())
+        if any(mark.name in _SERIAL_MARKS for mark in all_marks):
+            return None
+        return Kind(
+            factory, tuple(mark.args for mark in all_marks if mark.name == "filterwarnings")
+        )
+
+
+def needs_of(item: pytest.Item) -> dict[object, object]:
+    """Return what a test needs of that which has one value at a time, and the value.
+
+    That is parametrized fixtures that are shared, and those that each class or module has anew.
+    """
+    if not isinstance(item, pytest.Function):
+        return {}
+    parameters = pytest_private.wide_parameters(item).items()
+    return dict([*parameters, *pytest_private.nodes_of_fixtures(item).items()])
+
+
+def _is_patched(test: Callable[..., object]) -> bool:
+    """Tell whether `unittest.mock.patch` decorates a test, and so acts on the whole process."""
+    return _has_patches(inspect.unwrap(test, stop=_has_patches))
+
+
+def _has_patches(function: Callable[..., object]) -> bool:
+    return hasattr(function, "patchings")
+
+
+def _names(test: Callable[..., object], name: str) -> bool:
+    code = getattr(inspect.unwrap(test), "__code__", None)
+    return code is not None and name in code.co_names

@@ -1,0 +1,417 @@
+"""Tests of different classes and modules run at the same time, and lone ones in between alone."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from together import ALONE, MODULE, TOGETHER
+
+SHARED = {"shared.py": TOGETHER + ALONE}
+HEAD = MODULE + "from shared import alone, beside, meet, running\n"
+SESSION = "pytestmark = pytest.mark.asyncio(concurrent=True, loop_scope='session')\n"
+
+
+@pytest.fixture
+def modules(suite, pytester):
+    """Run a suite of several modules, with `meet()`, `alone()` and `beside()`."""
+    pytester.syspathinsert()
+
+    def run(*sources, head=HEAD, conftest="", args=(), ini=""):
+        __tracebackhide__ = True
+        files = {f"test_{number}.py": head + source for number, source in enumerate(sources)}
+        return suite("", *args, conftest=conftest, files=SHARED | files, ini=ini)
+
+    return run
+
+
+@pytest.fixture(params=["module", "session"])
+def modules_on_each_loop(request, modules):
+    """Run a suite of several modules, on their own loops, and on that of the session."""
+
+    def run(*sources, **kwargs):
+        __tracebackhide__ = True
+        imported = "from shared import alone, beside, meet, running\n"
+        head = SESSION + imported if request.param == "session" else HEAD
+        return modules(*sources, head=head, **kwargs)
+
+    return run
+
+
+MEETING = """
+class Meeting:
+    # A barrier for tests on several loops.
+    def __init__(self, parties): self.parties, self.waiting = parties, 0
+    async def wait(self):
+        self.waiting += 1
+        async with asyncio.timeout(20):
+            while self.waiting < self.parties: await asyncio.sleep(0.001)
+pytest.meeting = Meeting({})
+"""
+
+
+def test_tests_of_several_classes_wait_together(modules):
+    modules(
+        """
+class TestOne:
+    async def test_it(self): await meet()
+class TestOther:
+    async def test_it(self): await meet()
+"""
+    ).assert_outcomes(passed=2)
+
+
+def test_tests_of_several_modules_wait_together(modules_on_each_loop):
+    source = "async def test_it(): await pytest.meeting.wait()\n"
+    modules_on_each_loop(source, source, source, conftest=MEETING.format(3)).assert_outcomes(
+        passed=3
+    )
+
+
+def test_each_module_keeps_a_loop_of_its_own(modules):
+    source = """
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def loop(): return asyncio.get_running_loop()
+@pytest.mark.parametrize("_", range(3))
+async def test_it(loop, _):
+    await pytest.meeting.wait()
+    assert asyncio.get_running_loop() is loop
+    assert loop not in pytest.loops - {loop}
+    pytest.loops.add(loop)
+def test_how_many(): assert len(pytest.loops) == int(__name__[-1]) + 1 or len(pytest.loops) == 2
+"""
+    conftest = MEETING.format(6) + "pytest.loops = set()\n"
+    modules(source, source, conftest=conftest).assert_outcomes(passed=8)
+
+
+def test_a_test_that_runs_alone_does_not_keep_those_behind_it_from_running_before(
+    modules_on_each_loop,
+):
+    modules_on_each_loop(
+        """
+async def test_first(): await pytest.meeting.wait()
+def test_alone(): assert pytest.meeting.waiting == 3
+async def test_behind_it(): await pytest.meeting.wait()
+""",
+        """
+def test_alone_too(monkeypatch): assert pytest.meeting.waiting == 3
+async def test_last(): await pytest.meeting.wait()
+""",
+        conftest=MEETING.format(3),
+    ).assert_outcomes(passed=5)
+
+
+def test_none_is_under_way_while_one_runs_alone(modules_on_each_loop):
+    modules_on_each_loop(
+        """
+async def test_a(): await beside()
+async def test_alone(monkeypatch): await alone()
+async def test_b(): await beside()
+def test_sync(): assert not running
+async def test_c(): await beside()
+""",
+        "async def test_d(): await beside()\nasync def test_e(caplog): await alone()\n",
+    ).assert_outcomes(passed=7)
+
+
+def test_they_are_reported_in_their_order(modules_on_each_loop):
+    source = """
+@pytest.mark.parametrize("delay", [0.03, 0.01, 0.02])
+async def test_it(delay): await asyncio.sleep(delay)
+def test_sync(): pass
+async def test_after(): await asyncio.sleep(0.01)
+"""
+    result = modules_on_each_loop(source, source, args=["-v"])
+    reported = re.findall(r"(test_\d\.py::\S+) PASSED", result.stdout.str())
+    names = ["test_it[0.03]", "test_it[0.01]", "test_it[0.02]", "test_sync", "test_after"]
+    assert reported == [f"test_{module}.py::{name}" for module in (0, 1) for name in names]
+
+
+def test_the_fixtures_of_a_module_are_torn_down_when_its_last_test_has_ended(modules_on_each_loop):
+    source = """
+@pytest_asyncio.fixture(scope="module", loop_scope={0!r})
+async def wide():
+    pytest.open.append(__name__)
+    yield
+    pytest.open.remove(__name__)
+async def test_a(wide):
+    await pytest.meeting.wait()
+    assert __name__ in pytest.open
+async def test_b(wide): assert __name__ in pytest.open
+"""
+    result = modules_on_each_loop(
+        source.format("module"),
+        source.format("session"),
+        "def test_after(): assert not pytest.open",
+        conftest=MEETING.format(2) + "pytest.open = []\n",
+    )
+    result.assert_outcomes(passed=5)
+
+
+@pytest.mark.parametrize("kind", ["async ", ""])
+def test_a_fixture_that_each_module_has_anew_is_each_modules_own(modules_on_each_loop, kind):
+    source = """
+async def test_a(anew):
+    await asyncio.sleep(0.01)
+    assert anew == __name__
+async def test_b(anew): assert anew == __name__
+"""
+    modules_on_each_loop(
+        source,
+        source,
+        conftest=f"""
+        @pytest_asyncio.fixture(scope="module", loop_scope="module")
+        {kind}def anew(request):
+            yield request.module.__name__
+        """,
+    ).assert_outcomes(passed=4)
+
+
+def test_a_fixture_that_each_class_has_anew_is_each_classes_own(modules):
+    tests = """
+    async def test_a(self, anew):
+        await asyncio.sleep(0.01)
+        assert anew == type(self).__name__
+    async def test_b(self, anew): assert anew == type(self).__name__
+"""
+    modules(
+        """
+@pytest_asyncio.fixture(scope="class", loop_scope="module")
+async def anew(request): yield request.cls.__name__
+"""
+        f"class TestOne:{tests}class TestOther:{tests}"
+    ).assert_outcomes(passed=4)
+
+
+def test_a_wide_fixture_is_set_up_for_the_test_that_asks_for_it_first(modules):
+    result = modules(
+        """
+@pytest.fixture(scope="module")
+def wide():
+    print("set up")
+    return 1
+async def test_first(): await asyncio.sleep(0.01)
+def test_alone(wide): pass
+async def test_behind(wide): await asyncio.sleep(0)
+""",
+        args=["-rP"],
+    )
+    result.assert_outcomes(passed=3)
+    result.stdout.fnmatch_lines(["*_ test_alone _*", "*Captured stdout setup*", "set up"])
+
+
+def test_a_node_to_which_tests_come_back_is_set_up_anew(modules):
+    source = """
+@pytest.fixture(scope="module", autouse=True)
+def setups():
+    pytest.setups.append(__name__)
+    yield
+    pytest.setups.append("end of " + __name__)
+async def test_a(): await asyncio.sleep(0.01)
+async def test_b(): await asyncio.sleep(0.01)
+"""
+    result = modules(
+        source,
+        source,
+        conftest="""
+        pytest.setups = []
+        def pytest_collection_modifyitems(items): items[:] = [items[i] for i in (0, 2, 1, 3)]
+        def pytest_unconfigure(): print(*pytest.setups, sep="\\n")
+        """,
+    )
+    result.assert_outcomes(passed=4)
+    for module in ("test_0", "test_1"):
+        seen = [line for line in result.outlines if line in (module, f"end of {module}")]
+        assert seen == [module, f"end of {module}"] * 2
+
+
+def test_so_many_modules_are_set_up_at_the_same_time_at_most(modules):
+    source = """
+@pytest.fixture(scope="module", autouse=True)
+def count():
+    pytest.open += 1
+    pytest.most = max(pytest.most, pytest.open)
+    yield
+    pytest.open -= 1
+async def test_it(): await asyncio.sleep(0.01)
+"""
+    result = modules(
+        *[source] * 40,
+        conftest="""
+        pytest.open = pytest.most = 0
+        def pytest_unconfigure(): print("most:", pytest.most)
+        """,
+    )
+    result.assert_outcomes(passed=40)
+    result.stdout.fnmatch_lines("most: 16")
+
+
+def test_the_first_failure_ends_those_of_all_modules(modules_on_each_loop):
+    source = """
+@pytest_asyncio.fixture(scope="module", loop_scope="module", autouse=True)
+async def wide():
+    yield
+    pytest.seen.append("end of " + __name__)
+@pytest_asyncio.fixture
+async def own():
+    yield
+    pytest.seen.append("end of own of " + __name__)
+async def test_it(own):
+    await pytest.meeting.wait()
+    assert __name__ != "test_0"
+    await asyncio.Event().wait()
+"""
+    result = modules_on_each_loop(
+        source,
+        source,
+        source,
+        args=["-x"],
+        conftest=MEETING.format(3)
+        + "pytest.seen = []\ndef pytest_unconfigure(): print(sorted(pytest.seen))\n",
+    )
+    result.assert_outcomes(failed=1)
+    ends = sorted(f"end of {own}test_{number}" for own in ("", "own of ") for number in range(3))
+    result.stdout.fnmatch_lines(str(ends).replace("[", "[[]"))
+
+
+@pytest.mark.usefixtures("_ctrl_c_is_of_the_inner_run")
+def test_ctrl_c_ends_those_of_all_modules(modules_on_each_loop):
+    source = """
+@pytest_asyncio.fixture
+async def own():
+    yield
+    pytest.seen.append(__name__)
+async def test_it(own):
+    await pytest.meeting.wait()
+    if __name__ == "test_1": raise KeyboardInterrupt
+    await asyncio.Event().wait()
+"""
+    result = modules_on_each_loop(
+        source,
+        source,
+        source,
+        conftest=MEETING.format(3)
+        + "pytest.seen = []\ndef pytest_unconfigure(): print(*sorted(pytest.seen))\n",
+    )
+    assert result.ret is pytest.ExitCode.INTERRUPTED
+    result.stdout.fnmatch_lines("test_0 test_1 test_2")
+
+
+@pytest.mark.parametrize("number", [0, 1, 2])
+def test_a_module_whose_loop_is_stopped_or_closed_fails_alone(modules, number):
+    source = """
+async def test_it():
+    await pytest.meeting.wait()
+    if __name__ == "test_{0}":
+        asyncio.get_running_loop().stop()
+        await asyncio.Event().wait()
+    await asyncio.sleep(0.05)
+"""
+    result = modules(*[source.format(number)] * 3, conftest=MEETING.format(3))
+    result.assert_outcomes(passed=2, failed=1)
+    result.stdout.fnmatch_lines(f"*Something has called stop() on * of test_{number}.py.")
+
+
+def test_a_timeout_is_that_of_its_test_on_its_loop(modules):
+    source = """
+async def test_it():
+    await pytest.meeting.wait()
+    if __name__ == "test_1": await asyncio.Event().wait()
+    await asyncio.sleep(0.05)
+"""
+    result = modules(*[source] * 3, conftest=MEETING.format(3), args=["--asyncio-timeout=0.4"])
+    result.assert_outcomes(passed=2, failed=1)
+    result.stdout.fnmatch_lines("FAILED test_1.py::test_it - TimeoutError: *")
+
+
+def test_threads_and_sockets_wake_the_loop_that_waits_for_them(modules):
+    source = """
+async def answer(reader, writer):
+    writer.write(await reader.readline())
+    await writer.drain()
+    writer.close()
+async def test_thread():
+    await pytest.meeting.wait()
+    assert await asyncio.to_thread(lambda: 42) == 42
+async def test_socket():
+    await pytest.meeting.wait()
+    server = await asyncio.start_server(answer, "127.0.0.1", 0)
+    async with server:
+        port = server.sockets[0].getsockname()[1]
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(b"hello\\n")
+        assert await reader.readline() == b"hello\\n"
+        writer.close()
+        await writer.wait_closed()
+"""
+    modules(*[source] * 2, conftest=MEETING.format(4)).assert_outcomes(passed=4)
+
+
+def test_loops_that_tell_nothing_take_turns_too(modules):
+    source = "async def test_it(): await pytest.meeting.wait()\n"
+    modules(
+        source,
+        source,
+        conftest=MEETING.format(2)
+        + """
+class Loop(asyncio.SelectorEventLoop):
+    def time(self): return super().time() + 1
+def pytest_asyncio_loop_factories(config, item): return {"own": Loop}
+""",
+    ).assert_outcomes(passed=2)
+
+
+def test_one_that_looks_at_all_tasks_runs_alone(modules):
+    modules(
+        """
+async def test_a(): await beside()
+async def test_looks():
+    assert len(asyncio.all_tasks()) == 1
+    await alone()
+async def test_b(): await beside()
+"""
+    ).assert_outcomes(passed=3)
+
+
+@pytest.mark.parametrize("width", [2, 32])
+def test_a_fixture_that_has_died_is_torn_down_when_none_uses_it_any_more(modules, width):
+    result = modules(
+        """
+number = 0
+died = asyncio.Event()
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def server():
+    global number
+    number += 1
+    own = number
+    try:
+        async with asyncio.TaskGroup() as group:
+            async def die():
+                await pytest.meeting.wait()
+                raise OSError("the server has died")
+            if own == 1: group.create_task(die())
+            yield own
+    finally:
+        pytest.seen.append(f"server {own} is down")
+@pytest_asyncio.fixture
+async def account(server):
+    yield
+    await asyncio.sleep(0.05)
+    pytest.seen.append(f"account of server {server} is closed")
+async def test_a(account):
+    await pytest.meeting.wait()
+    await asyncio.Event().wait()
+async def test_b(server):
+    await pytest.meeting.wait()
+    await asyncio.Event().wait()
+@pytest.mark.parametrize("_", range(3))
+async def test_c(server, _): pytest.seen.append(f"test_c on server {server}")
+""",
+        conftest=MEETING.format(3)
+        + "pytest.seen = []\ndef pytest_unconfigure(): print(*pytest.seen, sep='\\n')\n",
+        args=[f"--asyncio-concurrency={width}"],
+    )
+    outcomes = result.parseoutcomes()
+    assert (outcomes["passed"], outcomes["failed"]) == (3, 2)
+    after = ["test_c on server 2"] if width == 2 else []
+    result.stdout.fnmatch_lines(["*account of server 1 is closed", "server 1 is down", *after])
