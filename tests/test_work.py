@@ -10,11 +10,18 @@ COUNTING = """
     import pathlib, sys
 
     PLUGIN = str(pathlib.Path(pytest_asyncio.__file__).parent)
-    work = {"calls": 0, "turns": 0}
+    work = {"calls": 0, "turns": 0, "borders": 0}
+
+    def folder_of(frame):
+        name = frame.f_code.co_filename
+        return name[len(PLUGIN) + 1 :].partition("/")[0] if name.startswith(PLUGIN) else None
 
     def count(frame, event, _):
         if event == "call":
-            work["calls"] += frame.f_code.co_filename.startswith(PLUGIN)
+            folder = folder_of(frame)
+            work["calls"] += folder is not None
+            if folder and folder_of(frame.f_back):
+                work["borders"] += folder != folder_of(frame.f_back)
             work["turns"] += frame.f_code.co_name == "_run_once"
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
@@ -29,6 +36,7 @@ COUNTING = """
     def pytest_terminal_summary(terminalreporter):
         terminalreporter.write_line(f"calls: {work['calls']}")
         terminalreporter.write_line(f"turns: {work['turns']}")
+        terminalreporter.write_line(f"borders: {work['borders']}")
 """
 
 SYNCHRONOUS = "def test_it(number): pass"
@@ -69,7 +77,9 @@ def counted(suite, test: str) -> dict[str, int]:
     result = suite(f"\n    {source}{test.strip()}\n", conftest=COUNTING)
     result.assert_outcomes(passed=5)
     lines = [
-        line.split(": ") for line in result.outlines if line.startswith(("calls: ", "turns: "))
+        line.split(": ")
+        for line in result.outlines
+        if line.startswith(("calls: ", "turns: ", "borders: "))
     ]
     return {kind: int(count) for kind, count in lines}
 
@@ -101,3 +111,8 @@ def test_the_plugin_calls_few_functions(suite, test, calls):
 )
 def test_the_loop_turns_no_more_than_it_must(suite, test, turns):
     assert counted(suite, test)["turns"] <= turns
+
+
+def test_an_ordinary_test_crosses_few_borders_between_the_folders_of_the_package(suite):
+    """So that its way can be followed."""
+    assert counted(suite, FUNCTION_LOOP)["borders"] <= 25
