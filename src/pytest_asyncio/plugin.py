@@ -94,6 +94,8 @@ def pytest_runtestloop(session: pytest.Session) -> None:
     if any(getattr(item, "nofuncargs", False) for item in session.items):
         session.config.pluginmanager.register(_feature("unittest_methods"))
     keywords = items.keywords_in_use(session)
+    if "live" in keywords:
+        _feature("live").start(session)
     if items.are_repeated(session, keywords):
         entry.start(session)
         _feature("races").start(session, keywords)
@@ -118,6 +120,8 @@ def pytest_asyncio_started(session: pytest.Session) -> None:
         _feature("timeouts").start(session)
     if given.clock == "virtual" or given.has_folders:
         _feature("clock").start(session)
+    if given.live or given.has_folders:
+        _feature("live").start(session)
     if given.tasks:
         _feature("task_tree").start(session)
     if given.checks:
@@ -129,6 +133,8 @@ def _switch_on_by_mark(item: pytest.Function, plan: Plan) -> None:
         _feature("timeouts").start(item.session)
     if plan.mark.clock == "virtual":
         _feature("clock").start(item.session)
+    if plan.mark.live:
+        _feature("live").start(item.session)
 
 
 def _feature(name: str) -> Any:

@@ -23,6 +23,7 @@ def lines(config: pytest.Config) -> list[str]:
         *([f"asyncio_timeout={settings.timeout:g}"] if settings.timeout else []),
         *([f"asyncio_checks={','.join(settings.checks)}"] if settings.checks else []),
         *(["asyncio_clock=virtual"] if settings.clock == "virtual" else []),
+        *(["asyncio_live=True"] if settings.live else []),
         *(["asyncio_concurrent=True"] if settings.concurrent else []),
         *([f"asyncio_concurrency={settings.concurrency}"] if settings.concurrent else []),
         *([f"asyncio_cancel={settings.cancel}"] if settings.cancel else []),
@@ -44,5 +45,7 @@ def _not_in_force(config: pytest.Config) -> Iterator[str]:
             "asyncio: asyncio_loop_factory is not in force where the hook "
             f"pytest_asyncio_loop_factories of {implementer} says what makes the loops"
         )
+    if settings.live and settings.clock == "virtual":
+        yield "asyncio: asyncio_live is not in force for tests with a virtual clock"
     if settings.concurrent and settings.clock == "virtual":
         yield "asyncio: tests with a virtual clock run one after another"

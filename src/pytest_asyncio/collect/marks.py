@@ -23,6 +23,7 @@ class AsyncioMark(NamedTuple):
     clock: ClockName | None = None
     timeout: float | None = None
     concurrent: bool | None = None
+    live: bool | None = None
     cancel: bool | None = None
     schedules: int | None = None
     delay_tasks: bool | None = None
@@ -49,6 +50,11 @@ def merged(item: pytest.Item) -> AsyncioMark:
         last = found, given, _with_defaults(_merge(found, item), given)
         item.session.stash[_LAST] = last
     return last[2]
+
+
+def name_live(item: pytest.Item) -> bool:
+    """Tell whether a mark says something about live loops, which are for synchronous tests."""
+    return any("live" in mark.kwargs for mark in item.iter_markers("asyncio"))
 
 
 def default(item: pytest.Item) -> AsyncioMark:
@@ -255,6 +261,7 @@ _VALIDATORS: Final[dict[str, Callable[[object, pytest.Item], object]]] = {
     "timeout": _timeout,
     "clock": _clock,
     "concurrent": _flag("concurrent"),
+    "live": _flag("live"),
     "cancel": _flag("cancel"),
     "schedules": _schedules,
     "delay_tasks": _flag("delay_tasks"),

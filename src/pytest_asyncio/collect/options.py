@@ -37,13 +37,14 @@ REFERENCE: Final = "https://pytest-asyncio.readthedocs.io/en/latest/reference.ht
 
 MARKER: Final = (
     "asyncio(*, loop_scope='function', loop_factories=None, clock='real', timeout=None, "
-    "concurrent=False, cancel=False, schedules=0, delay_tasks=False): run the test, which is a "
-    "coroutine function, in an asyncio event loop; loop_scope says which tests share the loop, "
-    "loop_factories by name which of the suite's loop factories the test runs with, clock whether "
-    "time on the loop is 'real' or 'virtual', timeout how many seconds it may take, concurrent "
-    "whether it may run beside others, cancel whether it is run again for each of its awaits, "
-    "cancelled there, schedules how many times it is run again on a virtual clock that is late, "
-    "delay_tasks whether tasks may be late then too."
+    "concurrent=False, live=False, cancel=False, schedules=0, delay_tasks=False): run the test, "
+    "which is a coroutine function, in an asyncio event loop; loop_scope says which tests share "
+    "the loop, loop_factories by name which of the suite's loop factories the test runs with, "
+    "clock whether time on the loop is 'real' or 'virtual', timeout how many seconds it may take, "
+    "concurrent whether it may run beside others, cancel whether it is run again for each of its "
+    "awaits, cancelled there, schedules how many times it is run again on a virtual clock that is "
+    "late, delay_tasks whether tasks may be late then too; at a synchronous test, live whether "
+    "the event loops of its async fixtures go on while it runs."
 )
 
 
@@ -58,6 +59,7 @@ class Settings(NamedTuple):  # A dataclass would take fifteen times as long to d
     loop_factory: LoopFactory | None
     timeout: float
     clock: ClockName
+    live: bool
     concurrent: bool
     concurrency: int
     serial_fixtures: tuple[str, ...]
@@ -258,6 +260,8 @@ OPTIONS: Final = (
         "how long each phase of an async test or fixture may take; 0 is without end"),
     Option("asyncio_clock", "string", "real", _clock, "CLOCK",
         "clock of the async tests that name none: 'real' or 'virtual'"),
+    Option("asyncio_live", "bool", False, _flag, None,
+        "let the loops of the async fixtures of a synchronous test go on while it runs"),
     Option("asyncio_concurrent", "bool", False, _flag, "",
         "let async tests run beside others where no mark says otherwise"),
     Option("asyncio_concurrency", "int", 32, _concurrency, "N",
@@ -297,6 +301,7 @@ FOR_FOLDERS: Final = (
     "asyncio_default_test_loop_scope",
     "asyncio_timeout",
     "asyncio_clock",
+    "asyncio_live",
     "asyncio_concurrent",
 )
 """What the hook `pytest_asyncio_options` may say: what concerns single tests and their fixtures."""

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import functools
 import inspect
+import itertools
 from abc import ABC, abstractmethod
 from asyncio import CancelledError, Future, Task
 from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Generator, Iterator
@@ -42,7 +43,7 @@ def owner_for(
         fixturedef, request.scope, item, None if planned is None else planned.mark
     )
     factory = factory_of(item, planned)
-    owner = loops.owner_of(node, factory)
+    owner = vars(fixturedef)[_OWNER] = loops.owner_of(node, factory)
     owner.use()
     if request.scope != "function":
         owner.fixtures[fixturedef] = request
@@ -53,6 +54,19 @@ def owner_for(
 def _forget(owner: LoopOwner, fixturedef: pytest.FixtureDef[Any]) -> None:
     """A finalizer, whose signature other plugins may read."""
     owner.fixtures.pop(fixturedef, None)
+
+
+def owners_used_by(item: pytest.Function) -> set[LoopOwner]:
+    """Return the owners of the loops of the async fixtures that an item has requested so far."""
+    overridden = itertools.chain(*pytest_private.fixture_definitions(item).values())
+    used = itertools.chain(pytest_private.requested_fixtures(item), overridden)
+    return {owner for owner in map(owner_in_use, used) if owner is not None}
+
+
+def owner_in_use(fixturedef: pytest.FixtureDef[Any]) -> LoopOwner | None:
+    """Return the owner of the loop that a fixture runs on, if it is async and that is open."""
+    owner: LoopOwner | None = vars(fixturedef).get(_OWNER)
+    return None if owner is None or owner.opened is None else owner
 
 
 def synchronous(
@@ -241,12 +255,13 @@ class Setup(ABC):
     def synchronously(self) -> Any:
         """Run the setup, and return the value of the fixture."""
         __tracebackhide__ = True
-        self.begin()
-        if self.owner.is_shared:
-            self._go_through_beside_others()
-        else:
-            self.go_through(self.run)
-        return self.value()
+        with self.owner.standstill():
+            self.begin()
+            if self.owner.is_shared:
+                self._go_through_beside_others()
+            else:
+                self.go_through(self.run)
+            return self.value()
 
     def _go_through_beside_others(self) -> None:
         """Let tests that run meanwhile wait for the fixture in place of setting it up too."""
@@ -467,14 +482,15 @@ class Lifetime(Setup):
         stash = self.item.session.stash
         del _standing(self.item.session)[self.run.task]
         try:
-            if self.loop.is_closed():
+            if self.owner.has_lost(self.loop):
                 self._tell_of_closed_loop()
                 return
             if self._teardown is None:
-                run = self._begin_teardown()
-                if self.loop.is_running():
-                    self._refuse_to_wait()
-                self.go_through(run)
+                with self.owner.standstill():
+                    run = self._begin_teardown()
+                    if self.loop.is_running():
+                        self._refuse_to_wait()
+                    self.go_through(run)
             assert self._teardown is not None
             self._result(self._teardown)
         except KeyboardInterrupt as interruption:
@@ -497,7 +513,7 @@ class Lifetime(Setup):
         )
 
     def begin_teardown(self) -> Run | None:
-        return None if self.loop.is_closed() else self._begin_teardown()
+        return None if self.owner.has_lost(self.loop) else self._begin_teardown()
 
     def _begin_teardown(self) -> Run:
         task = self.run.task
@@ -508,7 +524,8 @@ class Lifetime(Setup):
         return self._teardown
 
     def _tell_of_closed_loop(self) -> None:
-        message = f"The async {self} cannot be torn down: its event loop is closed."
+        state = "closed" if self.loop.is_closed() else "blocked"
+        message = f"The async {self} cannot be torn down: its event loop is {state}."
         if self.owner.has_given_up(self.loop):  # That has been told, and may have been Ctrl-C.
             advise(self.item, message)
         else:
@@ -574,7 +591,7 @@ def standing(session: pytest.Session) -> AbstractSet[Task[None]]:
 def end_those_on_closed_loops(session: pytest.Session) -> None:
     """Have the fixtures set up anew, for the items that request them, whose loop was closed."""
     for lifetime in _standing(session).values():
-        if lifetime.loop.is_closed():
+        if lifetime.owner.has_lost(lifetime.loop):
             lifetime.end()
 
 
@@ -674,6 +691,8 @@ def _kind_of(factory: LoopFactory | None) -> tuple[NamedFactory | None, ClockNam
     return None, "real"
 
 
+_OWNER: Final = "_pytest_asyncio_owner"
+"""The attribute of a fixture that is the owner of the loop that it was last set up on."""
 _STANDING: Final[pytest.StashKey[dict[Task[None], Lifetime]]] = pytest.StashKey()
 _NO_EXCEPTIONS: Final = (CancelledError, GeneratorExit, SystemExit)
 _ENDED: Final[pytest.StashKey[list[Setup]]] = pytest.StashKey()

@@ -27,7 +27,8 @@ OUTCOME: Final[pytest.StashKey[Callable[[], Any]]] = pytest.StashKey()
 def plan(item: pytest.Function) -> Plan:
     """Read the marks of an async test, before anything is set up for it.
 
-    Marks that are wrong do not keep a synchronous test from running: it has no need of them.
+    Marks that are wrong do not keep a synchronous test from running: it has no need of them,
+    unless they say that its loops are live.
     """
     function = items.test_function(item)
     kind = callables.kind_of(function)
@@ -38,7 +39,7 @@ def plan(item: pytest.Function) -> Plan:
         mark = marks.merged(item)
         selected = loop_factories.selected_for(item, mark)
     except pytest.fail.Exception:
-        if is_async:
+        if is_async or marks.name_live(item):
             raise
         mark, selected = marks.default(item), None
     deprecated = mark.deprecated_scope
@@ -103,6 +104,7 @@ def synchronize(item: pytest.Function, planned: Plan | None) -> Callable[[], Non
     """Let pytest, or Hypothesis, call a test as if it were synchronous; return what ends that."""
     if planned is None:  # The mark has been applied while the test was set up.
         planned = plan(item)
+    planned.is_called = True
     if planned.is_async:  # Before there is a coroutine that nobody would await.
         prepare(item, planned).use()
     handle = items.hypothesis_handle(item.obj)
@@ -207,7 +209,9 @@ def _refuse_unawaited(item: pytest.Function, result: object) -> None:
 
 
 def _warn_of_sync_test(item: pytest.Function, function: Callable[..., Any]) -> None:
-    is_marked_itself = any(mark.name == "asyncio" for mark in item.own_markers)
+    is_marked_itself = any(
+        mark.name == "asyncio" and "live" not in mark.kwargs for mark in item.own_markers
+    )
     if is_marked_itself and callables.kind_of(function) is None:
         item.warn(
             pytest.PytestWarning(

@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 import warnings
 from asyncio import AbstractEventLoop, Future, Task, all_tasks
-from collections.abc import Awaitable
-from contextlib import nullcontext
+from collections.abc import Awaitable, Callable
+from contextlib import AbstractContextManager, nullcontext
 from contextvars import Context
 from functools import partial
 from typing import Any, Final, NoReturn, final
@@ -87,6 +87,10 @@ class LoopOwner:
         """The wide fixtures that are set up on the loop, in the order of their setup."""
         self.stopped_by: Run | None = None
         """The run beside others whose code has stopped the loop."""
+        self.standstill: Callable[[], AbstractContextManager[None]] = nullcontext
+        """Returns what the loop stands still in, for the thread of pytest to use it. A feature that
+        runs it in another thread sets this.
+        """
         self._has_run = False
         self._is_used = False
         self._spared: set[Task[Any]] = set()
@@ -132,7 +136,8 @@ class LoopOwner:
         try:
             self._finish_fixtures()
         finally:
-            leftovers.end(self, self._spared)
+            with self.standstill():
+                leftovers.end(self, self._spared)
 
     def _finish_fixtures(self) -> None:
         __tracebackhide__ = True
@@ -144,8 +149,9 @@ class LoopOwner:
     def call(self, awaitable: Awaitable[Any], context: Context, item: pytest.Function) -> Any:
         """Run what a test function has returned, and return what it returns."""
         __tracebackhide__ = True
-        run = self.start_call(awaitable, context, item)
-        self.run(run)
+        with self.standstill():
+            run = self.start_call(awaitable, context, item)
+            self.run(run)
         return run.result()
 
     def start_call(self, awaitable: Awaitable[Any], context: Context, item: pytest.Function) -> Run:
@@ -218,15 +224,20 @@ class LoopOwner:
                 f"The reason is that a test or fixture has closed {self}, so that what was left "
                 "on it could not be ended. Leave the closing to pytest-asyncio."
             )
-        try:
-            leftovers.end(self, frozenset())
-        finally:
-            self._drop()
+        with self.standstill():
+            try:
+                leftovers.end(self, frozenset())
+            finally:
+                self._drop()
 
     def give_up(self) -> None:
         """Close the loop although a task on it does not end. What comes next gets another one."""
         self._given_up = self.opened
         self._drop()
+
+    def has_lost(self, loop: AbstractEventLoop) -> bool:
+        """Tell whether nothing can run on a loop any more: it is closed, or was given up."""
+        return loop.is_closed() or loop is self._given_up
 
     def has_given_up(self, loop: AbstractEventLoop) -> bool:
         """Tell whether it has been told that a loop was closed before its time."""
@@ -291,7 +302,8 @@ class LoopOwner:
         self.opened = None
         self._spared.clear()
         try:
-            loop.close()
+            if not loop.is_running():  # Else it is blocked in another thread, which will close it.
+                loop.close()
         finally:
             self._state.closed(self)
 

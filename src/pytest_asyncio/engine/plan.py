@@ -24,6 +24,7 @@ class Plan:
         "factory",
         "has_factory",
         "is_async",
+        "is_called",
         "mark",
         "owner",
         "selected",
@@ -37,6 +38,8 @@ class Plan:
         self.mark = mark
         self.selected: Final = selected
         self.is_async: Final = is_async
+        self.is_called: bool = False
+        """Whether its call has begun."""
         self.factory: LoopFactory | None = None
         """What `factory_of` has found, once it is asked."""
         self.has_factory: bool = False

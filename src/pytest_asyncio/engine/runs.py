@@ -37,6 +37,7 @@ class Run:
         "interruption",
         "is_broken_off",
         "is_given_up",
+        "is_live",
         "item",
         "on_break_off",
         "on_end",
@@ -63,6 +64,8 @@ class Run:
         self.began: Final = RealTime.monotonic()
         self.awaited: Final = awaited or task
         """What ends the run when it is done."""
+        self.is_live: bool = False
+        """Whether the loop goes on in a thread of its own, beside synchronous code."""
         self.is_broken_off: bool = False
         self.is_given_up: bool = False
         self.on_break_off: Callable[[], None] | None = None
@@ -87,7 +90,11 @@ class Run:
         """
         if self.reason is None and not self.is_broken_off and not self.awaited.done():
             self.reason = reason
-            self.task.cancel()
+            loop = self.task.get_loop()
+            if loop.is_running() and asyncio._get_running_loop() is not loop:  # in another thread
+                loop.call_soon_threadsafe(self.task.cancel)
+            else:
+                self.task.cancel()
 
     def break_off(self) -> None:
         """Let the task know that nobody waits any more for what the run was to do."""

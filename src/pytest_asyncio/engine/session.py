@@ -96,6 +96,8 @@ class SessionState:
         """That of the test that pytest runs."""
         self.lanes: Final[list[Lane]] = []
         """Those of the tests beside the one that pytest runs."""
+        self.live_lanes: Final[dict[AbstractEventLoop | None, Lane]] = {}
+        """Those of the loops that go on in threads of their own, among the lanes."""
         self.on_test_planned: Final[list[Callable[[pytest.Function, Plan], None]]] = []
         self._on_loop_opened: Final[list[Callable[[LoopOwner], None]]] = []
         self.on_loop_ending: Final[list[Callable[[LoopOwner, set[Task[Any]]], None]]] = []
@@ -145,6 +147,8 @@ class SessionState:
         asyncio.set_event_loop(None if loop is None or loop.is_closed() else loop)
 
     def lane_of_caller(self) -> Lane:
+        if self.live_lanes and (lane := self.live_lanes.get(asyncio._get_running_loop())):
+            return lane
         lane = LANE.get()
         return self.main_lane if lane is None or lane.is_over else lane
 

@@ -6,7 +6,8 @@ import asyncio
 import functools
 import inspect
 from asyncio import AbstractEventLoop
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Generator
+from contextlib import contextmanager
 from contextvars import Context, copy_context
 from typing import Any, Self, TypeVar
 
@@ -18,6 +19,7 @@ from pytest_asyncio.engine import async_tests, loops
 from pytest_asyncio.engine.loops import LoopOwner
 from pytest_asyncio.engine.plan import plan_of
 from pytest_asyncio.engine.session import SessionState
+from pytest_asyncio.features import live
 from pytest_asyncio.support import pytest_private
 from pytest_asyncio.support.types import ScopeName
 
@@ -40,7 +42,7 @@ class LoopRunner(asyncio.Runner):  # type: ignore[misc]  # Other plugins look fo
 
     @property
     def loop(self) -> AbstractEventLoop:
-        """The loop, which stands still while synchronous code runs."""
+        """The loop, which stands still while synchronous code runs, unless it is live."""
         return self._owner.loop
 
     def get_loop(self) -> AbstractEventLoop:
@@ -58,13 +60,12 @@ class LoopRunner(asyncio.Runner):  # type: ignore[misc]  # Other plugins look fo
             raise TypeError(f"asyncio_runner.run() needs a coroutine, not {shown(coro)}.")
         if not isinstance(context, Context | None):  # pyright: ignore[reportUnnecessaryIsInstance]
             raise TypeError(f"asyncio_runner.run() needs a context, not {shown(context)}.")
-        if SessionState.of(self._item.session).running is not None:
+        refusal = self._refusal()
+        if refusal is not None:
             if inspect.iscoroutine(coro):
                 coro.close()
             pytest.fail(
-                f"{self._item.nodeid}: asyncio_runner.run() was called by code that runs on an "
-                "event loop. Write 'await' instead.",
-                pytrace=False,
+                f"{self._item.nodeid}: asyncio_runner.run() was called {refusal}", pytrace=False
             )
         if context is None:
             if self._own_context is None:
@@ -72,6 +73,37 @@ class LoopRunner(asyncio.Runner):  # type: ignore[misc]  # Other plugins look fo
             context = self._own_context
         result: T = self._owner.call(coro, context, self._item)
         return result
+
+    def _refusal(self) -> str | None:
+        """Say why nothing can be run by the caller, and what to write."""
+        session = self._item.session
+        if SessionState.of(session).running is not None:
+            return "by code that runs on an event loop. Write 'await' instead."
+        if live.is_elsewhere(session):
+            return (
+                "in another thread than the test's, while the loop is live. Write "
+                "asyncio.run_coroutine_threadsafe(coroutine, asyncio_runner.loop).result() instead."
+            )
+        return None
+
+    @contextmanager
+    def live(self) -> Generator[None]:
+        """Have the loop, and those of the test's async fixtures, go on in threads of their own.
+
+        What they run, such as a server, answers the synchronous code in the block. They stand
+        still for as long as pytest's thread uses them, as `run()` does. Fails the test if it is
+        called by code that runs on a loop, which goes on anyhow, or on a virtual clock.
+        """
+        __tracebackhide__ = True
+        if SessionState.of(self._item.session).running is not None:
+            pytest.fail(
+                f"{self._item.nodeid}: asyncio_runner.live() was called by code that runs on an "
+                "event loop, which goes on anyhow. Leave it out.",
+                pytrace=False,
+            )
+        live.refuse_virtual_clock(self._item, "asyncio_runner.live() was called")
+        with live.live(self._item):
+            yield
 
     def close(self) -> None:
         """Do nothing: the loop is closed when its scope ends."""

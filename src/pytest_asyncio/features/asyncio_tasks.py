@@ -122,8 +122,9 @@ class TaskGroup:
         if not self._tasks or loop.is_closed():
             return set()
         ending = event_loop.cancel(set(self._tasks))
-        run = runs.begin(loop, ending, copy_context(), self._item, "teardown", self._fixturedef)
-        self._owner.run(run)
+        with self._owner.standstill():
+            run = runs.begin(loop, ending, copy_context(), self._item, "teardown", self._fixturedef)
+            self._owner.run(run)
         refusing: set[Task[Any]] = run.result()
         return refusing
 

@@ -40,13 +40,13 @@ def lines(session: pytest.Session, interruption: BaseException | None = None) ->
     `interruption` is what has just left a loop, or synchronous code.
     """
     state = SessionState.of(session)
-    running = state.all_running
+    running = [run for run in state.all_running if not run.is_live]
     for run in running:
         yield _sentence(run, interruption)
     if not running:
         yield from _synchronous(interruption)
     first = running[0].task if running else None
-    busy = {run.task.get_loop() for run in running}
+    busy = {run.task.get_loop() for run in state.all_running}
     for owner, loop in tuple(state.open_loops.items()):
         if loop.is_closed():
             continue

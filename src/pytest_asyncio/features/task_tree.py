@@ -88,7 +88,12 @@ def attach(
     interruption: BaseException | None = None,
 ) -> None:
     """Have the report of an error show what the tasks of a loop are doing now."""
-    vars(error)[_KEPT] = "\n".join(render(loop, session, first, interruption)) or "no tasks"
+    keep(error, "\n".join(render(loop, session, first, interruption)) or "no tasks", session)
+
+
+def keep(error: BaseException, text: str, session: pytest.Session) -> None:
+    """Have the report of an error show a text about tasks."""
+    vars(error)[_KEPT] = text
     if not session.config.pluginmanager.hasplugin(_Sections.NAME):
         session.config.pluginmanager.register(_Sections(), _Sections.NAME)
 

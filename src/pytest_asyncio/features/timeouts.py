@@ -68,6 +68,8 @@ def _seconds(run: Run) -> float | None:
     A mark counts for the test's own fixtures too, but not for wider ones, which its test shares
     with others.
     """
+    if run.is_live:  # What goes on beside synchronous code has no end of its own.
+        return None
     own: float | None = None
     if run.fixturedef is not None:
         own = fixtures.timeout_of(run.fixturedef)

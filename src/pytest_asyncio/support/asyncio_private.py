@@ -8,8 +8,20 @@ import asyncio
 import gc
 import sys
 from asyncio import AbstractEventLoop, BaseEventLoop, Future, Handle, Task
-from collections.abc import Iterable
+from collections.abc import Coroutine, Iterable
 from typing import Any
+
+
+def hidden_task(
+    coroutine: Coroutine[Any, Any, Any], loop: AbstractEventLoop, name: str
+) -> Task[Any]:
+    """Make a task that `asyncio.all_tasks()` does not show: tests count, await and cancel theirs.
+
+    Whatever task factory the loop has.
+    """
+    task = asyncio.Task(coroutine, loop=loop, name=name)
+    asyncio.tasks._unregister_task(task)
+    return task
 
 
 def future_of(task: Task[Any]) -> Future[Any] | None:

@@ -41,6 +41,13 @@ def is_users(frame: FrameType) -> bool:
     return kind_of(frame) in ("user", "package")
 
 
+def works_for_users(frame: FrameType | None) -> bool:
+    """Tell whether a frame runs the user's code, or Python's own on behalf of that."""
+    while frame is not None and not (is_users(frame) or is_runners(frame)):
+        frame = frame.f_back
+    return frame is not None and is_users(frame)
+
+
 def is_runners(frame: FrameType) -> bool:
     """Tell whether a frame runs code of the test runner."""
     return str(frame.f_globals.get("__name__")).partition(".")[0] in _RUNNERS
