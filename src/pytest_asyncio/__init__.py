@@ -14,6 +14,7 @@ from pytest_asyncio.collect.items import is_async_test  # noqa: E402
 if TYPE_CHECKING:
     from pytest_asyncio.features.asyncio_runner import LoopRunner
     from pytest_asyncio.features.asyncio_tasks import TaskGroup
+    from pytest_asyncio.features.benchmarks import Benchmark
     from pytest_asyncio.features.checks import CheckWarning
     from pytest_asyncio.features.checks.blocked_loop import BlockedLoopWarning
     from pytest_asyncio.features.checks.leaked_tasks import LeakedTaskWarning
@@ -41,6 +42,7 @@ else:  # Type checkers are to know no other names.
 __version__ = "2.0.0"
 
 __all__ = (
+    "Benchmark",
     "BlockedLoopWarning",
     "CancellableBlock",
     "CheckWarning",
@@ -60,6 +62,7 @@ __all__ = (
 
 # These need asyncio, as the import of a plugin does not.
 _LATE = {
+    "Benchmark": "features.benchmarks",
     "BlockedLoopWarning": "features.checks.blocked_loop",
     "CancellableBlock": "features.races.awaits",
     "CheckWarning": "features.checks",

@@ -84,6 +84,8 @@ def pytest_report_header(config: pytest.Config) -> list[str]:
 
 def pytest_collection(session: pytest.Session) -> None:
     _read_late_options(session)
+    if any(known.argname == "benchmark" for known in pytest_private.all_fixtures(session)):
+        session.config.pluginmanager.register(_feature("benchmarks"))
 
 
 @pytest.hookimpl(tryfirst=True)

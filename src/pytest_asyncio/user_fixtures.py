@@ -15,6 +15,7 @@ from pytest_asyncio.support.types import ScopeName
 if TYPE_CHECKING:
     from pytest_asyncio.features.asyncio_runner import LoopRunner
     from pytest_asyncio.features.asyncio_tasks import TaskGroup
+    from pytest_asyncio.features.benchmarks import Benchmark
     from pytest_asyncio.features.clock.virtual import Clock
 
 __all__ = (
@@ -25,6 +26,7 @@ __all__ = (
     "_package_scoped_runner",
     "_session_scoped_runner",
     "_unused_port",
+    "asyncio_benchmark",
     "asyncio_clock",
     "asyncio_runner",
     "asyncio_tasks",
@@ -108,6 +110,16 @@ def asyncio_runner(request: pytest.FixtureRequest) -> LoopRunner:
     from pytest_asyncio.features.asyncio_runner import of_test
 
     return of_test(request)
+
+
+@pytest.fixture
+def asyncio_benchmark() -> Benchmark:
+    """The fixture `benchmark` of pytest-benchmark or pytest-codspeed, for coroutine functions."""
+    pytest.fail(
+        "The fixture 'asyncio_benchmark' needs pytest-benchmark or pytest-codspeed. Install one of "
+        "them.",
+        pytrace=False,
+    )
 
 
 @pytest.fixture

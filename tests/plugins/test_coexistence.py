@@ -280,6 +280,40 @@ def test_benchmark(suite):
     result.assert_outcomes(passed=2)
 
 
+@pytest.mark.parametrize(
+    ("plugin", "option"),
+    [
+        ("pytest_benchmark.plugin", "--benchmark-max-time=0.01"),
+        ("pytest_benchmark.plugin", "--benchmark-disable"),
+        ("pytest_benchmark.plugin", "--benchmark-only"),
+        ("pytest_codspeed.plugin", "--codspeed-max-time=0.01"),
+        ("pytest_codspeed.plugin", "--codspeed"),
+    ],
+)
+def test_benchmark_of_a_coroutine_function(suite, plugin, option):
+    result = suite(
+        """
+        async def double(number):
+            await asyncio.sleep(0)
+            return 2 * number
+
+        @pytest.mark.benchmark(max_time=0.01)
+        def test_it(asyncio_benchmark):
+            assert asyncio_benchmark(double, 21) == 42
+
+        def test_more(asyncio_benchmark):
+            assert asyncio_benchmark.pedantic(double, (21,), rounds=2) == 42
+        """,
+        "-p",
+        plugin,
+        option,
+        "-Wdefault",
+    )
+    result.assert_outcomes(passed=2)
+    if option in ("--benchmark-max-time=0.01", "--benchmark-only"):
+        result.stdout.fnmatch_lines(["*benchmark: 2 tests*", "test_it *"])
+
+
 def test_hypothesis(suite):
     result = suite(
         """

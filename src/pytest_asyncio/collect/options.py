@@ -7,10 +7,10 @@ import reprlib
 import shlex
 import signal
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from enum import StrEnum
 from pathlib import Path
-from typing import Any, Final, Literal, NamedTuple, TypeGuard
+from typing import Any, Final, Literal, NamedTuple, TypeGuard, cast
 
 import pytest
 
@@ -180,7 +180,7 @@ def _names(value: object) -> tuple[str, ...]:
         names: Any = shlex.split(value.replace(",", " ")) if isinstance(value, str) else value
     except ValueError:  # a quotation that does not end
         names = None
-    if isinstance(names, list) and all(isinstance(name, str) for name in names):
+    if isinstance(names, list) and _are_strings(names := cast("list[object]", names)):
         return tuple(names)
     raise ValueError("Give a list of names, or names with blanks or commas between them.")
 
@@ -192,6 +192,10 @@ def _signal(value: object) -> int | None:
     if isinstance(number, signal.Signals) and value not in _UNCATCHABLE:
         return number
     raise ValueError("Give the name of a signal that this system has, such as SIGUSR1.")
+
+
+def _are_strings(values: Iterable[object]) -> TypeGuard[Iterable[str]]:
+    return all(isinstance(value, str) for value in values)
 
 
 def _loop_factory(name: object) -> LoopFactory | None:
@@ -395,19 +399,21 @@ def _at_folder_of(item: pytest.Item) -> Settings:
 def _said_by_folder_of(item: pytest.Item) -> dict[str, object]:
     """Return the options that the hooks of a test's folder and of those around it have."""
     said: dict[str, object] = {}
-    for options in reversed(item.ihook.pytest_asyncio_options(config=item.config)):
-        if not isinstance(options, Mapping) or not all(isinstance(name, str) for name in options):
+    given: list[object] = item.ihook.pytest_asyncio_options(config=item.config)
+    for options in reversed(given):
+        if not isinstance(options, Mapping) or not _are_strings(cast("Iterable[object]", options)):
             raise pytest.UsageError(
                 "pytest_asyncio_options must return a mapping of the names of options to their "
-                f"values, not {shown(options)}."
+                f"values, not {shown(options)}."  # pyright: ignore[reportUnknownArgumentType]
             )
-        for name in options:
+        of_folder: Mapping[str, object] = cast("Mapping[str, object]", options)
+        for name in of_folder:
             if name not in FOR_FOLDERS:
                 raise pytest.UsageError(
                     f"pytest_asyncio_options cannot set {shown(name)} for {item.path.parent}. "
                     f"Options for a folder are: {', '.join(FOR_FOLDERS)}."
                 )
-        said.update(options)
+        said.update(of_folder)
     return said
 
 

@@ -32,7 +32,7 @@ class _Machines(stateful.StateMachineMeta):
         return _Example(_runner()).begin(functools.partial(super().__call__, *args, **kwargs))
 
     def __setattr__(self, name: str, value: Any) -> None:
-        super().__setattr__(name, value)
+        super().__setattr__(name, value)  # pyright: ignore[reportUnknownMemberType]
         if name == "pytestmark":
             _hand_marks_on(self)
 
