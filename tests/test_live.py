@@ -87,14 +87,11 @@ def test_a_server_answers_a_subprocess(server_suite):
 @pytest.mark.parametrize("kind", ["yield", "return"])
 def test_fixtures_of_all_loop_scopes_go_on(server_suite, scope, kind):
     result = server_suite(f"""
-        servers = []
-
         @pytest_asyncio.fixture(scope={scope!r}, loop_scope={scope!r})
-        async def wide():
-            while servers:
-                servers.pop().close()
-            servers.append(await start())
-            {kind} url_of(servers[0])
+        async def wide(request):
+            server = await start()
+            request.addfinalizer(server.close)
+            {kind} url_of(server)
 
         @pytest.mark.asyncio(live=True)
         class TestClass:
@@ -103,7 +100,6 @@ def test_fixtures_of_all_loop_scopes_go_on(server_suite, scope, kind):
 
             def test_again(self, wide):
                 assert get(wide) == b"ok"
-                servers[0].close()
     """)
     result.assert_outcomes(passed=2)
 
