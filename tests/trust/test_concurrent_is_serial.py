@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import io
-import itertools
 import re
 import sys
 import tempfile
@@ -48,11 +47,13 @@ class Fixture:
     setup: Body
     teardown: Body | None
 
-    def lines(self, number: int, others: tuple[Fixture, ...]) -> Iterator[str]:
+    def lines(self, number: int, visible: dict[int, Fixture]) -> Iterator[str]:
         requested = [
             f"f{other}"
             for other in sorted(self.requests)
-            if other < number and SCOPES.index(others[other].scope) <= SCOPES.index(self.scope)
+            if other < number
+            and other in visible
+            and SCOPES.index(visible[other].scope) <= SCOPES.index(self.scope)
         ]
         params = f", params=range({self.params})" if self.params else ""
         declare = "pytest_asyncio.fixture" if self.is_async else "pytest.fixture"
@@ -78,8 +79,8 @@ class Case:
     requests: frozenset[int]
     body: Body
 
-    def lines(self, name: str, fixtures: tuple[Fixture, ...]) -> Iterator[str]:
-        requested = [f"f{number}" for number in sorted(self.requests) if number < len(fixtures)]
+    def lines(self, name: str, visible: dict[int, Fixture]) -> Iterator[str]:
+        requested = [f"f{number}" for number in sorted(self.requests) if number in visible]
         if self.params:
             requested.append("i")
             yield f"@pytest.mark.parametrize('i', range({self.params}))"
@@ -89,34 +90,58 @@ class Case:
 
 
 @dataclass(frozen=True)
-class Suite:
+class Module:
     """A module: its fixtures, and its tests, some of them together in classes."""
 
+    overriding: int
+    """With which number its fixtures begin, and so how many of those of all modules it sees."""
     fixtures: tuple[Fixture, ...]
     tests: tuple[Case | tuple[Case, ...], ...]
 
-    def __str__(self) -> str:
-        return "\n".join(self._lines())
-
-    def _lines(self) -> Iterator[str]:
-        yield "import asyncio, logging, os, sys, warnings, pytest, pytest_asyncio"
-        yield "pytestmark = pytest.mark.asyncio(concurrent=True)"
-        yield "TRACE = []"
-        yield "def trace(what, request):"
-        yield "    is_own = isinstance(request.node, pytest.Function)"
-        yield "    at_hand = os.environ['PYTEST_CURRENT_TEST'].partition('::')[2]"
-        yield "    TRACE.append((what, request.node.name if is_own else at_hand))"
-        for number, fixture in enumerate(self.fixtures):
-            yield from fixture.lines(number, self.fixtures)
+    def lines(self, shared: tuple[Fixture, ...]) -> Iterator[str]:
+        first = min(self.overriding, len(shared))
+        own = dict(enumerate(self.fixtures, first))
+        visible = dict(enumerate(shared)) | own
+        for number, fixture in own.items():
+            yield from fixture.lines(number, visible)
         for number, entry in enumerate(self.tests):
             if isinstance(entry, Case):
-                yield from entry.lines(str(number), self.fixtures)
+                yield from entry.lines(str(number), visible)
                 continue
             yield f"@pytest.mark.usefixtures()\nclass TestClass{number}:"
             yield "    pass"
             for other, test in enumerate(entry):
-                method = "\n".join(test.lines(f"{number}_{other}", self.fixtures))
+                method = "\n".join(test.lines(f"{number}_{other}", visible))
                 yield from _indented(re.sub(r"(def \w+\()", r"\1self, ", method).split("\n"))
+
+
+@dataclass(frozen=True)
+class Suite:
+    """Modules, and the fixtures that they share."""
+
+    loop_scope: str
+    fixtures: tuple[Fixture, ...]
+    modules: tuple[Module, ...]
+
+    def files(self) -> dict[str, str]:
+        shared = dict(enumerate(self.fixtures))
+        lines = (line for number in shared for line in shared[number].lines(number, shared))
+        files = {"conftest.py": "\n".join([*HEAD, *lines])}
+        mark = f"pytestmark = pytest.mark.asyncio(concurrent=True, loop_scope={self.loop_scope!r})"
+        for number, module in enumerate(self.modules):
+            files[f"test_{number}.py"] = "\n".join([*HEAD, mark, *module.lines(self.fixtures)])
+        return files
+
+    def __str__(self) -> str:
+        return "\n\n".join(f"# {name}\n{text}" for name, text in self.files().items())
+
+
+HEAD = (
+    "import asyncio, logging, os, sys, warnings, pytest, pytest_asyncio",
+    "from unittest.mock import patch",
+    "def trace(what, request):",
+    "    pytest.TRACE.append((what, request._pyfuncitem.nodeid))",
+)
 
 
 def _indented(lines: Iterator[str] | list[str]) -> Iterator[str]:
@@ -132,6 +157,7 @@ steps = st.sampled_from(
         "await asyncio.sleep(0)",
         "await asyncio.sleep(0.001)",
         "await asyncio.sleep(0.003)",
+        "with patch.dict(os.environ, clear=True): await asyncio.sleep(0.001)",
     )
 )
 ends = st.sampled_from(
@@ -179,10 +205,19 @@ tests = st.builds(
     requests=requests,
     body=bodies,
 )
+modules = st.builds(
+    Module,
+    overriding=st.integers(0, 3),
+    fixtures=st.lists(fixtures, max_size=3).map(tuple),
+    tests=st.lists(tests | st.lists(tests, min_size=1, max_size=4).map(tuple), max_size=5).map(
+        tuple
+    ),
+)
 suites = st.builds(
     Suite,
-    st.lists(fixtures, max_size=5).map(tuple),
-    st.lists(tests | st.lists(tests, min_size=1, max_size=4).map(tuple), max_size=6).map(tuple),
+    loop_scope=st.sampled_from(("module", "session")),
+    fixtures=st.lists(fixtures, max_size=3).map(tuple),
+    modules=st.lists(modules, min_size=1, max_size=3).map(tuple),
 )
 
 
@@ -213,17 +248,15 @@ class Listener:
 
 def _plain(text: str) -> str:
     text = re.sub(r' +\| +File "[^"]*site-packages[^\n]*\n( +\|     [^\n]*\n)*', "", text)
-    return re.sub(r"0x[0-9a-f]+|Task-\d+|suite_\d+|tmp\w+", "*", text)
+    return re.sub(r"0x[0-9a-f]+|Task-\d+|tmp\w+", "*", text)
 
 
-_numbers = itertools.count()
-
-
-def _run(suite: Suite, *arguments: str) -> tuple[list[object], dict[object, int], object]:
-    listener, name = Listener(), f"suite_{next(_numbers)}"
+def _run(suite: Suite, *arguments: str) -> tuple[list[object], list[str], object]:
+    listener = Listener()
+    traced = vars(pytest)["TRACE"] = list[object]()
     with tempfile.TemporaryDirectory() as folder:
-        module = Path(folder, f"test_{name}.py")
-        module.write_text(str(suite))
+        for name, text in suite.files().items():
+            Path(folder, name).write_text(text)
         Path(folder, "pytest.ini").write_text("[pytest]\nfilterwarnings = default\n")
         with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
             options = ("-c", f"{folder}/pytest.ini", "--rootdir", folder, *_WITHOUT, *arguments)
@@ -231,7 +264,8 @@ def _run(suite: Suite, *arguments: str) -> tuple[list[object], dict[object, int]
                 code: object = pytest.main([folder, *options], plugins=[listener, plugin])
             except BaseException as error:  # With -x, pytest lets those of late teardowns pass.
                 code = repr(error)
-        traced = sys.modules.pop(f"test_{name}").TRACE
+    for name in ("conftest", *(f"test_{number}" for number in range(len(suite.modules)))):
+        sys.modules.pop(name, None)
     told = [*listener.told, *sorted(listener.warned)]
     return [_plain(repr(entry)) for entry in told], sorted(map(repr, traced)), code
 
