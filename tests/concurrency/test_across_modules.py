@@ -270,6 +270,9 @@ async def test_it(own):
         + "pytest.seen = []\ndef pytest_unconfigure(): print(sorted(pytest.seen))\n",
     )
     result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(
+        "asyncio: 2 more tests had begun when the session ended, and are not reported."
+    )
     ends = sorted(f"end of {own}test_{number}" for own in ("", "own of ") for number in range(3))
     result.stdout.fnmatch_lines(str(ends).replace("[", "[[]"))
 
@@ -294,7 +297,7 @@ async def test_it(own):
         + "pytest.seen = []\ndef pytest_unconfigure(): print(*sorted(pytest.seen))\n",
     )
     assert result.ret is pytest.ExitCode.INTERRUPTED
-    result.stdout.fnmatch_lines("test_0 test_1 test_2")
+    result.stdout.fnmatch_lines(["asyncio: [23] more tests had begun *", "test_0 test_1 test_2"])
 
 
 @pytest.mark.parametrize("number", [0, 1, 2])

@@ -95,6 +95,8 @@ class _Concurrency:
         self._any_ready: Future[None] | None = None
         self._lost: Final = set[LoopOwner]()
         """Whose loops have a task that does not end, so that no more tests are started."""
+        self._is_broken_off = False
+        self._unreported = 0
 
     @pytest.hookimpl(wrapper=True, trylast=True)
     def pytest_runtest_protocol(
@@ -172,6 +174,13 @@ class _Concurrency:
         finally:
             if current is not None:
                 current.rejoin()
+
+    def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
+        if self._unreported:
+            terminalreporter.write_line(
+                f"asyncio: {self._unreported} more tests had begun when the session ended, and are "
+                "not reported."
+            )
 
     def wait(self, owner: LoopOwner, run: Run) -> None:
         """Run a loop until what a run awaits is done. While that takes time, others run too."""
@@ -472,6 +481,7 @@ class _Concurrency:
 
     def _break_off(self, interruption: BaseException) -> None:
         """Cancel what tests run. A teardown may take as long as what is cancelled, before."""
+        self._is_broken_off = True
         tearing_down = [test for test in self._started.values() if test.is_tearing_down]
         self._cancel(test for test in self._started.values() if test not in tearing_down)
         for test in tearing_down:
@@ -527,6 +537,8 @@ class _Concurrency:
             self._forget(test)
         for test in begun:
             test.vanish()
+        if self._is_broken_off or self._is_ending():
+            self._unreported += len(begun)
 
     def _go_on_ending(self, test: StartedTest, doomed: Sequence[StartedTest]) -> None:
         """Let tests end, of which Ctrl-C breaks off no more than what they run at the moment."""
