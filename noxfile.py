@@ -181,6 +181,13 @@ def package(session: nox.Session) -> None:
 
 
 @nox.session(default=False)
+def races(session: nox.Session) -> None:
+    """Whether bugs are found that were races in public, in the versions that have them."""
+    session.install(".", "pytest", "pip")
+    session.run("pytest", "tests/races", *session.posargs)
+
+
+@nox.session(default=False)
 def bench(session: nox.Session) -> None:
     """What a test costs, beside other ways to run it."""
     session.install(".", "--group", "bench")

@@ -370,18 +370,61 @@ def test_a_teardown_that_fails_after_a_cancellation_counts(suite):
     result.stdout.fnmatch_lines(["*left*", "*cancelled while waiting*"])
 
 
+LEAKING = """
+    import asyncio
+    async def leak():
+        task = asyncio.create_task(asyncio.Event().wait(), name="forgotten")
+        await asyncio.sleep(0)
+        task.cancel()
+"""
+
+
 def test_what_a_cancelled_run_leaks_counts_without_any_option(suite):
+    result = suite(
+        """
+    from library import leak
+
+    @pytest.mark.asyncio(cancel=True)
+    async def test_it():
+        await leak()
+    """,
+        files={"library.py": LEAKING},
+    )
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(["*LeakedTaskWarning*'forgotten'*", "*cancelled while waiting*"])
+
+
+@pytest.mark.parametrize(("block", "outcome"), [(True, "failed"), (False, "passed")])
+def test_what_a_test_itself_leaks_counts_in_a_block_only(suite, block, outcome):
+    manager = "pytest_asyncio.cancellable()" if block else "asyncio.timeout(10)"
+    result = suite(
+        f"""
+    @pytest.mark.asyncio(cancel=True)
+    async def test_it():
+        async with {manager}:
+            task = asyncio.create_task(asyncio.Event().wait(), name="forgotten")
+            await asyncio.sleep(0)
+            task.cancel()
+    """
+    )
+    result.assert_outcomes(**{outcome: 1})
+
+
+def test_of_many_findings_the_first_tells_of_the_others(suite):
     result = suite(
         """
     @pytest.mark.asyncio(cancel=True)
     async def test_it():
-        task = asyncio.create_task(asyncio.Event().wait(), name="forgotten")
-        await asyncio.sleep(0)
-        task.cancel()
+        async with pytest_asyncio.cancellable():
+            tasks = [asyncio.create_task(asyncio.Event().wait(), name=name) for name in "ab"]
+            await asyncio.sleep(0)
+            for task in tasks:
+                task.cancel()
     """
     )
     result.assert_outcomes(failed=1)
-    result.stdout.fnmatch_lines(["*LeakedTaskWarning*'forgotten'*", "*cancelled while waiting*"])
+    result.stdout.fnmatch_lines(["E   *LeakedTaskWarning*a*", "*LeakedTaskWarning*b*"])
+    result.stdout.no_fnmatch_line("*attempts.py*")
 
 
 @pytest.mark.parametrize("ini", ["", "asyncio_checks = all"])
@@ -408,6 +451,7 @@ def test_a_run_that_never_ends_is_a_finding(suite, monkeypatch):
     from pytest_asyncio.features import races
 
     monkeypatch.setattr(races, "LEAST", 0.2)
+    monkeypatch.setattr(races, "FACTOR", 1)
     result = suite(
         """
     @pytest.mark.asyncio(cancel=True)

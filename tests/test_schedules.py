@@ -130,7 +130,7 @@ def test_the_steps_of_tasks_are_put_off_only_where_that_is_asked_for(suite, more
     result = suite(HANDOVER.format(more=more))
     result.assert_outcomes(**{outcome: 1})
     if more:
-        result.stdout.fnmatch_lines(["  'two' put off at 0 s"])
+        result.stdout.fnmatch_lines(["  the task 'two' put off at 0 s"])
 
 
 def test_what_asyncio_promises_of_callbacks_and_timers_holds(suite):

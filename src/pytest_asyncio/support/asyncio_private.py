@@ -8,6 +8,7 @@ import asyncio
 import gc
 import sys
 from asyncio import AbstractEventLoop, BaseEventLoop, Future, Handle, Task
+from collections import deque
 from collections.abc import Coroutine, Iterable
 from typing import Any
 
@@ -89,6 +90,13 @@ def task_of_step(handle: Handle) -> Task[Any] | None:
     task: Task[Any] | None = getattr(callback, "__self__", None)
     is_step = getattr(callback, "__name__", "__step").startswith(("_", "task_"))
     return task if is_step and issubclass(type(task), Task) else None
+
+
+def ready_of(loop: BaseEventLoop) -> deque[Handle]:
+    """Return what a loop is to call in its next turn, which nothing else can put off."""
+    state: Any = loop
+    ready: deque[Handle] = state._ready
+    return ready
 
 
 def selector_of(loop: AbstractEventLoop) -> int | None:

@@ -686,7 +686,7 @@ def tear_down(session: pytest.Session, nextitem: pytest.Item | pytest.Session | 
     _setup_state(session).teardown_exact(nextitem)
 
 
-def tear_down_to(node: pytest.Collector, session: pytest.Session) -> None:
+def tear_down_to(node: Any, session: pytest.Session) -> None:
     """Tear down what is set up within a node, and leave the node itself."""
     _setup_state(session).teardown_exact(node)
 

@@ -26,7 +26,7 @@ PROGRESS: Final = 2.0
 """Seconds between two signs of life of a test that is run many times."""
 
 LEAST: Final = 10.0
-_FACTOR: Final = 20
+FACTOR: Final = 20
 """How many seconds a run may take where there is no time-out, and how many times as long as the
 first one.
 """
@@ -85,7 +85,7 @@ class _Races(Observer):
             told.runs += 1
             told.seconds += attempt.seconds
             had_failed = attempt.error is not None
-            self._limit = self._limit or max(LEAST, _FACTOR * attempt.seconds)
+            self._limit = self._limit or max(LEAST, FACTOR * attempt.seconds)
             try:
                 variation = search.send(attempt)
             except StopIteration:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import gc
+import inspect
 from collections.abc import Awaitable, Callable, Coroutine, Generator
 from contextlib import AbstractContextManager, nullcontext
+from functools import partial
 from typing import Any, Final, TypeAlias, final
 
 import pytest
@@ -37,7 +39,7 @@ class Variation:
 
     def surround(self, awaitable: Awaitable[Any]) -> Coroutine[Any, Any, Any]:
         """Return what awaits the test, or one of its examples if Hypothesis calls it."""
-        return event_loop.wait_for(awaitable)
+        return awaitable if inspect.iscoroutine(awaitable) else event_loop.wait_for(awaitable)
 
     def explanation(self) -> str | None:
         """Say what was different, for the report of a failure."""
@@ -90,13 +92,13 @@ class Attempt:
             self._report(*self._go_through("teardown", nextitem=nextitem), told)
             return
         # Hooks of the test's teardown have been called. What is wider is left.
-        phase = self._take("teardown", lambda: pytest_private.tear_down(session, nextitem))
+        phase = self._take("teardown", partial(pytest_private.tear_down, session, nextitem))
         if phase[1].failed:
             self._report(*phase, told)
 
     def _go_through(self, when: Phase, **arguments: Any) -> _Phase:
         hook = getattr(self._hook, f"pytest_runtest_{when}")
-        phase = self._take(when, lambda: hook(item=self._item, **arguments))
+        phase = self._take(when, partial(hook, item=self._item, **arguments))
         self._phases.append(phase)
         return phase
 

@@ -5,6 +5,7 @@ cancelled at each of them.
 from __future__ import annotations
 
 import asyncio
+import re
 from asyncio import CancelledError, Future, Task
 from collections.abc import Callable, Coroutine, Generator
 from contextvars import ContextVar
@@ -110,3 +111,13 @@ class CancellableBlock:
         if self.is_whole_test:
             return not isinstance(error, (KeyboardInterrupt, SystemExit, GeneratorExit))
         return self.caught and is_last
+
+
+def name_of(task: Task[Any]) -> str:
+    """Return what names a task in every run: the names that asyncio gives count up."""
+    if _UNNAMED.fullmatch(task.get_name()):
+        return f"a task of {getattr(task.get_coro(), '__qualname__', task.get_coro())}"
+    return f"the task {task.get_name()!r}"
+
+
+_UNNAMED: Final = re.compile(r"Task-\d+")

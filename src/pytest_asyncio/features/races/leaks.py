@@ -29,6 +29,7 @@ class Leaks:
         )
         self._known: Final[set[type[CheckWarning]]] = set()
         self._is_watching = False
+        self._own_file: str | None = None
 
     def watch_first(self) -> None:
         """Learn what is found in the test as it is."""
@@ -36,8 +37,12 @@ class Leaks:
         self._checks.raised = self._learn
         self._is_watching = True
 
-    def watch_cancelled(self) -> None:
-        """Raise what is found beyond that."""
+    def watch_cancelled(self, own_file: str | None) -> None:
+        """Raise what is found beyond that.
+
+        What was started in a file of its own is no finding, and neither is what that may hold.
+        """
+        self._own_file = own_file
         self._checks.raised = self._new
         self._is_watching = True
 
@@ -50,7 +55,13 @@ class Leaks:
         return checks.warn(found) if self._has_checks else []
 
     def _new(self, found: list[Found]) -> list[Warning]:
-        return [finding for finding, _, _ in found if type(finding) not in self._known]
+        """Return the first finding that is none of the test as it is; it tells of the others."""
+        if any(file == self._own_file for _, file, _ in found):
+            return []
+        new = [finding for finding, _, _ in found if type(finding) not in self._known]
+        for other in new[1:]:
+            new[0].add_note(f"{type(other).__name__}: {other}")
+        return [*new[:1]]
 
     @property
     def _is_calling(self) -> bool:

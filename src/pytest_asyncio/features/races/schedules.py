@@ -7,9 +7,8 @@ for it, the next step of a task may come a turn later.
 
 from __future__ import annotations
 
-import re
 import time
-from asyncio import Handle, Task
+from asyncio import Handle
 from collections.abc import Awaitable, Coroutine, Generator, Mapping
 from contextlib import contextmanager
 from random import Random
@@ -25,9 +24,13 @@ from pytest_asyncio.features.clock.virtual import VirtualLoop
 from pytest_asyncio.support import asyncio_private
 
 from .attempts import Attempt, Repeated, Search, Variation
+from .awaits import name_of
 
 LIMIT: Final = 0.25
-"""Seconds that the clock may be late."""
+"""Seconds that the clock may be late at a time."""
+
+LIMIT_OF_RUN: Final = 1.0
+"""Seconds that it may be late in a run altogether: time-outs are not to end for nothing else."""
 
 _CHOICES: Final = 4
 """How many of the next timers may fall due together with one."""
@@ -38,8 +41,6 @@ _PATIENCE: Final = 10.0
 _HAS_IO: Final = "I/O or threads have a say too, so that it need not fail again."
 # Known here before a library that stops the clock replaces it.
 _time: Final = time.monotonic
-
-_UNNAMED: Final = re.compile(r"Task-\d+")
 
 
 def search(item: pytest.Function, mark: AsyncioMark, told: Repeated) -> Search:
@@ -111,6 +112,7 @@ class Schedule(Variation):
 
     def _restart(self) -> None:
         self._times = 0
+        self._late = 0.0
         if self._loop is not None:
             self._start = self._loop.time()
         self.decisions.clear()
@@ -119,7 +121,7 @@ class Schedule(Variation):
         if self._seed is not None and self._decided is None:
             self._random = Random(self._seed)
             self._if_idle = self._one_of(0.1, 0.3, 0.6)
-            self._if_busy = self._one_of(0.0, 0.02, 0.1)
+            self._if_busy = self._one_of(0.02, 0.1, 0.4)
             self._if_step = self._one_of(0.05, 0.2, 0.4)
 
     def _one_of(self, *values: float) -> float:
@@ -171,20 +173,24 @@ class Schedule(Variation):
         if self._delays_tasks:
             self._put_off_steps(loop)
         now = loop.time()
-        moments = loop.timers(now + LIMIT)[:_CHOICES]
+        moments = self._within_limits(now, loop)
         choice = self._choose(len(moments), "_if_busy")
         if choice:
-            self._tell_of_lateness(loop, now, moments[choice - 1])
+            self._be_late(loop, now, moments[choice - 1])
             loop.move_to(moments[choice - 1])
 
     def lateness(self, loop: VirtualLoop, moment: float) -> float:
         """Let timers that come a little later be due together with one."""
-        moments = [other for other in loop.timers(moment + LIMIT) if other > moment][:_CHOICES]
+        moments = self._within_limits(moment, loop)
         choice = self._choose(len(moments), "_if_idle")
         if not choice:
             return 0.0
-        self._tell_of_lateness(loop, moment, moments[choice - 1])
+        self._be_late(loop, moment, moments[choice - 1])
         return moments[choice - 1] - moment
+
+    def _within_limits(self, moment: float, loop: VirtualLoop) -> list[float]:
+        limit = moment + min(LIMIT, LIMIT_OF_RUN - self._late)
+        return [later for later in loop.timers(limit) if later > moment][:_CHOICES]
 
     def _choose(self, number: int, likelihood: str) -> int:
         """Decide for one of a number of choices, or, which is 0, for none of them."""
@@ -202,22 +208,24 @@ class Schedule(Variation):
         return choice
 
     def _put_off_steps(self, loop: VirtualLoop) -> None:
-        handles = list(loop._ready)
-        loop._ready.clear()
+        ready = asyncio_private.ready_of(loop)
+        handles = list(ready)
+        ready.clear()
         for handle in handles:
             task = asyncio_private.task_of_step(handle)
             is_alone = len(self._put_off) == len(handles) - 1
             if task is not None and not is_alone and self._choose(1, "_if_step"):
                 self._put_off.append(handle)
-                self._words.append(f"{_name_of(task)} put off at {self._since_start(loop.time())}")
+                self._words.append(f"{name_of(task)} put off at {self._since_start(loop.time())}")
             else:
-                loop._ready.append(handle)
+                ready.append(handle)
 
     def _put_back(self, loop: VirtualLoop) -> None:
-        loop._ready.extendleft(reversed(self._put_off))
+        asyncio_private.ready_of(loop).extendleft(reversed(self._put_off))
         self._put_off.clear()
 
-    def _tell_of_lateness(self, loop: VirtualLoop, moment: float, late: float) -> None:
+    def _be_late(self, loop: VirtualLoop, moment: float, late: float) -> None:
+        self._late += late - moment
         self._has_io = self._has_io or loop.has_io()
         self._words.append(
             f"late at {self._since_start(moment)}: the clock went on to {self._since_start(late)}"
@@ -250,10 +258,3 @@ class _Remembered(Variation):
 
     def explanation(self) -> str | None:
         return f"{self._schedule.explanation()}\nIt did so once, and not when it was run again."
-
-
-def _name_of(task: Task[Any]) -> str:
-    """Return what names a task in every run: the names that asyncio gives count up."""
-    if _UNNAMED.fullmatch(task.get_name()):
-        return f"a task of {getattr(task.get_coro(), '__qualname__', task.get_coro())}"
-    return repr(task.get_name())

@@ -3,24 +3,23 @@
 from __future__ import annotations
 
 import asyncio
-import traceback
 from asyncio import AbstractEventLoop, Future, Task
 from collections.abc import Awaitable, Coroutine, Generator, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
-from types import FrameType
 from typing import Any, Final, NamedTuple, final
 
 import pytest
 
 from pytest_asyncio.collect import options
 from pytest_asyncio.engine import async_tests
-from pytest_asyncio.features import task_tree
+from pytest_asyncio.features import await_chains
+from pytest_asyncio.features.await_chains import Step
 from pytest_asyncio.support import frames, instruments
 from pytest_asyncio.support.instruments import Instruments
 
 from .attempts import Attempt, Repeated, Search, Variation
-from .awaits import SWEEP, CancellableBlock, Watched
+from .awaits import SWEEP, CancellableBlock, Watched, name_of
 from .leaks import Leaks
 
 
@@ -115,7 +114,8 @@ class Cancellation(Variation):
         if self._place is None:
             leaks.watch_first()
         else:
-            leaks.watch_cancelled()
+            # Nothing says that a test is to end what it has started, if it is cancelled itself.
+            leaks.watch_cancelled(None if self.has_block else str(self._item.path))
 
     @contextmanager
     def around_call(self, item: pytest.Function) -> Generator[None]:
@@ -201,14 +201,11 @@ class Cancellation(Variation):
         else:
             task.get_loop().call_soon(cancel)
 
-    def _cancel(
-        self, task: Task[Any], block: CancellableBlock, woken_by: Future[Any] | None = None
-    ) -> None:
-        """Cancel a task, unless it has gone on from the place meanwhile."""
+    def _cancel(self, task: Task[Any], block: CancellableBlock, _: object = None) -> None:
+        """Cancel a task, unless it has gone on from the place, or is cancelled anyway."""
         assert self._place is not None
         is_inside = block in self._blocks_of(task)
-        is_still_there = is_inside and len(self.awaits) == self._place.number
-        if is_still_there and not (woken_by is not None and woken_by.cancelled()):
+        if is_inside and len(self.awaits) == self._place.number and not task.cancelling():
             self._has_fired = block.fired = True
             task.cancel()
 
@@ -219,22 +216,31 @@ class Cancellation(Variation):
         when = "when woken" if place.is_woken else "while waiting"
         what = f"{self._name_of(task)} was cancelled {when}"
         which = f"await {place.number} of {self._number_of_awaits}"
-        lines = list(traceback.walk_tb(task_tree.traceback_of(task)))
-        if not lines:  # The task of a library, whose line nobody would know.
+        steps = [step for step in await_chains.chain_of(task) if frames.is_users(step.frame)]
+        if not steps:  # The task of Python's own, whose line nobody would know.
             return f"{what}, {which}"
-        own = [line for line in lines if frames.is_users_file(line[0].f_code.co_filename)]
+        own = [step for step in steps if frames.kind_of(step.frame) == "user"]
+        there = _last_of_package(steps[steps.index(own[-1]) + 1 :] if own else steps) or own[-1]
         # The line that has led there: the last of the suite's, or else the test's.
-        led = next((line for line in [*own[-1:], *own[:1]] if line != lines[-1]), None)
-        there = f"{what} at {_place_of(lines[-1])}, {which}"
-        return there if led is None else f"{there}\n  on the way from {_place_of(led)}"
+        led = next((step for step in [*own[-1:], *own[:1]] if step != there), None)
+        end = f"{what} at {there}, {which}"
+        return end if led is None else f"{end}\n  on the way from {led}"
 
     def _name_of(self, task: Task[Any]) -> str:
-        return self._item.name if task is self._test else f"The task {task.get_name()!r}"
+        name = name_of(task)
+        return self._item.name if task is self._test else f"{name[0].upper()}{name[1:]}"
 
 
-def _place_of(line: tuple[FrameType, int]) -> str:
-    frame, number = line
-    return frames.place(frame.f_code, number)
+def _last_of_package(steps: Sequence[Step]) -> Step | None:
+    """Return the last line of the package that is entered first, not of what that may stand on."""
+    if not steps:
+        return None
+    package = _package_of(steps[0])
+    return next(step for step in reversed(steps) if _package_of(step) == package)
+
+
+def _package_of(step: Step) -> str:
+    return str(step.frame.f_globals.get("__name__")).partition(".")[0]
 
 
 def _watched_tasks(loop: AbstractEventLoop, cancellation: Cancellation) -> Instruments:
