@@ -37,6 +37,7 @@ html_title = f"pytest-asyncio {version}"
 html_static_path = ["_static"]
 html_extra_path = ["_extra"]
 html_css_files = ["pages.css"]
+html_js_files = ["pages.js"]
 html_theme_options = {
     "source_repository": "https://github.com/pytest-dev/pytest-asyncio/",
     "source_branch": "main",

@@ -68,12 +68,16 @@ def by_depth(of_lane: list[dict[str, Any]]) -> list[list[dict[str, Any]]]:
     """Sort the slices of a lane by how many others they are in."""
     rows: list[list[dict[str, Any]]] = []
     for event in of_lane:
-        middle = event["ts"] + event["dur"] / 2
-        around = [it for it in of_lane if it["ts"] < middle < it["ts"] + it["dur"]]
-        depth = len(around) - 1
+        depth = sum(holds(other, event) for other in of_lane)
         rows += [[] for _ in range(depth + 1 - len(rows))]
         rows[depth].append(event)
     return rows
+
+
+def holds(outer: dict[str, Any], inner: dict[str, Any]) -> bool:
+    """Tell whether a slice begins no later and ends no earlier than another one."""
+    begins, ends = outer["ts"], outer["ts"] + outer["dur"]
+    return outer is not inner and begins <= inner["ts"] and inner["ts"] + inner["dur"] <= ends
 
 
 def bar(event: dict[str, Any], y: int, scale: float) -> Iterator[str]:
