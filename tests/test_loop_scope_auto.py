@@ -187,6 +187,31 @@ def test_a_worker_on_virtual_time_is_on_the_loop_of_its_tests(suite):
     result.assert_outcomes(passed=1)
 
 
+@pytest.mark.parametrize("is_async", [True, False])
+def test_async_functions_in_the_xunit_style_count_as_fixtures(suite, is_async):
+    result = suite(
+        f"""
+        loops = set()
+
+        {"async " if is_async else ""}def setup_module():
+            if {is_async}:
+                loops.add(asyncio.get_running_loop())
+
+        async def setup_function():
+            loops.add(asyncio.get_running_loop())
+
+        @pytest.mark.parametrize("_", "ab")
+        async def test_it(_):
+            loops.add(asyncio.get_running_loop())
+
+        def test_loops():
+            assert len(loops) == {1 if is_async else 3}
+        """,
+        ini=INI,
+    )
+    result.assert_outcomes(passed=3)
+
+
 @pytest.mark.parametrize("scope", ["class", "module", "package", "session"])
 def test_a_loop_scope_counts_for_tests_and_fixtures(suite, scope):
     result = suite(

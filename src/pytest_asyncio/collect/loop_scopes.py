@@ -11,7 +11,7 @@ import pytest
 from pytest_asyncio.support import pytest_private
 from pytest_asyncio.support.types import ScopeName
 
-from . import fixtures, items, marks, options
+from . import fixtures, items, marks, options, xunit_functions
 from .marks import AsyncioMark
 
 _Node: TypeAlias = pytest.Item | pytest.Collector
@@ -193,8 +193,15 @@ def _async_fixtures(
 ) -> Iterator[tuple[pytest.FixtureDef[Any], ScopeName]]:
     """Yield the async fixtures of an item, and the scope that each is cached for."""
     for fixturedef in pytest_private.definitions_used(item):
-        if fixtures.is_ours(fixturedef, item):
+        if _is_async(fixturedef, item):
             yield fixturedef, pytest_private.scope_for(item, fixturedef)
+
+
+def _is_async(fixturedef: pytest.FixtureDef[Any], item: pytest.Function) -> bool:
+    return fixtures.is_ours(fixturedef, item) or (
+        xunit_functions.are_async(fixturedef, item)
+        and (options.at(item).auto_mode or items.is_marked(item))
+    )
 
 
 def _widest(*nodes: _Node) -> _Node:

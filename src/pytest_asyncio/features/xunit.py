@@ -3,46 +3,20 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator
 from contextvars import copy_context
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final, final
+from typing import TYPE_CHECKING, Any, final
 
 import pytest
 
-from pytest_asyncio.collect import items, options
+from pytest_asyncio.collect import items, options, xunit_functions
 from pytest_asyncio.collect.fixtures import XUNIT
 from pytest_asyncio.engine import context, entry
 from pytest_asyncio.engine.plan import plan_of
-from pytest_asyncio.support import callables, pytest_private
+from pytest_asyncio.support import pytest_private
 
 if TYPE_CHECKING:
     from pytest_asyncio.engine.runs import Phase
-
-
-@dataclass(frozen=True, slots=True)
-class _Kind:
-    """One of the four pairs of functions: where they are found, and what they may take."""
-
-    holder: str
-    argument: str
-    setup: Sequence[str]
-    teardown: Sequence[str]
-
-
-# By what pytest calls the fixtures that it makes of them, up to the name of the module or class.
-_KINDS: Final = {
-    "_xunit_setup_module_fixture_": _Kind(
-        "module", "module", ("setUpModule", "setup_module"), ("tearDownModule", "teardown_module")
-    ),
-    "_xunit_setup_class_fixture_": _Kind("cls", "cls", ("setup_class",), ("teardown_class",)),
-    "_xunit_setup_method_fixture_": _Kind(
-        "instance", "function", ("setup_method",), ("teardown_method",)
-    ),
-    "_xunit_setup_function_fixture_": _Kind(
-        "module", "function", ("setup_function",), ("teardown_function",)
-    ),
-}
 
 
 def start(session: pytest.Session) -> None:
@@ -67,13 +41,8 @@ class _Fixtures:
 
 def is_ours(fixturedef: pytest.FixtureDef[Any], request: pytest.FixtureRequest) -> bool:
     """Tell whether a fixture calls an async xunit function of asyncio tests."""
-    kind = _kind_of(fixturedef)
-    if kind.argument == "function" and kind.holder == "module" and request.instance is not None:
-        return False  # For methods, there is setup_method.
-    return any(
-        function is not None and callables.kind_of(function) == "coroutine"
-        for function in _functions_of(kind, request)
-    ) and _is_for_asyncio(request)
+    item = pytest_private.item_of(request)
+    return xunit_functions.are_async(fixturedef, item) and _is_for_asyncio(request)
 
 
 def _is_for_asyncio(request: pytest.FixtureRequest) -> bool:
@@ -96,9 +65,9 @@ def synchronous(
         __tracebackhide__ = True
         from pytest_asyncio.engine import async_fixtures, runs
 
-        kind = _kind_of(fixturedef)
-        before, after = _functions_of(kind, request)
-        argument, item = getattr(request, kind.argument), pytest_private.item_of(request)
+        kind, item = xunit_functions.kind_of(fixturedef), pytest_private.item_of(request)
+        before, after = xunit_functions.functions_of(kind, item)
+        argument = getattr(request, kind.argument)
         # Looked up once: at the teardown, the item that says which loop it is may be over.
         owner = async_fixtures.owner_for(fixturedef, request, plan_of(item))
         own_context = copy_context()
@@ -125,22 +94,3 @@ def synchronous(
                 undo()
 
     return generate
-
-
-def _kind_of(fixturedef: pytest.FixtureDef[Any]) -> _Kind:
-    return next(kind for start, kind in _KINDS.items() if fixturedef.argname.startswith(start))
-
-
-def _functions_of(
-    kind: _Kind, request: pytest.FixtureRequest
-) -> tuple[Callable[..., Any] | None, Callable[..., Any] | None]:
-    holder = getattr(request, kind.holder)
-    return _first_of(holder, kind.setup), _first_of(holder, kind.teardown)
-
-
-def _first_of(holder: object, names: Sequence[str]) -> Callable[..., Any] | None:
-    for name in names:
-        function: Callable[..., Any] | None = getattr(holder, name, None)
-        if function is not None and not pytest_private.is_fixture(function):
-            return function
-    return None
