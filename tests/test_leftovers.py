@@ -90,7 +90,10 @@ def test_a_test_module_that_is_a_plugin_is_not_told(suite, pytester):
     result.assert_outcomes(passed=1)
 
 
-WRONG = "def pytest_asyncio_loop_factories(confg, item): return {}"
+WRONG = """
+def pytest_asyncio_options(config): return {}
+def pytest_asyncio_loop_factories(confg, item): return {}
+"""
 FAULT = (
     "conftest.py: the hook pytest_asyncio_loop_factories takes no argument 'confg'. It may take "
     "config and item, and leave any of them out."

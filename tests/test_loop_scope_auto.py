@@ -139,6 +139,25 @@ def test_a_fixture_that_is_overridden_and_requested_counts(suite):
     result.assert_outcomes(passed=1)
 
 
+def test_tests_that_are_no_functions_are_left_alone(suite):
+    result = suite(
+        """
+        def function():
+            \"\"\"
+            >>> 1 + 1
+            2
+            \"\"\"
+
+        async def test_it(of_session):
+            assert asyncio.get_running_loop() is of_session
+        """,
+        "--doctest-modules",
+        ini=INI,
+        conftest=FIXTURES,
+    )
+    result.assert_outcomes(passed=2)
+
+
 def test_a_mark_that_is_not_valid_fails_only_its_test(suite):
     result = suite(
         """
