@@ -178,6 +178,8 @@ def write(files: dict[str, str], pytester: pytest.Pytester) -> None:
     for name, content in files.items():
         path = pytester.path / name
         path.parent.mkdir(parents=True, exist_ok=True)
+        if pytest.version_tuple < (9, 0):
+            content = content.replace("[tool.pytest]", "[tool.pytest.ini_options]")
         path.write_text(content, encoding="utf-8")
 
 
