@@ -29,7 +29,7 @@ from pytest_asyncio import plugin
 from pytest_asyncio.collect import hooks, marks
 from pytest_asyncio.features import asyncio_runner, asyncio_tasks
 from pytest_asyncio.features.clock import virtual
-from pytest_asyncio.features.concurrency import scheduler
+from pytest_asyncio.features.concurrency import which_tests
 
 ROOT = Path(__file__).parent.parent
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("**/[!_]*.md"))]
@@ -216,7 +216,7 @@ def test_the_reference_tells_of_everything_that_users_can_name(pytester, monkeyp
     names = {
         *what_pytest_tells(pytester, monkeypatch),
         *(f"{keyword}=" for keyword in marks._VALIDATORS),
-        *scheduler.SERIAL_FIXTURES,
+        *which_tests.SERIAL_FIXTURES,
         *public_names_of(hooks.Hooks),
         *(f"pytest_asyncio.{name}" for name in pytest_asyncio.__all__),
         *public_names_of(asyncio_runner.LoopRunner),

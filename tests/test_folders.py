@@ -159,7 +159,7 @@ def test_a_plugin_may_set_options_for_all_tests(suite, pytester):
         (options(asyncio_mode="x"), "'x' is not a valid asyncio_mode. Valid modes: auto, strict."),
         (options(asyncio_checks="all"), "pytest_asyncio_options cannot set 'asyncio_checks' for *"),
         ("def pytest_asyncio_options(): return ['x']", "pytest_asyncio_options must return a *"),
-        ("def pytest_asyncio_options(): return {1: 'x'}", "pytest_asyncio_options must return a *"),
+        ("def pytest_asyncio_options(): return {1: 'x'}", "pytest_asyncio_options cannot set 1 *"),
     ],
 )
 def test_what_a_folder_cannot_say_is_a_usage_error(suite, hook, error):

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import reprlib
+from collections.abc import Mapping, Sequence
+from typing import cast
 
 import pytest
 
@@ -12,6 +14,29 @@ from pytest_asyncio.support.types import LoopFactory
 def offer_loop_factories(config: pytest.Config) -> bool:
     """Tell whether anything in the session implements the hook for loop factories."""
     return bool(config.hook.pytest_asyncio_loop_factories.get_hookimpls())
+
+
+def options_for(item: pytest.Item, names: Sequence[str]) -> dict[str, object]:
+    """Return the options that the hooks of a test's folder, and of those around it, set for it.
+
+    Raises `pytest.UsageError` for other names than those that a folder may set.
+    """
+    options: dict[str, object] = {}
+    results: list[object] = item.ihook.pytest_asyncio_options(config=item.config)
+    for of_folder in reversed(results):
+        if not isinstance(of_folder, Mapping):
+            raise pytest.UsageError(
+                "pytest_asyncio_options must return a mapping of the names of options to their "
+                f"values, not {reprlib.repr(of_folder)}."
+            )
+        for name, value in cast("Mapping[object, object]", of_folder).items():
+            if not isinstance(name, str) or name not in names:
+                raise pytest.UsageError(
+                    f"pytest_asyncio_options cannot set {reprlib.repr(name)} for "
+                    f"{item.path.parent}. Options for a folder are: {', '.join(names)}."
+                )
+            options[name] = value
+    return options
 
 
 class OwnHooks:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, ClassVar, Final, final
+from typing import TYPE_CHECKING, Any, ClassVar, Final, TypeGuard, cast, final
 
 import pytest
 
@@ -213,17 +213,23 @@ def _offered(item: pytest.Item) -> dict[str, NamedFactory | None] | None:
     factories: Any = hook(config=item.config, item=item)
     if factories is None:  # No implementation has an opinion.
         return None
-    if (
-        isinstance(factories, Mapping)
-        and factories
-        and all(isinstance(name, str) and name for name in factories)
-        and all(map(callable, factories.values()))
-    ):
+    if _is_offer(factories):
         return {name: NamedFactory(name, make) for name, make in factories.items()}
     pytest.fail(
         f"{item.nodeid}: pytest_asyncio_loop_factories must return a non-empty mapping of "
         f"factory names to callables, not {options.shown(factories)}.",
         pytrace=False,
+    )
+
+
+def _is_offer(value: object) -> TypeGuard[Mapping[str, LoopFactory]]:
+    if not isinstance(value, Mapping):
+        return False
+    factories = cast("Mapping[object, object]", value)
+    return (
+        len(factories) > 0
+        and all(isinstance(name, str) and name for name in factories)
+        and all(map(callable, factories.values()))
     )
 
 

@@ -17,6 +17,8 @@ import pytest
 from pytest_asyncio.support import pytest_private
 from pytest_asyncio.support.types import ClockName, LoopFactory, ScopeName
 
+from . import hooks
+
 EVERYWHERE: Final = "all"
 """The value of `--asyncio-cancel` that names no single await."""
 
@@ -390,31 +392,10 @@ def _at_folder_of(item: pytest.Item) -> Settings:
     if folder not in known:
         known[folder] = of(item.config)  # where what the folder says is not valid
         try:
-            known[folder] = _settings(item.config, _said_by_folder_of(item))
+            known[folder] = _settings(item.config, hooks.options_for(item, FOR_FOLDERS))
         except pytest.UsageError as error:
             item.config.stash.setdefault(_REFUSED, error)
     return known[folder]
-
-
-def _said_by_folder_of(item: pytest.Item) -> dict[str, object]:
-    """Return the options that the hooks of a test's folder and of those around it have."""
-    said: dict[str, object] = {}
-    given: list[object] = item.ihook.pytest_asyncio_options(config=item.config)
-    for options in reversed(given):
-        if not isinstance(options, Mapping) or not _are_strings(cast("Iterable[object]", options)):
-            raise pytest.UsageError(
-                "pytest_asyncio_options must return a mapping of the names of options to their "
-                f"values, not {shown(options)}."  # pyright: ignore[reportUnknownArgumentType]
-            )
-        of_folder: Mapping[str, object] = cast("Mapping[str, object]", options)
-        for name in of_folder:
-            if name not in FOR_FOLDERS:
-                raise pytest.UsageError(
-                    f"pytest_asyncio_options cannot set {shown(name)} for {item.path.parent}. "
-                    f"Options for a folder are: {', '.join(FOR_FOLDERS)}."
-                )
-        said.update(of_folder)
-    return said
 
 
 def raise_refused(config: pytest.Config) -> None:

@@ -32,11 +32,7 @@ from _pytest.logging import catching_logs as catching_logs
 from _pytest.mark.structures import get_unpacked_marks
 from _pytest.outcomes import Failed as _Failed
 from _pytest.outcomes import OutcomeException
-from _pytest.runner import (
-    _update_current_test_var,
-    check_interactive_exception,
-    get_reraise_exceptions,
-)
+from _pytest.runner import _update_current_test_var, check_interactive_exception
 from _pytest.scope import Scope
 
 from .types import ScopeName
@@ -876,8 +872,12 @@ def is_interactive(call: pytest.CallInfo[None], report: pytest.TestReport) -> bo
 
 
 def reraised(config: pytest.Config) -> tuple[type[BaseException], ...]:
-    """What is not the outcome of a phase: it ends the session."""
-    return get_reraise_exceptions(config)
+    """What is not the outcome of a phase: it ends the session.
+
+    pytest 8.4 has no function that says it.
+    """
+    ends = (pytest.exit.Exception,)
+    return ends if config.getoption("usepdb", False) else (*ends, KeyboardInterrupt)
 
 
 class XdistWorker:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Any, Final
 
 import pytest
 
@@ -65,7 +65,7 @@ def header(config: pytest.Config) -> list[str]:
 
 def report(obstacle: str, config: pytest.Config) -> None:
     """Say it below the header, where the marks of tests ask for it."""
-    reporter = config.pluginmanager.getplugin("terminalreporter")
+    reporter: Any = config.pluginmanager.getplugin("terminalreporter")
     if reporter is not None and not header(config) and reporter.verbosity >= 0:
         reporter.write_line(_sentence(obstacle))
 
