@@ -224,3 +224,28 @@ def test_without_the_plugin_its_package_can_be_imported(pytester, option):
     """)
     result = pytester.run(sys.executable, "-m", "pytest", "-p", "no:asyncio", option)
     result.assert_outcomes(passed=1)
+
+
+@pytest.mark.parametrize("mode", ["strict", "auto"])
+def test_state_machines_of_hypothesis_stand_among_async_tests(suite, mode):
+    result = suite(
+        """
+        from hypothesis.stateful import RuleBasedStateMachine, rule, run_state_machine_as_test
+
+        class Machine(RuleBasedStateMachine):
+            @rule()
+            def step(self):
+                pass
+
+        TestMachine = Machine.TestCase
+
+        @pytest.mark.asyncio
+        async def test_async():
+            pass
+
+        def test_wrapper():
+            run_state_machine_as_test(Machine)
+        """,
+        f"--asyncio-mode={mode}",
+    )
+    result.assert_outcomes(passed=3)

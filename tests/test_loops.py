@@ -1572,3 +1572,34 @@ def test_no_loop_is_left_open(suite):
         "-Werror",
     )
     result.assert_outcomes(passed=2)
+
+
+def test_after_the_last_loop_synchronous_code_finds_what_it_finds_in_a_fresh_process(pytester):
+    pytester.makepyfile("""
+        import asyncio, pytest, warnings
+
+        def found():
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                try:
+                    loop = asyncio.get_event_loop()
+                except RuntimeError:
+                    return None
+            loop.close()
+            asyncio.set_event_loop_policy(None)
+            return type(loop)
+
+        @pytest.fixture(scope="module")
+        def in_a_fresh_process():
+            return found()
+
+        def test_before(in_a_fresh_process): pass
+
+        @pytest.mark.asyncio
+        async def test_async(): pass
+
+        def test_sync(in_a_fresh_process):
+            assert found() is in_a_fresh_process
+    """)
+    result = pytester.runpytest_subprocess("-Wignore::DeprecationWarning", "-pno:cacheprovider")
+    result.assert_outcomes(passed=3)

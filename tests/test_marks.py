@@ -507,3 +507,18 @@ def test_the_mark_of_a_module_says_nothing_about_its_sync_tests(suite):
                 asyncio.get_running_loop()
     """)
     result.assert_outcomes(passed=2)
+
+
+@pytest.mark.parametrize(
+    "mark", ["nonsense=1", "loop_scope='nonsense'", "timeout='x'", "'session'"]
+)
+def test_a_wrong_mark_that_a_closer_one_hides_is_ignored_with_a_warning(suite, mark):
+    result = suite(f"""
+        @pytest.mark.asyncio({mark})
+        class Test:
+            @pytest.mark.asyncio
+            async def test_it(self):
+                pass
+    """)
+    result.assert_outcomes(passed=1, warnings=1)
+    result.stdout.fnmatch_lines("*Test::test_it: mark.asyncio *It is ignored, for another mark*")

@@ -441,3 +441,115 @@ def test_an_override_may_be_declared_like_the_fixtures_of_this_plugin(suite):
         *IGNORED,
     )
     result.assert_outcomes(passed=1)
+
+
+SHARES = """
+    @pytest_asyncio.fixture(scope="{scope}", loop_scope="{scope}")
+    async def loop():
+        yield asyncio.get_running_loop()
+        print("loop:", type(asyncio.get_running_loop()).__name__)
+
+    @pytest.mark.asyncio(loop_scope="{scope}")
+    async def test_it(loop):
+        assert asyncio.get_running_loop() is loop
+        assert not loop.is_closed()
+"""
+
+
+@pytest.mark.parametrize("scope", SCOPES)
+def test_wide_fixtures_end_with_the_policy_of_their_loop(suite, scope):
+    more = ', params=[Policy(), OtherPolicy()], ids=["one", "other"]'
+    result = suite(
+        SHARES.format(scope=scope), "-s", *IGNORED, conftest=override("request.param", more=more)
+    )
+    result.assert_outcomes(passed=2)
+    assert loops_of(result) == ["Loop", "OtherLoop"]
+
+
+@pytest.mark.parametrize("scope", ["package", "session"])
+def test_who_is_the_first_on_a_wide_loop_says_which_policy_makes_it(suite, scope):
+    test = f"""
+    @pytest.mark.asyncio(loop_scope="{scope}")
+    async def test_it(loop, count):
+        assert asyncio.get_running_loop() is loop
+        assert count == 1
+        assert type(loop).__name__ == "Loop"
+    """
+    result = suite(
+        "",
+        *IGNORED,
+        conftest=f"""
+            COUNT = 0
+            @pytest_asyncio.fixture(scope="{scope}", loop_scope="{scope}")
+            async def loop():
+                global COUNT
+                COUNT += 1
+                return asyncio.get_running_loop()
+            @pytest.fixture
+            def count():
+                return COUNT
+        """,
+        files={
+            "sub/__init__.py": "",
+            "sub/test_a.py": override() + test,
+            "sub/test_b.py": test,
+            "sub/test_c.py": override("OtherPolicy()") + test,
+        },
+    )
+    result.assert_outcomes(passed=3)
+
+
+@pytest.mark.parametrize("scope", SCOPES)
+def test_the_policy_is_in_force_while_its_loop_is_open(suite, scope):
+    result = suite(
+        f"""
+        before = asyncio.get_event_loop_policy()
+
+        class Test:
+            @pytest.mark.asyncio(loop_scope="{scope}")
+            async def test_async(self, event_loop_policy):
+                assert asyncio.get_event_loop_policy() is event_loop_policy
+
+            def test_sync(self, event_loop_policy):
+                expected = before if "{scope}" == "function" else event_loop_policy
+                assert asyncio.get_event_loop_policy() is expected
+        """,
+        *IGNORED,
+        conftest=override(),
+    )
+    result.assert_outcomes(passed=2)
+
+
+def test_unittest_and_doctest_use_the_override(suite):
+    result = suite(
+        """
+        import unittest
+
+        class TestIt(unittest.TestCase):
+            @pytest_asyncio.fixture(autouse=True)
+            async def set_up(self):
+                self.loop = asyncio.get_running_loop()
+
+            def test_it(self):
+                assert type(self.loop).__name__ == "Loop"
+
+        def function():
+            '''
+            >>> type(loop).__name__
+            'Loop'
+            '''
+        """,
+        "--doctest-modules",
+        *IGNORED,
+        conftest=override()
+        + """
+    @pytest_asyncio.fixture
+    async def loop():
+        return asyncio.get_running_loop()
+
+    @pytest.fixture(autouse=True)
+    def in_namespace(doctest_namespace, loop):
+        doctest_namespace["loop"] = loop
+""",
+    )
+    result.assert_outcomes(passed=2)

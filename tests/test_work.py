@@ -88,10 +88,10 @@ def counted(suite, test: str) -> dict[str, int]:
     ("test", "calls"),
     [
         pytest.param(SYNCHRONOUS, 16, id="synchronous"),
-        pytest.param(FUNCTION_LOOP, 112, id="function-loop"),
-        pytest.param(SESSION_LOOP, 91, id="session-loop"),
-        pytest.param(TIMEOUT, 128, id="timeout"),
-        pytest.param(TWO_FIXTURES, 267, id="two-fixtures", marks=needs_references),
+        pytest.param(FUNCTION_LOOP, 123, id="function-loop"),
+        pytest.param(SESSION_LOOP, 99, id="session-loop"),
+        pytest.param(TIMEOUT, 139, id="timeout"),
+        pytest.param(TWO_FIXTURES, 300, id="two-fixtures", marks=needs_references),
     ],
 )
 def test_the_plugin_calls_few_functions(suite, test, calls):
@@ -115,4 +115,4 @@ def test_the_loop_turns_no_more_than_it_must(suite, test, turns):
 
 def test_an_ordinary_test_crosses_few_borders_between_the_folders_of_the_package(suite):
     """So that its way can be followed."""
-    assert counted(suite, FUNCTION_LOOP)["borders"] <= 25
+    assert counted(suite, FUNCTION_LOOP)["borders"] <= 32

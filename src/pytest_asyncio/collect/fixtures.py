@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable, Iterable
+from types import MethodType
 from typing import Any, Final, Literal, ParamSpec, TypeVar, overload
 
 import pytest
 
-from pytest_asyncio.support.callables import kind_of
+from pytest_asyncio.support.callables import is_itself_async, kind_of
+from pytest_asyncio.support.foreign import attribute, is_a, own_attribute
 from pytest_asyncio.support.types import ScopeName
 from pytest_asyncio.support.warn import advise, warn_at
 
@@ -81,24 +82,24 @@ def fixture(
         return declare
     _refuse_arguments(fixture_function, kwargs)
     # A method's function is shared by all instances; other plugins set these two names themselves.
-    function: Any = getattr(fixture_function, "__func__", fixture_function)
+    function: Any = _shared(fixture_function)
+    if "timeout" in kwargs and kwargs["timeout"] is None:
+        kwargs["timeout"] = 0.0  # As None is what a fixture without one has.
     try:
         function._force_asyncio_fixture = True
-    except AttributeError:
+        function._loop_scope = loop_scope
+        function._timeout = kwargs.pop("timeout", None)
+    except Exception:
         raise TypeError(
             f"pytest_asyncio.fixture() needs a function, not {options.shown(fixture_function)}."
         ) from None
-    function._loop_scope = loop_scope
-    if "timeout" in kwargs:
-        timeout = kwargs.pop("timeout")
-        function._timeout = 0.0 if timeout is None else timeout
     return pytest.fixture(fixture_function, **kwargs)
 
 
 def _refuse_arguments(function: Callable[..., Any], arguments: dict[str, Any]) -> None:
     """Name the fixture that is declared with what `pytest.fixture` does not take."""
     __tracebackhide__ = True
-    name = arguments.get("name") or getattr(function, "__name__", options.shown(function))
+    name = arguments.get("name") or attribute(function, "__name__", str) or options.shown(function)
     for argument in arguments:
         if argument not in _ARGUMENTS:
             from difflib import get_close_matches  # only a fault needs it
@@ -121,7 +122,13 @@ _ARGUMENTS: Final = ("scope", "loop_scope", "timeout", "params", "autouse", "ids
 
 def is_declared(fixturedef: pytest.FixtureDef[Any]) -> bool:
     """Tell whether a fixture was declared by `pytest_asyncio.fixture`."""
-    return getattr(fixturedef.func, "_force_asyncio_fixture", False)
+    return own_attribute(fixturedef.func, "_force_asyncio_fixture") is True
+
+
+def _shared(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Return what is one for all instances that a method may be bound to."""
+    method: Any = function
+    return method.__func__ if is_a(function, (MethodType, classmethod, staticmethod)) else function
 
 
 def title_of(fixturedef: pytest.FixtureDef[Any], phase: str = "") -> str:
@@ -155,7 +162,7 @@ def loop_scope_of(
     code that is narrower than the fixture's own scope is a failure. A parameter may have the
     fixture cached for longer than that.
     """
-    explicit = getattr(fixturedef.func, "_loop_scope", None)
+    explicit = own_attribute(fixturedef.func, "_loop_scope")
     if explicit is None:
         default = options.at(item).default_fixture_loop_scope
         if default is None or default == "fixture-scope" or default == scope:
@@ -182,23 +189,23 @@ def has_loop_of_package(fixturedef: pytest.FixtureDef[Any], item: pytest.Item) -
     """Tell whether a fixture is a package's, and runs on a package's loop."""
     if fixturedef.scope != "package":
         return False
-    explicit = getattr(fixturedef.func, "_loop_scope", None)
+    explicit = own_attribute(fixturedef.func, "_loop_scope")
     return (explicit or loop_scope_of(fixturedef, "package", item)) in ("package", "auto")
 
 
 def names_loop_scope(fixturedef: pytest.FixtureDef[Any]) -> bool:
     """Tell whether a fixture says itself which loop scope it has."""
-    return getattr(fixturedef.func, "_loop_scope", None) is not None
+    return own_attribute(fixturedef.func, "_loop_scope") is not None
 
 
 def names_timeout(fixturedef: pytest.FixtureDef[Any]) -> bool:
     """Tell whether a fixture says itself how long each of its phases may take."""
-    return getattr(fixturedef.func, "_timeout", None) is not None
+    return own_attribute(fixturedef.func, "_timeout") is not None
 
 
 def timeout_of(fixturedef: pytest.FixtureDef[Any]) -> float | None:
     """Return how many seconds each phase of a fixture may take by its own word; 0 is no limit."""
-    timeout = getattr(fixturedef.func, "_timeout", None)
+    timeout = own_attribute(fixturedef.func, "_timeout")
     if timeout is None or options.is_timeout(timeout):
         return timeout
     pytest.fail(
@@ -211,9 +218,7 @@ def timeout_of(fixturedef: pytest.FixtureDef[Any]) -> float | None:
 def warn_of_plain_async(fixturedef: pytest.FixtureDef[Any], item: pytest.Function) -> None:
     """Warn about an async fixture of an asyncio test that strict mode leaves alone."""
     function = fixturedef.func
-    if kind_of(function) is not None and (
-        inspect.iscoroutinefunction(function) or inspect.isasyncgenfunction(function)
-    ):  # What only wraps one may run it.
+    if kind_of(function) is not None and is_itself_async(function):
         warn_at(
             item,
             f"asyncio test {item.name!r} requested async @pytest.fixture "
@@ -233,7 +238,7 @@ def advise_of_unset_option(fixturedef: pytest.FixtureDef[Any], item: pytest.Item
     ):
         return
     advised = item.session.stash.setdefault(_ADVISED, set())
-    function = getattr(fixturedef.func, "__func__", fixturedef.func)
+    function = id(_shared(fixturedef.func))
     if function not in advised:
         advised.add(function)
         advise(
@@ -246,4 +251,5 @@ def advise_of_unset_option(fixturedef: pytest.FixtureDef[Any], item: pytest.Item
         )
 
 
-_ADVISED: Final[pytest.StashKey[set[Callable[..., Any]]]] = pytest.StashKey()
+_ADVISED: Final[pytest.StashKey[set[int]]] = pytest.StashKey()
+"""The ids of the functions of such fixtures, for not all of them can be hashed."""

@@ -145,7 +145,7 @@ def _variants_of(item: pytest.Item) -> list[pytest.Item]:
 
 
 def _parameters_of(item: pytest.Item) -> dict[str, Any]:
-    callspec = getattr(item, "callspec", None)
+    callspec = pytest_private.callspec_of(item)
     return {} if callspec is None else callspec.params
 
 

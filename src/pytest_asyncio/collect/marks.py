@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from operator import is_
-from typing import Any, Final, NamedTuple, cast
+from typing import Any, Final, NamedTuple
 
 import pytest
 
+from pytest_asyncio.support import pytest_private
+from pytest_asyncio.support.foreign import is_a
 from pytest_asyncio.support.types import ClockName, ScopeName
-from pytest_asyncio.support.warn import warn_at
+from pytest_asyncio.support.warn import advise, warn_at
 
 from . import options
 from .options import CLOCKS, SCOPES, is_clock, is_scope, is_timeout, shown
@@ -81,8 +83,16 @@ def _with_defaults(mark: AsyncioMark, given: options.Settings) -> AsyncioMark:
 
 def _merge(found: list[pytest.Mark], item: pytest.Item) -> AsyncioMark:
     values: dict[str, Any] = {}
+    closest = item.get_closest_marker("asyncio")
     for mark in found:
-        for keyword, value in _keywords(mark, item).items():
+        try:
+            keywords = _keywords(mark, item)
+        except pytest.fail.Exception as failure:
+            if mark is closest:
+                raise
+            advise(item, f"{failure.msg} It is ignored, for another mark is closer.")
+            continue
+        for keyword, value in keywords.items():
             values.setdefault(keyword, value)
     merged = AsyncioMark(**values)
     if merged.concurrent and merged.loop_scope == "function":
@@ -125,7 +135,7 @@ have those of the one before.
 
 
 def _closest_first(item: pytest.Item) -> list[pytest.Mark]:
-    callspec = getattr(item, "callspec", None)
+    callspec = pytest_private.callspec_of(item)
     found = [] if callspec is None else [mark for mark in callspec.marks if mark.name == "asyncio"]
     node: Any = item
     while node is not None:  # What iter_markers() does, at a tenth of its cost.
@@ -199,9 +209,8 @@ def _loop_scope(value: object, item: pytest.Item) -> ScopeName:
 
 def _loop_factories(value: object, item: pytest.Item) -> tuple[str, ...]:
     given: object = value  # `value` itself would be known as a sequence of unknown from here on.
-    if isinstance(given, Sequence) and not isinstance(given, str):
-        given = cast("Sequence[object]", given)
-        names = tuple(name for name in given if isinstance(name, str) and name)
+    if is_a(given, Sequence) and not is_a(given, str):
+        names = tuple(name for name in given if is_a(name, str) and name)
         if names and len(names) == len(given):
             return names
     pytest.fail(
@@ -235,8 +244,8 @@ def _clock(value: object, item: pytest.Item) -> ClockName:
 
 def _flag(keyword: str) -> Callable[[object, pytest.Item], bool]:
     def validate(value: object, item: pytest.Item) -> bool:
-        if isinstance(value, bool):
-            return value
+        if is_a(value, bool):
+            return bool(value)
         pytest.fail(
             f"{item.nodeid}: mark.asyncio {keyword!r} must be True or False, not {shown(value)}.",
             pytrace=False,
@@ -246,8 +255,8 @@ def _flag(keyword: str) -> Callable[[object, pytest.Item], bool]:
 
 
 def _schedules(value: object, item: pytest.Item) -> int:
-    if isinstance(value, int) and not isinstance(value, bool) and value >= 0:
-        return value
+    if is_a(value, int) and not is_a(value, bool) and value >= 0:
+        return int(value)
     pytest.fail(
         f"{item.nodeid}: mark.asyncio 'schedules' must be a number of runs, such as 100, not "
         f"{shown(value)}.",

@@ -15,6 +15,7 @@ from typing import Any, Final, Literal, NamedTuple, TypeGuard, cast
 import pytest
 
 from pytest_asyncio.support import pytest_private
+from pytest_asyncio.support.foreign import is_a
 from pytest_asyncio.support.types import ClockName, LoopFactory, ScopeName
 
 from . import hooks
@@ -411,22 +412,27 @@ def invalid(option: str, value: object, help: str, reason: str = "") -> pytest.U
 
 
 def is_scope(value: object) -> TypeGuard[ScopeName]:
-    return isinstance(value, str) and value in SCOPES
+    return is_a(value, str) and value in SCOPES
 
 
 def is_clock(value: object) -> TypeGuard[ClockName]:
-    return isinstance(value, str) and value in CLOCKS
+    return is_a(value, str) and value in CLOCKS
 
 
 def is_timeout(value: object) -> TypeGuard[float]:
-    if isinstance(value, bool) or not isinstance(value, (int, float)):
+    if is_a(value, bool) or not is_a(value, (int, float)):
         return False
-    return 0 <= value <= sys.float_info.max
+    return bool(0 <= value <= sys.float_info.max)
 
 
 def shown(value: object) -> str:
     """Return what stands for a value that may be wrong in any way: too long, or with no `repr`."""
-    return _REPR.repr(value)
+    try:
+        return _REPR.repr(value)
+    except BaseException as error:
+        if isinstance(error, KeyboardInterrupt):
+            raise
+        return object.__repr__(value)
 
 
 _REPR: Final = reprlib.Repr()

@@ -5,15 +5,15 @@ Where a suite does, every test that sees the override requests it, as if it were
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable
 from functools import partial
-from typing import Any, Final, NoReturn
+from typing import Any, Final, NoReturn, final
 
 import pytest
 
 from pytest_asyncio.support import pytest_private
 from pytest_asyncio.support.callables import kind_of, standing_in_for
+from pytest_asyncio.support.foreign import attribute, is_a
 from pytest_asyncio.support.frames import PACKAGE
 from pytest_asyncio.support.types import LoopFactory
 from pytest_asyncio.support.warn import warn_at
@@ -24,7 +24,10 @@ FIXTURE: Final = "event_loop_policy"
 
 
 def is_override(fixturedef: pytest.FixtureDef[Any]) -> bool:
-    return fixturedef.argname == FIXTURE and not fixturedef.func.__module__.startswith(PACKAGE)
+    if fixturedef.argname != FIXTURE:
+        return False
+    module = attribute(fixturedef.func, "__module__", str) or ""
+    return not module.startswith(PACKAGE)
 
 
 def is_pending(item: pytest.Function) -> bool:
@@ -64,48 +67,96 @@ def refused(fixturedef: pytest.FixtureDef[Any]) -> Callable[..., Any] | None:
     return standing_in_for(fixturedef.func, fail)
 
 
-def factory_of(item: pytest.Function) -> LoopFactory | None:
-    """Put the policy that an item sees in force for the item; return what makes its loops."""
+@final
+class PolicyLoops:
+    """What makes the default loops in a suite that overrides the policy.
+
+    Whatever policy makes them, they are one factory's: who is the first on a loop says which policy
+    makes it, and is in force as long as it is open. The loop ends with the fixture of that policy.
+    """
+
+    def __init__(
+        self, make: LoopFactory, policy: Any, fixturedef: pytest.FixtureDef[Any] | None
+    ) -> None:
+        self._make: Final = make
+        self._policy: Final = policy
+        self.fixturedef: Final = fixturedef
+
+    @staticmethod
+    def behind(factory: object) -> PolicyLoops | None:
+        """Return what makes loops, if it is this, for a clock of whatever kind."""
+        factory = attribute(factory, "inner", PolicyLoops) or factory
+        return factory if isinstance(factory, PolicyLoops) else None
+
+    def put_in_force(self) -> Callable[[], None] | None:
+        """Put the policy in force, and return what puts the one before it back."""
+        before = default()
+        if self._policy is None or before is self._policy:
+            return None
+        put_in_force(self._policy)
+        return partial(put_in_force, before)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, PolicyLoops)
+
+    def __hash__(self) -> int:
+        return hash(PolicyLoops)
+
+    def __call__(self) -> Any:
+        __tracebackhide__ = True
+        return self._make()
+
+    def __repr__(self) -> str:
+        return shown(self._make)
+
+
+def factory_of(item: pytest.Function, otherwise: LoopFactory) -> PolicyLoops:
+    """Return what makes an item's loops in a suite that overrides the policy anywhere."""
     if _override_of(item) is None:
-        return None
+        return PolicyLoops(otherwise, None, None)
     policy = pytest_private.request_of(item).getfixturevalue(FIXTURE)
     if policy is None:  # as asyncio's own default
-        return None
+        return PolicyLoops(otherwise, None, None)
     if not _is_policy(policy):
         pytest.fail(
             f"{item.nodeid}: the fixture 'event_loop_policy' must return an event loop policy, "
             f"not {shown(policy)}.",
             pytrace=False,
         )
-    before = default()
-    if before is not policy:
-        put_in_force(policy)
-        item.addfinalizer(partial(put_in_force, before))
-    factory: LoopFactory = policy.new_event_loop
-    return factory
+    fixturedef = pytest_private.requested_fixture(item, FIXTURE)
+    return PolicyLoops(policy.new_event_loop, policy, fixturedef)
+
+
+def is_overridden(session: pytest.Session) -> bool:
+    """Tell whether anything in a session overrides the policy."""
+    if _OVERRIDDEN not in session.stash:
+        session.stash[_OVERRIDDEN] = not pytest_private.has_one_fixture(session, FIXTURE)
+    return session.stash[_OVERRIDDEN]
 
 
 def _is_policy(value: object) -> bool:
-    return callable(getattr(value, "new_event_loop", None)) and not isinstance(value, type)
+    return callable(attribute(value, "new_event_loop", object)) and not is_a(value, type)
 
 
 def _override_of(item: pytest.Function) -> pytest.FixtureDef[Any] | None:
-    definitions = pytest_private.fixture_definitions(item).get(FIXTURE)
+    definitions = pytest_private.fixture_definitions(item).get(
+        FIXTURE
+    ) or pytest_private.visible_fixtures(item, FIXTURE)  # as for unittest and doctest
     return definitions[-1] if definitions and is_override(definitions[-1]) else None
 
 
 def default() -> Any:
     """Return the policy that is in force."""
-    import asyncio  # the tests of a suite may all be synchronous
+    from pytest_asyncio.support import asyncio_private  # All tests of a suite may be synchronous.
 
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DeprecationWarning)
-        return asyncio.get_event_loop_policy()  # pyright: ignore[reportDeprecated]  # as the filter
+    return asyncio_private.policy_in_force()
 
 
 def put_in_force(policy: Any) -> None:
-    import asyncio
+    from pytest_asyncio.support import asyncio_private
 
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DeprecationWarning)
-        asyncio.set_event_loop_policy(policy)  # pyright: ignore[reportDeprecated]  # as the filter
+    asyncio_private.put_policy_in_force(policy)
+
+
+_OVERRIDDEN: Final[pytest.StashKey[bool]] = pytest.StashKey()
+"""Whether anything in a session overrides the policy."""

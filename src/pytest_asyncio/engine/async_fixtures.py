@@ -12,14 +12,16 @@ from asyncio import CancelledError, Future, Task
 from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Generator, Iterator
 from collections.abc import Set as AbstractSet
 from contextvars import copy_context
+from types import AsyncGeneratorType
 from typing import Any, Final, NoReturn, Protocol, TypeVar, final
 
 import pytest
 
-from pytest_asyncio.collect import fixtures, loop_scopes, policies
+from pytest_asyncio.collect import fixtures, loop_scopes
 from pytest_asyncio.collect.loop_factories import ChosenFactory, NamedFactory
-from pytest_asyncio.support import pytest_private
-from pytest_asyncio.support.callables import kind_of, standing_in_for
+from pytest_asyncio.support import asyncio_private, pytest_private
+from pytest_asyncio.support.callables import is_awaitable, kind_of, standing_in_for
+from pytest_asyncio.support.foreign import holds, is_a
 from pytest_asyncio.support.types import ClockName, LoopFactory
 from pytest_asyncio.support.warn import advise
 
@@ -105,7 +107,7 @@ def _on_its_loop(
             yield value
             owner.make_current()
 
-    return generate if inspect.isgeneratorfunction(function) else call
+    return generate if holds(inspect.isgeneratorfunction, function) else call
 
 
 def _awaited(
@@ -123,13 +125,13 @@ def _awaited(
         is_deferring = fixtures.DEFERRAL in session.stash
         can_await = session.stash[fixtures.DEFERRAL] if is_deferring else None
         owner = owner_for(fixturedef, request, planned)
+        fixtures.timeout_of(fixturedef)  # It fails here if it is wrong, and not in the run.
         if can_await is None and owner.running is not None:
             _refuse(fixturedef)
         is_deferred = can_await is not None and can_await(owner, fixturedef)
         own = OwnContext()
         result = own.context.run(function, **kwargs)
-        # An async generator is told from an awaitable by its type, at a tenth of the cost.
-        if not inspect.isasyncgen(result) and inspect.isawaitable(result):
+        if is_awaitable(result):
             setup: Setup = _Awaiting(result, fixturedef, request, owner, own)
         elif (stages := _stages_of(result, fixturedef, request)) is not None:
             setup = Lifetime(stages, fixturedef, request, owner, own)
@@ -192,7 +194,7 @@ class Setup(ABC):
         self.loop: Final = owner.loop
         self.own: Final = own
         self.item: Final = pytest_private.item_of(request)
-        self._policy: Final = event_loop.policy_in_force()
+        self._policy: Final = asyncio_private.policy_in_force()
         self.settling: Future[None] | None = None
         """Ends when what the setup has come to can be found, for those that wait for it too."""
         self._coroutine: Final = coroutine
@@ -213,8 +215,10 @@ class Setup(ABC):
     def value(self) -> Any:
         """Return the value of the fixture, once the run is over, and have it torn down."""
         __tracebackhide__ = True
-        if event_loop.policy_in_force() is not self._policy:
-            self.request.addfinalizer(functools.partial(policies.put_in_force, self._policy))
+        if asyncio_private.policy_in_force() is not self._policy:
+            self.request.addfinalizer(
+                functools.partial(asyncio_private.put_policy_in_force, self._policy)
+            )
         return self._value()
 
     @abstractmethod
@@ -358,12 +362,10 @@ class _Stages(Protocol):
 def _stages_of(
     result: object, fixturedef: pytest.FixtureDef[Any], request: pytest.FixtureRequest
 ) -> _Stages | None:
-    if isinstance(result, AsyncGenerator):
+    if is_a(result, AsyncGenerator):
         return _Generator(result, fixturedef.argname, pytest_private.item_of(request))
     # Left alone in plain fixtures: their tests enter the context manager themselves.
-    if isinstance(result, contextlib.AbstractAsyncContextManager) and fixtures.is_declared(
-        fixturedef
-    ):
+    if is_a(result, contextlib.AbstractAsyncContextManager) and fixtures.is_declared(fixturedef):
         return _ContextManager(result)
     return None
 
@@ -383,7 +385,8 @@ class _Generator:
             raise pytest.fail.Exception(reason, pytrace=False) from None
 
     async def leave(self, cancellation: BaseException | None) -> None:
-        if getattr(self._generator, "ag_frame", self) is None:
+        generator: object = self._generator
+        if is_a(generator, AsyncGeneratorType) and generator.ag_frame is None:
             advise(
                 self._item,
                 f"The async fixture {self._name!r} was closed before its teardown, probably by "
@@ -456,7 +459,7 @@ class Lifetime(Setup):
         if self.request.scope != "function":
             _finish_ended_after(self.item)
         # To the tests, all tasks of their loop are their own: they count, await or cancel them.
-        asyncio.tasks._unregister_task(self.run.task)
+        asyncio_private.leave_out(self.run.task)
         _standing(self.item.session)[self.run.task] = self
         if self.run.failure is not None:
             raise self.run.failure
@@ -517,7 +520,7 @@ class Lifetime(Setup):
 
     def _begin_teardown(self) -> Run:
         task = self.run.task
-        asyncio.tasks._register_task(task)
+        asyncio_private.take_in(task)
         self.own.bring()
         self._leave()
         self._teardown = Run(task, self.item, "teardown", self.fixturedef)

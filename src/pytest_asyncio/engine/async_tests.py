@@ -12,7 +12,7 @@ from typing import Any, Final, NoReturn, final
 import pytest
 
 from pytest_asyncio.collect import items, loop_factories, loop_scopes, marks, options, policies
-from pytest_asyncio.support import callables, pytest_private
+from pytest_asyncio.support import asyncio_private, callables, pytest_private
 
 from . import async_fixtures, context, event_loop, loops
 from .loops import LoopOwner
@@ -33,7 +33,7 @@ def plan(item: pytest.Function) -> Plan:
     function = items.test_function(item)
     kind = callables.kind_of(function)
     is_async = kind is not None
-    if kind == "generator" and inspect.isasyncgenfunction(function):  # What wraps one may run.
+    if kind == "generator" and callables.is_itself_async(function):
         items.refuse_generator(item)
     try:
         mark = marks.merged(item)
@@ -119,7 +119,7 @@ def synchronize(item: pytest.Function, planned: Plan | None) -> Callable[[], Non
         if OUTCOME in item.stash:
             return item.stash[OUTCOME]()
         result = function(*args, **kwargs)
-        if inspect.isawaitable(result):
+        if callables.is_awaitable(result):
             if planned.surround is not None:
                 result = planned.surround(result)
             return run(item, result, planned)
@@ -133,13 +133,13 @@ def synchronize(item: pytest.Function, planned: Plan | None) -> Callable[[], Non
 def _run_test(item: pytest.Function, awaitable: Awaitable[Any], planned: Plan) -> None:
     __tracebackhide__ = True
     owner = planned.owner or prepare(item, planned)
-    own_context, policy = copy_context(), event_loop.policy_in_force()
+    own_context, policy = copy_context(), asyncio_private.policy_in_force()
     try:
         result = owner.call(awaitable, own_context, item)
     finally:
         _publish(own_context, item, planned)
-        if event_loop.policy_in_force() is not policy:
-            policies.put_in_force(policy)
+        if asyncio_private.policy_in_force() is not policy:
+            asyncio_private.put_policy_in_force(policy)
     _refuse_unawaited(item, result)
 
 
@@ -157,7 +157,7 @@ class Call:
         self._result: Any = item.obj(**pytest_private.arguments_of(item))
         self.run: Run | None = None
         """Where the test runs; None if its function was synchronous after all."""
-        if inspect.isawaitable(self._result):
+        if callables.is_awaitable(self._result):
             self.run = owner.start_call(self._result, self._context, item)
 
     def outcome(self) -> Any:
@@ -195,7 +195,7 @@ def _publish(own_context: Context, item: pytest.Function, planned: Plan) -> None
 
 def _refuse_unawaited(item: pytest.Function, result: object) -> None:
     """Let a test fail that returns something that has not been run."""
-    if result is None or not inspect.isawaitable(result):
+    if result is None or not callables.is_awaitable(result):
         return
     if asyncio.isfuture(result) and result.done():
         return

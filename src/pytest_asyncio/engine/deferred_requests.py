@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import functools
 import inspect
 import itertools
 from collections.abc import Callable, Generator, Iterator
@@ -13,7 +12,8 @@ import pytest
 
 from pytest_asyncio.collect.fixtures import DEFERRAL
 from pytest_asyncio.support import pytest_private
-from pytest_asyncio.support.callables import kind_of
+from pytest_asyncio.support.callables import kind_of, standing_in_for
+from pytest_asyncio.support.foreign import holds
 
 from . import runs
 from .context import OwnContext
@@ -54,7 +54,7 @@ def undeferred(
     if kind_of(fixturedef.func) is not None:
         return None
     function = pytest_private.bound_fixture_function(fixturedef, request)
-    return functools.wraps(function)(in_one_go(function, request))
+    return standing_in_for(function, in_one_go(function, request))
 
 
 def in_one_go(function: Callable[..., Any], request: pytest.FixtureRequest) -> Callable[..., Any]:
@@ -82,4 +82,4 @@ def in_one_go(function: Callable[..., Any], request: pytest.FixtureRequest) -> C
         finally:
             own.put_back()
 
-    return generate if inspect.isgeneratorfunction(function) else call
+    return generate if holds(inspect.isgeneratorfunction, function) else call

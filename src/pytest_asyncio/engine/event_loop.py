@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 import types
 from asyncio import AbstractEventLoop, Future, Task, all_tasks, current_task, wait
-from collections.abc import Awaitable, Callable, Generator
+from collections.abc import Awaitable, Generator
 from collections.abc import Set as AbstractSet
-from contextlib import contextmanager, nullcontext
+from contextlib import nullcontext
 from functools import partial
 from typing import Any, Final, TypeVar
+
+from pytest_asyncio.support import asyncio_private
 
 T = TypeVar("T")
 
@@ -57,32 +59,17 @@ def spin(loop: AbstractEventLoop, future: Future[Any], patience: int | None = No
             loop.call_soon(again, again)
 
     loop.call_soon(stop_early, stop_early)
-    outer = asyncio._get_running_loop()
+    outer = asyncio_private.running_loop()
     try:
         if outer is None:
             loop.run_forever()
         else:
-            with _out_of_the_way(outer):
+            with asyncio_private.running_loop_hidden(outer):
                 loop.run_forever()
     finally:
         is_over = True
     if not future.done() and patience != 0:
         raise Stopped
-
-
-@contextmanager
-def _out_of_the_way(outer: AbstractEventLoop) -> Generator[None]:
-    """Hide a loop that is running in the thread, and its task, from one that is to run in it."""
-    task = asyncio.current_task(outer)
-    if task is not None:
-        asyncio.tasks._leave_task(outer, task)
-    asyncio._set_running_loop(None)
-    try:
-        yield
-    finally:
-        asyncio._set_running_loop(outer)
-        if task is not None:
-            asyncio.tasks._enter_task(outer, task)
 
 
 @types.coroutine
@@ -95,8 +82,8 @@ def run_once(loop: AbstractEventLoop) -> None:
     """Run a loop for a single round: what is ready, and what news its selector has by now."""
     __tracebackhide__ = True
     type(loop).stop(loop)  # Before it runs, this is the way to have it run so.
-    outer = asyncio._get_running_loop()
-    with nullcontext() if outer is None else _out_of_the_way(outer):
+    outer = asyncio_private.running_loop()
+    with nullcontext() if outer is None else asyncio_private.running_loop_hidden(outer):
         loop.run_forever()
 
 
@@ -165,18 +152,3 @@ def tell_of_error(task: Task[Any], message: str) -> None:
     if not task.cancelled() and (error := task.exception()) is not None:
         context = {"message": message, "exception": error, "task": task}
         task.get_loop().call_exception_handler(context)
-
-
-def current_loop() -> AbstractEventLoop | None:
-    """The loop that synchronous code would find.
-
-    `asyncio.get_event_loop()` would make one where there is none, or find one that is running.
-    """
-    local = getattr(policy_in_force(), "_local", None)
-    return getattr(local, "_loop", None)
-
-
-# Python 3.14 has deprecated the public name.
-policy_in_force: Final[Callable[[], Any]] = (
-    getattr(asyncio.events, "_get_event_loop_policy", None) or asyncio.get_event_loop_policy  # pyright: ignore[reportDeprecated]
-)

@@ -16,7 +16,9 @@ import pytest
 
 from pytest_asyncio.collect import loop_factories, marks, options, policies
 from pytest_asyncio.collect.marks import AsyncioMark
-from pytest_asyncio.support import finalizers, frames, pytest_private
+from pytest_asyncio.collect.policies import PolicyLoops
+from pytest_asyncio.support import asyncio_private, finalizers, frames, pytest_private
+from pytest_asyncio.support.foreign import is_a, text
 from pytest_asyncio.support.types import LoopFactory
 
 from . import event_loop, leftovers, runs
@@ -41,6 +43,8 @@ def owner_of(node: pytest.Item | pytest.Collector, factory: LoopFactory | None) 
     if owner is None:
         owner = owners[factory] = LoopOwner(node, factory)
         node.addfinalizer(owner.close)
+        if factory is not None:
+            owner.obey(PolicyLoops.behind(factory))
     owner.factory = factory  # One that is equal, and may name the item that asks.
     return owner
 
@@ -59,7 +63,10 @@ def factory_of(item: pytest.Function, plan: Plan | None) -> LoopFactory | None:
 def _made_for(
     item: pytest.Function, mark: AsyncioMark, selected: LoopFactory | None
 ) -> LoopFactory | None:
-    factory = selected or policies.factory_of(item) or options.of(item.config).loop_factory
+    factory = selected or options.of(item.config).loop_factory
+    if selected is None and policies.is_overridden(item.session):
+        default = SessionState.of(item.session).default_factory
+        factory = policies.factory_of(item, factory or default)
     if mark.clock == "virtual":
         make_virtual = SessionState.of(item.session).virtual_factory
         assert make_virtual is not None  # The feature is switched on by the first who asks for it.
@@ -85,6 +92,7 @@ class LoopOwner:
         """The loop, from its opening to its closing, also if a test has closed it meanwhile."""
         self.fixtures: Final[dict[pytest.FixtureDef[Any], pytest.FixtureRequest]] = {}
         """The wide fixtures that are set up on the loop, in the order of their setup."""
+        self._put_policy_back: Callable[[], None] | None = None
         self.stopped_by: Run | None = None
         """The run beside others whose code has stopped the loop."""
         self.standstill: Callable[[], AbstractContextManager[None]] = nullcontext
@@ -117,7 +125,7 @@ class LoopOwner:
         """Let synchronous code find the loop by `asyncio.get_event_loop()`."""
         __tracebackhide__ = True
         loop = self.loop
-        if event_loop.current_loop() is not loop:
+        if asyncio_private.current_loop() is not loop:
             asyncio.set_event_loop(loop)
 
     def use(self) -> None:
@@ -203,11 +211,23 @@ class LoopOwner:
 
     def close(self) -> None:
         """End what is left on the loop, close it, and put the thread's current loop back."""
-        owners = self.node.stash[_OWNERS]
+        owners = self.node.stash.get(_OWNERS, None)
+        if owners is None or owners.get(self.factory) is not self:  # It has ended with its policy.
+            return
         del owners[self.factory]
         if not owners:  # Items outlive their loops.
             del self.node.stash[_OWNERS]
-        self.end()
+        try:
+            self.end()
+        finally:
+            if self._put_policy_back is not None:
+                self._put_policy_back()
+
+    def obey(self, policy: PolicyLoops | None) -> None:
+        """Have the policy that is to make the loop in force until the loop ends, or the policy."""
+        if policy is not None and policy.fixturedef is not None:
+            policy.fixturedef.addfinalizer(self.close)
+            self._put_policy_back = policy.put_in_force()
 
     def end(self) -> None:
         """Close the loop, with all that is on it. What comes next gets another one."""
@@ -283,14 +303,14 @@ class LoopOwner:
         """Call the loop factory."""
         __tracebackhide__ = True
         try:
-            return (self.factory or self._state.policy.new_event_loop)()
+            return (self.factory or self._state.default_factory)()
         except Exception as error:
             if not frames.ends_in_own(error.__traceback__):
                 raise
             # No line of the factory has run: it takes arguments, or is not written in Python.
             pytest.fail(
                 f"{self.node.nodeid}: the loop factory {options.shown(self.factory)}, called "
-                f"without arguments, raised {type(error).__name__}: {error}.",
+                f"without arguments, raised {type(error).__name__}: {text(error)}.",
                 pytrace=False,
             )
 
@@ -320,10 +340,10 @@ class LoopOwner:
             error = context.get("exception")
             # The finalizer of a future may call it when nothing else holds the loop any more.
             its_loop = reference() or _future_in(context).get_loop()
-            if isinstance(error, _OUTCOMES) and "handle" in context:
+            if is_a(error, _OUTCOMES) and "handle" in context:
                 self._end_by_callback(context["handle"], error)
-            elif its_loop is self.opened or error is None or isinstance(error, Exception):
-                handle_exception(its_loop, context)  # Else it is Ctrl-C, which is reported.
+            elif its_loop is self.opened or not _is_interruption(error):  # which is reported
+                handle_exception(its_loop, context)
 
         def stop_and_remember() -> None:
             lane, its_loop = LANE.get(), reference()
@@ -452,6 +472,10 @@ def report_closed_loops(state: SessionState, item: pytest.Item) -> bool:
 
 _OWNERS: Final[pytest.StashKey[dict[LoopFactory | None, LoopOwner]]] = pytest.StashKey()
 _OUTCOMES: Final = (pytest.fail.Exception, pytest.skip.Exception, pytest.exit.Exception)
+
+
+def _is_interruption(error: object) -> bool:
+    return is_a(error, BaseException) and not is_a(error, Exception)
 
 
 def _future_in(context: dict[str, Any]) -> Future[Any]:

@@ -12,7 +12,7 @@ from typing import Any, Final, Literal, TypeAlias, final
 
 import pytest
 
-from pytest_asyncio.support import frames, pytest_private
+from pytest_asyncio.support import foreign, frames, pytest_private
 from pytest_asyncio.support.real_time import RealTime
 
 from . import context, event_loop
@@ -189,5 +189,7 @@ def behind(error: BaseException) -> Run | None:
 
 def of_handle(handle: Any) -> Run | None:
     """Return the run, of those that go on at the same time, that a callback belongs to."""
-    lane = handle._context.get(LANE)  # No public way leads from a callback to its context.
+    # No public way leads from a callback to its context.
+    context = foreign.attribute(handle, "_context", Context)
+    lane = None if context is None else context.get(LANE)
     return None if lane is None else lane.run

@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final, Protocol, cast, final
 
 import pytest
 
-from . import event_loop
+from pytest_asyncio.support import asyncio_private
+from pytest_asyncio.support.asyncio_private import CurrentLoop
+
 from .runs import LANE, Lane, Run
 
 if TYPE_CHECKING:
@@ -83,7 +85,7 @@ class SessionState:
     _KEY: ClassVar = pytest.StashKey["SessionState"]()
 
     def __init__(self) -> None:
-        self.policy: Final = event_loop.policy_in_force()
+        self.default_factory: Final = asyncio_private.default_loop_factory()
         """Makes the loops that nothing else makes, whatever policy a test or fixture sets."""
         self.virtual_factory: Callable[[LoopFactory | None, pytest.Function], LoopFactory] | None
         self.virtual_factory = None
@@ -106,7 +108,7 @@ class SessionState:
         self.on_run_begins: Final[list[Callable[[Run], None]]] = []
         self.on_run_ended: Final[list[Callable[[Run], None]]] = []
         self._on_first_failure: Final[list[Callable[[], None]]] = []
-        self._loop_before: AbstractEventLoop | None = None
+        self._loop_before: CurrentLoop | None = None
         self._interruption: KeyboardInterrupt | None = None
 
     @classmethod
@@ -134,7 +136,7 @@ class SessionState:
     def opened(self, owner: LoopOwner, loop: AbstractEventLoop) -> None:
         """Know of a loop that its owner has opened, and let synchronous code find it."""
         if not self.open_loops:
-            self._loop_before = event_loop.current_loop()
+            self._loop_before = CurrentLoop.read()
         self.open_loops[owner] = loop
         asyncio.set_event_loop(loop)
         for call in self._on_loop_opened:
@@ -143,8 +145,11 @@ class SessionState:
     def closed(self, owner: LoopOwner) -> None:
         """Forget a loop, and put the thread's current loop back to what it was before."""
         del self.open_loops[owner]
-        loop = next(reversed(self.open_loops.values()), self._loop_before)
-        asyncio.set_event_loop(None if loop is None or loop.is_closed() else loop)
+        if self.open_loops:
+            loop = next(reversed(self.open_loops.values()))
+            asyncio.set_event_loop(None if loop.is_closed() else loop)
+        elif self._loop_before is not None:
+            self._loop_before.put_back()
 
     def lane_of_caller(self) -> Lane:
         if self.live_lanes and (lane := self.live_lanes.get(asyncio._get_running_loop())):

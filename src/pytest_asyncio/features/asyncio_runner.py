@@ -21,6 +21,7 @@ from pytest_asyncio.engine.plan import plan_of
 from pytest_asyncio.engine.session import SessionState
 from pytest_asyncio.features import live
 from pytest_asyncio.support import pytest_private
+from pytest_asyncio.support.callables import is_awaitable
 from pytest_asyncio.support.types import ScopeName
 
 T = TypeVar("T")
@@ -56,7 +57,7 @@ class LoopRunner(asyncio.Runner):  # type: ignore[misc]  # Other plugins look fo
         await instead.
         """
         __tracebackhide__ = True
-        if not inspect.isawaitable(coro):
+        if not is_awaitable(coro):
             raise TypeError(f"asyncio_runner.run() needs a coroutine, not {shown(coro)}.")
         if not isinstance(context, Context | None):  # pyright: ignore[reportUnnecessaryIsInstance]
             raise TypeError(f"asyncio_runner.run() needs a context, not {shown(context)}.")

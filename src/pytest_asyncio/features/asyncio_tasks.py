@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import inspect
 from asyncio import Task
 from collections.abc import Coroutine, Generator
@@ -16,7 +15,8 @@ from pytest_asyncio.collect.options import shown
 from pytest_asyncio.engine import async_tests, event_loop, runs
 from pytest_asyncio.engine.loops import LoopOwner
 from pytest_asyncio.engine.session import SessionState
-from pytest_asyncio.support import pytest_private
+from pytest_asyncio.support import asyncio_private, pytest_private
+from pytest_asyncio.support.foreign import attribute
 
 T = TypeVar("T")
 
@@ -70,7 +70,7 @@ class TaskGroup:
     def _refusal(self) -> str | None:
         if self._is_over:
             return "asyncio_tasks.create_task() was called after the teardown of the fixture."
-        running = asyncio._get_running_loop()
+        running = asyncio_private.running_loop()
         if running is None or running is self._owner.loop:
             return None
         return (
@@ -138,5 +138,5 @@ def of_test(request: pytest.FixtureRequest) -> Generator[TaskGroup]:
 
 
 def _named(task: Task[Any]) -> str:
-    coroutine = getattr(task.get_coro(), "__qualname__", "")
+    coroutine = attribute(task.get_coro(), "__qualname__", str) or ""
     return f"the task {task.get_name()!r} ({coroutine})"

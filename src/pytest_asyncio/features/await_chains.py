@@ -10,10 +10,11 @@ import traceback
 from asyncio import Task
 from collections.abc import Iterator
 from itertools import dropwhile, groupby
-from types import FrameType, TracebackType
+from types import CodeType, FrameType, TracebackType
 from typing import Any, Final, NamedTuple
 
 from pytest_asyncio.support import frames
+from pytest_asyncio.support.foreign import attribute
 
 _OPAQUE: Final = {  # They tell nobody what they wait for, except the garbage collector.
     "anext_awaitable",
@@ -49,7 +50,7 @@ def chain_of(task: Task[Any]) -> list[Step]:
 def chain_of_error(error: BaseException, task: Task[Any] | None = None) -> list[Step]:
     """Return where an error was raised, from the outermost line of the user's, or a task's, on."""
     steps = [Step(frame, line) for frame, line in traceback.walk_tb(error.__traceback__)]
-    code = None if task is None else getattr(task.get_coro(), "cr_code", None)
+    code = None if task is None else attribute(task.get_coro(), "cr_code", CodeType)
     begins = [index for index, step in enumerate(steps) if step.frame.f_code is code]
     return steps[begins[0] :] if begins else _from_users_on(steps)
 
@@ -113,7 +114,7 @@ def _name_of_call(steps: list[Step]) -> str:
     name = frame.f_code.co_qualname
     if "." in name:
         return name
-    return f"{str(frame.f_globals.get('__name__')).partition('.')[0]}.{name}"
+    return f"{frames.module_of(frame).partition('.')[0]}.{name}"
 
 
 def _stack_below(outermost: FrameType) -> list[FrameType]:
@@ -148,16 +149,17 @@ def awaitables_of(task: Task[Any]) -> Iterator[Any]:
 
 def _frame_of(awaitable: Any) -> FrameType | None:
     for name in ("cr_frame", "ag_frame", "gi_frame"):
-        if hasattr(awaitable, name):
-            frame: FrameType | None = getattr(awaitable, name)
+        frame: FrameType | None = attribute(awaitable, name, FrameType)
+        if frame is not None:
             return frame
     return None
 
 
-def _awaited_by(awaitable: Any) -> Any:
+def _awaited_by(awaitable: object) -> Any:
     for name in ("cr_await", "ag_await", "gi_yieldfrom"):
-        if hasattr(awaitable, name):
-            return getattr(awaitable, name)
+        # Of its type, for an iterator that somebody awaits may have every attribute.
+        if attribute(type(awaitable), name, object) is not None:
+            return attribute(awaitable, name, object)
     if type(awaitable).__name__ in _OPAQUE:
         return next(filter(_is_awaitable, gc.get_referents(awaitable)), None)
     return None

@@ -10,6 +10,7 @@ from functools import partial
 from typing import Any, Final, final
 
 from pytest_asyncio.support import asyncio_private
+from pytest_asyncio.support.foreign import attribute, is_a
 
 
 @final
@@ -44,7 +45,8 @@ def _add_woken_by(future: Future[Any], woken: set[Future[Any]]) -> None:
         return
     woken.add(future)
     for callback in asyncio_private.callbacks_of(future):
-        if isinstance(group := getattr(callback, "__self__", None), asyncio.TaskGroup):
+        group: asyncio.TaskGroup | None = attribute(callback, "__self__", asyncio.TaskGroup)
+        if group is not None:
             woken.add(vars(group)["_parent_task"])
         for held in _futures_of(callback):
             _add_woken_by(held, woken)
@@ -53,9 +55,9 @@ def _add_woken_by(future: Future[Any], woken: set[Future[Any]]) -> None:
 def _futures_of(callback: Any) -> Iterator[Future[Any]]:
     """Yield what a callback acts on: those of `gather()`, `wait()` and `shield()` are closures."""
     held: list[Any] = []
-    for cell in getattr(callback, "__closure__", None) or ():
+    for cell in attribute(callback, "__closure__", tuple) or ():
         with suppress(ValueError):  # It is empty.
             held.append(cell.cell_contents)
-    if isinstance(callback, partial):  # that of wait_for()
+    if is_a(callback, partial):  # that of wait_for()
         held += callback.args
-    yield from filter(asyncio.isfuture, held)
+    yield from (each for each in held if is_a(each, Future))

@@ -15,6 +15,7 @@ from pytest_asyncio.collect import options
 from pytest_asyncio.engine.loops import LoopOwner
 from pytest_asyncio.engine.runs import Run
 from pytest_asyncio.engine.session import Observer, SessionState
+from pytest_asyncio.support.foreign import attribute, is_a
 
 IdleClock: TypeAlias = Callable[[], float]
 """A clock that goes on only while a loop waits."""
@@ -71,7 +72,7 @@ class Durations(Observer):
         """Let the report of a phase bring along what was spent in it."""
         report = yield
         spent = _taken_from(item).plus(_taken_from(item.session))
-        if spent.total:
+        if spent.total and is_a(report, pytest.TestReport):
             vars(report)[_SENT] = tuple(spent)
         return report
 
@@ -133,7 +134,9 @@ def _taken_from(node: pytest.Item | pytest.Session) -> _Spent:
 
 def _show(reporter: pytest.TerminalReporter) -> None:
     """Show the slowest phases, in the manner of pytest's own `--durations`."""
-    reports = [it for kind in reporter.stats.values() for it in kind if hasattr(it, _SENT)]
+    reports: list[pytest.TestReport] = [
+        it for kind in reporter.stats.values() for it in kind if attribute(it, _SENT, tuple)
+    ]
     if not reports:
         return
     reports.sort(key=_spent_in, reverse=True)

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from itertools import chain
-from typing import Final, TypeAlias, cast, final
+from typing import Any, Final, TypeAlias, cast, final
 
 import pytest
 
 from pytest_asyncio.collect import fixtures, loop_scopes, marks, options, plain_fixtures
 from pytest_asyncio.engine.plan import plan_of
 from pytest_asyncio.engine.session import Observer, SessionState
-from pytest_asyncio.support import frames, pytest_private
+from pytest_asyncio.support import foreign, frames, pytest_private
+from pytest_asyncio.support.foreign import is_a
 
 _Node: TypeAlias = pytest.Item | pytest.Collector
 
@@ -58,8 +59,9 @@ def explain(error: BaseException, item: pytest.Item) -> None:
         return
     for part in _all_of(error):
         if isinstance(part, (RuntimeError, TimeoutError)):
-            note = _note_on(str(part), error, item)
-            if note is not None and note not in getattr(part, "__notes__", ()):
+            note = _note_on(foreign.text(part), error, item)
+            notes: Any = foreign.attribute(part, "__notes__", object) or []
+            if note and is_a(notes, list) and note not in notes:
                 part.add_note(note)
 
 

@@ -7,6 +7,7 @@ from asyncio import AbstractEventLoop, Task
 from collections import Counter
 from collections.abc import Generator, Iterator
 from functools import partial
+from types import FrameType
 from typing import Any, ClassVar, Final, final
 
 import pytest
@@ -16,6 +17,7 @@ from pytest_asyncio.engine import async_fixtures
 from pytest_asyncio.engine.runs import Run
 from pytest_asyncio.engine.session import Observer, SessionState
 from pytest_asyncio.support import asyncio_private, frames, pytest_private
+from pytest_asyncio.support.foreign import attribute, is_a
 
 from .await_chains import chain_of, chain_of_error, lines_of, traceback_of
 from .awaiters import Waiting
@@ -102,9 +104,9 @@ def show(error: BaseException, report: pytest.TestReport) -> None:
     """Add what was attached to an error, or to one in its group, to the report of a failure."""
     if text := vars(error).get(_KEPT):
         pytest_private.add_section(report, TITLE, text)
-    parts: tuple[BaseException, ...] = getattr(error, "exceptions", ())
-    for part in parts:
-        show(part, report)
+    if is_a(error, BaseExceptionGroup):
+        for part in error.exceptions:
+            show(part, report)
 
 
 class _Tree:
@@ -206,8 +208,8 @@ def _length_of_chain(error: BaseException, task: Task[Any]) -> int:
 def _call_of(task: Task[Any]) -> str:
     """Return how the coroutine of a task was called, as far as its arguments are plain."""
     coro: Any = task.get_coro()
-    name = getattr(coro, "__qualname__", type(coro).__name__).rpartition(".")[2]
-    frame = getattr(coro, "cr_frame", None)
+    name = (attribute(coro, "__qualname__", str) or type(coro).__name__).rpartition(".")[2]
+    frame = attribute(coro, "cr_frame", FrameType)
     if frame is None:
         return f"{name}()"
     code = frame.f_code

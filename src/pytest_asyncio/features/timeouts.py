@@ -221,6 +221,6 @@ def _is_loops(frame: FrameType) -> bool:
 
     A callback in C has no frame but that which calls it.
     """
-    module = str(frame.f_globals.get("__name__"))
+    module = frames.module_of(frame)
     is_machinery = module.partition(".")[0] in ("asyncio", "selectors", frames.PACKAGE)
     return is_machinery and frame.f_code is not asyncio.Handle._run.__code__

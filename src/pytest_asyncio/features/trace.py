@@ -11,7 +11,7 @@ import heapq
 import inspect
 import json
 import time
-from asyncio import AbstractEventLoop, Task
+from asyncio import AbstractEventLoop, Future, Task
 from collections.abc import Callable, Generator, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from dataclasses import dataclass
@@ -27,6 +27,7 @@ from pytest_asyncio.engine.loops import LoopOwner
 from pytest_asyncio.engine.runs import Run
 from pytest_asyncio.engine.session import Observer, SessionState
 from pytest_asyncio.support import frames, instruments
+from pytest_asyncio.support.foreign import attribute, is_a, own_attribute
 from pytest_asyncio.support.instruments import Instruments
 
 from .checks.blocked_loop import BlockedLoops
@@ -110,7 +111,8 @@ class Recorder(Observer):
     def pytest_runtest_makereport(self) -> Generator[None, pytest.TestReport, pytest.TestReport]:
         """Let a report take along what has ended."""
         report = yield
-        vars(report)[_OUTPUT], self._ended = self._ended, []
+        if is_a(report, pytest.TestReport):
+            vars(report)[_OUTPUT], self._ended = self._ended, []
         return report
 
     @pytest.hookimpl(trylast=True)
@@ -160,7 +162,8 @@ class Recorder(Observer):
             creator = frames.others(inspect.currentframe())
             # What pytest has the plugin start is a run, and recorded as such. What has no name is
             # that by which asyncio closes an async generator.
-            if creator and not frames.is_runners(creator) and hasattr(coro, "__qualname__"):
+            is_task = is_a(task, Future) and _name_of(coro)  # A task factory may return anything.
+            if is_task and creator and not frames.is_runners(creator):
                 frame = frames.users(creator) or creator
                 event = self._begin_task(task, coro, lane)
                 event["ts"] = began
@@ -170,7 +173,7 @@ class Recorder(Observer):
         return create_task
 
     def _begin_task(self, task: Task[Any], coro: Any, lane: str) -> Event:
-        event = self._begin((lane, "tasks"), "task", coro.__qualname__)
+        event = self._begin((lane, "tasks"), "task", _name_of(coro) or "task")
 
         def end(task: Task[Any]) -> None:
             # It may have got its name only after it was made.
@@ -259,7 +262,9 @@ class Writer:
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        self._events += vars(report).pop(_OUTPUT, [])
+        if events := own_attribute(report, _OUTPUT):
+            self._events += events
+            delattr(report, _OUTPUT)
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_testnodedown(self, node: Any) -> None:
@@ -280,6 +285,11 @@ class Writer:
     def _write(self) -> None:
         with self._path.open("w", encoding="utf-8") as file:
             json.dump({"traceEvents": list(_numbered(self._events))}, file)
+
+
+def _name_of(coro: object) -> str | None:
+    name: str | None = attribute(coro, "__qualname__", str)
+    return name
 
 
 def _numbered(events: list[Event]) -> Iterator[Event]:

@@ -6,11 +6,13 @@ import functools
 import inspect
 import sys
 from collections.abc import Callable
+from types import CodeType
 from typing import Any
 
 import pytest
 
 from pytest_asyncio.support import callables
+from pytest_asyncio.support.foreign import attribute
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -24,10 +26,12 @@ def _refuse_unawaited(item: pytest.Function) -> None:
     cls, unittest = item.cls, sys.modules["unittest"]
     # Django, Twisted and IsolatedAsyncioTestCase run coroutines by overriding one of these.
     is_plain = all(
-        getattr(cls, name) is getattr(unittest.TestCase, name)
+        attribute(cls, name, object) is getattr(unittest.TestCase, name)
         for name in ("run", "__call__", "_callTestMethod")
     )
-    if is_plain and callables.kind_of(item.obj) == "coroutine":
+    # pytest cannot report the failure of a mock, and of what else has no code.
+    is_written = attribute(item.obj, "__code__", CodeType) is not None
+    if is_plain and is_written and callables.kind_of(item.obj) == "coroutine":
         instance: Any = item.instance
         instance._callTestMethod = functools.partial(_call, item, instance._callTestMethod)
 

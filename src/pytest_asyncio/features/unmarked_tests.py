@@ -7,6 +7,7 @@ from typing import Any, Final
 import pytest
 
 from pytest_asyncio.support import pytest_private
+from pytest_asyncio.support.foreign import text
 
 _UNSUPPORTED: Final = "async def functions are not natively supported"
 
@@ -18,7 +19,7 @@ def pytest_exception_interact(
     if (
         isinstance(error, pytest.fail.Exception)
         and isinstance(report, pytest.TestReport)
-        and _UNSUPPORTED in str(error)
+        and _UNSUPPORTED in text(error)
     ):
         pytest_private.add_section(
             report,

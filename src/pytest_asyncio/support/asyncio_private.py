@@ -9,8 +9,11 @@ import gc
 import sys
 from asyncio import AbstractEventLoop, BaseEventLoop, Future, Handle, Task
 from collections import deque
-from collections.abc import Coroutine, Iterable
-from typing import Any
+from collections.abc import Callable, Coroutine, Generator, Iterable
+from contextlib import contextmanager
+from typing import Any, Final, NamedTuple
+
+from .foreign import attribute
 
 
 def hidden_task(
@@ -87,9 +90,9 @@ def task_of_step(handle: Handle) -> Task[Any] | None:
     That is a callback like any other, which has no public name.
     """
     callback: Any = handle._callback  # type: ignore[attr-defined]
-    task: Task[Any] | None = getattr(callback, "__self__", None)
-    is_step = getattr(callback, "__name__", "__step").startswith(("_", "task_"))
-    return task if is_step and issubclass(type(task), Task) else None
+    task: Task[Any] | None = attribute(callback, "__self__", Task)
+    name = attribute(callback, "__name__", str) or "__step"
+    return task if name.startswith(("_", "task_")) else None
 
 
 def ready_of(loop: BaseEventLoop) -> deque[Handle]:
@@ -123,3 +126,106 @@ def seconds_until_due(loop: AbstractEventLoop) -> float:
         return float("inf")
     seconds: float = state._scheduled[0].when() - loop.time()
     return max(0.0, seconds)
+
+
+running_loop: Final = asyncio._get_running_loop
+"""Returns the loop that runs in the thread, or None: `get_running_loop()` raises in its place."""
+
+
+@contextmanager
+def running_loop_hidden(outer: AbstractEventLoop) -> Generator[None]:
+    """Hide a loop that is running in the thread, and its task, from one that is to run in it.
+
+    asyncio runs one loop in a thread at a time, and has no public way to put one aside.
+    """
+    task = asyncio.current_task(outer)
+    if task is not None:
+        asyncio.tasks._leave_task(outer, task)
+    asyncio._set_running_loop(None)
+    try:
+        yield
+    finally:
+        asyncio._set_running_loop(outer)
+        if task is not None:
+            asyncio.tasks._enter_task(outer, task)
+
+
+def leave_out(task: Task[Any]) -> None:
+    """Leave a task out of `asyncio.all_tasks()`, which tests count, await or cancel."""
+    asyncio.tasks._unregister_task(task)
+
+
+def take_in(task: Task[Any]) -> None:
+    """Have a task that was left out be one of `asyncio.all_tasks()` again."""
+    asyncio.tasks._register_task(task)
+
+
+def policy_in_force() -> Any:
+    """Return the event loop policy; from Python 3.16 on there is none.
+
+    Python 3.14 has deprecated the public name.
+    """
+    get = getattr(asyncio.events, "_get_event_loop_policy", None) or getattr(
+        asyncio, "get_event_loop_policy", None
+    )
+    return None if get is None else get()
+
+
+def put_policy_in_force(policy: Any) -> None:
+    """Set the event loop policy, where there are policies."""
+    put = getattr(asyncio.events, "_set_event_loop_policy", None) or getattr(
+        asyncio, "set_event_loop_policy", None
+    )
+    if put is not None:
+        put(policy)
+
+
+def default_loop_factory() -> Callable[[], AbstractEventLoop]:
+    """Return what makes loops now, whatever policy is set later."""
+    policy = policy_in_force()
+    if policy is None:
+        return asyncio.new_event_loop
+    factory: Callable[[], AbstractEventLoop] = policy.new_event_loop
+    return factory
+
+
+def current_loop() -> AbstractEventLoop | None:
+    """Return the loop that synchronous code would find.
+
+    Before Python 3.14 `asyncio.get_event_loop()` would make one where there is none.
+    """
+    policy = policy_in_force()
+    if policy is not None:
+        return getattr(getattr(policy, "_local", None), "_loop", None)
+    outer = running_loop()
+    asyncio._set_running_loop(None)  # It would be found.
+    try:
+        return asyncio.get_event_loop()
+    except RuntimeError:
+        return None
+    finally:
+        asyncio._set_running_loop(outer)
+
+
+class CurrentLoop(NamedTuple):
+    """What `asyncio.get_event_loop()` finds in a thread, and whether it was ever set there."""
+
+    loop: AbstractEventLoop | None
+    was_set: bool
+
+    @classmethod
+    def read(cls) -> CurrentLoop:
+        local = getattr(policy_in_force(), "_local", None)
+        if local is None:
+            return cls(current_loop(), was_set=True)
+        return cls(getattr(local, "_loop", None), getattr(local, "_set_called", True))
+
+    def put_back(self) -> None:
+        """Let synchronous code find what it would have found, or make what it would have made.
+
+        Once a loop is set, asyncio makes none any more, and no public way leads back.
+        """
+        loop = self.loop
+        asyncio.set_event_loop(None if loop is None or loop.is_closed() else loop)
+        if not self.was_set:
+            policy_in_force()._local._set_called = False

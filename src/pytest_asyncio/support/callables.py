@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Callable, Iterator
-from types import CodeType, FunctionType, MethodType
-from typing import Any, Final, Literal, TypeAlias, TypeVar
+from collections.abc import Awaitable, Callable, Iterator
+from types import CodeType, CoroutineType, FunctionType, GeneratorType, MethodType
+from typing import Any, Final, Literal, TypeAlias, TypeGuard, TypeVar
+
+from . import foreign
 
 F = TypeVar("F", bound=Callable[..., Any])
-_FUNCTIONS: Final = (FunctionType, MethodType)
 Kind: TypeAlias = Literal["coroutine", "generator"]
 
 
@@ -20,45 +21,87 @@ def kind_of(function: Callable[..., Any]) -> Kind | None:
     and class methods, methods, objects with an async `__call__`, and decorators written in C that
     set `__wrapped__`.
     """
-    code = getattr(function, "__code__", None)
-    if isinstance(code, CodeType):  # Nearly all are found here; the rest costs ten times as much.
+    is_plain = type(function) is FunctionType
+    code = function.__code__ if is_plain else foreign.attribute(function, "__code__", CodeType)
+    if code is not None:  # Nearly all are found here; the rest costs ten times as much.
         if code.co_flags & inspect.CO_GENERATOR:  # whatever it wraps
             return None
         if code.co_flags & inspect.CO_COROUTINE:
             return "coroutine"
         if code.co_flags & inspect.CO_ASYNC_GENERATOR:
             return "generator"
-    for layer in _layers(function):
-        if inspect.iscoroutinefunction(layer):
+        if is_plain and not function.__dict__:  # It wraps nothing.
+            return None
+    for layer in layers(function):
+        if foreign.holds(inspect.iscoroutinefunction, layer):
             return "coroutine"
-        if inspect.isasyncgenfunction(layer):
+        if foreign.holds(inspect.isasyncgenfunction, layer):
             return "generator"
     return None
 
 
+def is_itself_async(function: Callable[..., Any]) -> bool:
+    """Tell whether a function is async, and does not only wrap one, which it may run."""
+    return foreign.holds(inspect.iscoroutinefunction, function) or foreign.holds(
+        inspect.isasyncgenfunction, function
+    )
+
+
+def is_awaitable(value: object) -> TypeGuard[Awaitable[Any]]:
+    """Tell whether a value can be awaited, by its type."""
+    kind = type(value)
+    if kind is CoroutineType:
+        return True
+    if foreign.is_a(value, GeneratorType):
+        return bool(value.gi_code.co_flags & inspect.CO_ITERABLE_COROUTINE)
+    return foreign.attribute(kind, "__await__", object) is not None
+
+
 def standing_in_for(function: Callable[..., Any], replacement: F) -> F:
     """Let what is synchronous look like `function`, but not be taken for it by pytest."""
-    if isinstance(function, _FUNCTIONS):
+    named: Any = function
+    if type(function) is MethodType:
+        named = named.__func__
+    if type(named) is FunctionType:
         # What functools.update_wrapper() does, at a tenth of its cost.
-        replacement.__dict__.update(function.__dict__, __wrapped__=function)
-        replacement.__module__ = function.__module__
-        replacement.__name__ = function.__name__
-        replacement.__qualname__ = function.__qualname__
-        replacement.__doc__ = function.__doc__
+        replacement.__dict__.update(named.__dict__)
+        replacement.__module__ = named.__module__
+        replacement.__name__ = named.__name__
+        replacement.__qualname__ = named.__qualname__
+        replacement.__doc__ = named.__doc__
     else:
-        functools.update_wrapper(replacement, function)
+        replacement.__dict__.update(foreign.attribute(named, "__dict__", dict) or {})
+        for name in ("__module__", "__name__", "__qualname__", "__doc__"):
+            if (value := foreign.attribute(named, name, str)) is not None:
+                setattr(replacement, name, value)
+    replacement.__dict__["__wrapped__"] = function
     replacement.__dict__.pop("_is_coroutine_marker", None)  # of inspect.markcoroutinefunction()
     return replacement
 
 
-def _layers(function: Any) -> Iterator[Any]:
-    seen: set[int] = set()
-    while function is not None and id(function) not in seen:
-        seen.add(id(function))
-        yield function
-        if not inspect.isroutine(function):
-            yield from _layers(type(function).__call__)
-        if isinstance(function, functools.partial):
-            function = function.func
-        else:
-            function = getattr(function, "__func__", None) or getattr(function, "__wrapped__", None)
+def layers(function: object) -> Iterator[object]:
+    """Yield a callable, and what it wraps: some make another one each time that they are asked."""
+    seen: dict[int, object] = {}  # It keeps them, so that none gets the id of another one.
+    left = [function]
+    while left and len(seen) < _DEEPEST:
+        layer = left.pop()
+        if layer is None or id(layer) in seen:
+            continue
+        seen[id(layer)] = layer
+        yield layer
+        left += _wrapped_by(layer)
+
+
+def _wrapped_by(layer: object) -> Iterator[object]:
+    kind = type(layer)
+    if foreign.is_a(layer, functools.partial):
+        yield layer.func
+    else:
+        yield foreign.attribute(layer, "__wrapped__", object)
+        yield foreign.attribute(layer, "__func__", object)
+    if not foreign.holds(inspect.isroutine, layer):
+        yield foreign.attribute(kind, "__call__", object)
+
+
+_DEEPEST: Final = 100
+"""How many layers are looked at of a callable that wraps others."""

@@ -8,6 +8,7 @@ from typing import Final
 import pytest
 
 from . import frames
+from .foreign import attribute
 
 _MODULES: Final = {"_pydevd_bundle", "bdb", "debugpy", "pdb", "pydevd", "pydevd_frame_evaluator"}
 _IN_PDB: Final[pytest.StashKey[bool]] = pytest.StashKey()
@@ -31,8 +32,8 @@ def is_active(config: pytest.Config, thread: int) -> bool:
             return True
     frame = frames.innermost(thread)
     while frame is not None:
-        modules = (frame.f_globals.get("__name__"), getattr(frame.f_trace, "__module__", None))
-        if any(str(module).partition(".")[0] in _MODULES for module in modules):
+        modules = (frames.module_of(frame), attribute(frame.f_trace, "__module__", str) or "")
+        if any(module.partition(".")[0] in _MODULES for module in modules):
             return True
         frame = frame.f_back
     return False

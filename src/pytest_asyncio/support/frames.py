@@ -9,6 +9,8 @@ from pathlib import Path
 from types import CodeType, FrameType, TracebackType
 from typing import Any, Final, Literal, TypeAlias
 
+from .foreign import is_a
+
 PACKAGE: Final = __name__.partition(".")[0]
 """What the names of all modules of the plugin begin with."""
 
@@ -26,13 +28,13 @@ Kind: TypeAlias = Literal["user", "package", "python", "runner"]
 
 def kind_of(frame: FrameType) -> Kind:
     """Tell whose code a frame runs."""
-    root = str(frame.f_globals.get("__name__")).partition(".")[0]
+    root = module_of(frame).partition(".")[0]
     if root in _RUNNERS:
         return "runner"
     if root in sys.stdlib_module_names:
         return "python"
     # The code of extension modules, if it has frames, names a file that is not there.
-    file = frame.f_globals.get("__file__") or frame.f_code.co_filename
+    file = _global(frame, "__file__") or frame.f_code.co_filename
     return "package" if _SITE_PACKAGES in file else "user"
 
 
@@ -48,9 +50,19 @@ def works_for_users(frame: FrameType | None) -> bool:
     return frame is not None and is_users(frame)
 
 
+def module_of(frame: FrameType) -> str:
+    """Return the name of the module that a frame is in. Code that `exec()` runs may have none."""
+    return _global(frame, "__name__")
+
+
+def _global(frame: FrameType, name: str) -> str:
+    value: Any = frame.f_globals.get(name)
+    return value if is_a(value, str) else ""
+
+
 def is_runners(frame: FrameType) -> bool:
     """Tell whether a frame runs code of the test runner."""
-    return str(frame.f_globals.get("__name__")).partition(".")[0] in _RUNNERS
+    return module_of(frame).partition(".")[0] in _RUNNERS
 
 
 def users(frame: FrameType | None) -> FrameType | None:
@@ -60,7 +72,7 @@ def users(frame: FrameType | None) -> FrameType | None:
     is not asked.
     """
     of_package: FrameType | None = None
-    while frame is not None and frame.f_globals.get("__name__") != _RUNS_LOOPS:
+    while frame is not None and module_of(frame) != _RUNS_LOOPS:
         kind = kind_of(frame)
         if kind == "user":
             return frame
@@ -141,7 +153,7 @@ def ends_in_own(traceback: TracebackType | None) -> bool:
 
 
 def is_own(frame: FrameType) -> bool:
-    return str(frame.f_globals.get("__name__")).partition(".")[0] == PACKAGE
+    return module_of(frame).partition(".")[0] == PACKAGE
 
 
 def definition_of(function: Any) -> tuple[str, int] | None:

@@ -3,6 +3,8 @@
 import sys
 from types import ModuleType
 
+from _pytest.assertion.rewrite import AssertionRewritingHook
+
 
 def exempt_from_rewriting(package: str) -> None:
     """Have pytest import the modules of a package as they are.
@@ -12,8 +14,8 @@ def exempt_from_rewriting(package: str) -> None:
     names of the packages in a private attribute.
     """
     for finder in sys.meta_path:
-        names: set[str] = getattr(finder, "_must_rewrite", set())
-        names.discard(package)
+        if type(finder) is AssertionRewritingHook:
+            finder._must_rewrite.discard(package)
 
 
 def remember(package: str) -> None:

@@ -16,6 +16,7 @@ import logging
 import os
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
+from types import MethodType
 from typing import Any, ClassVar, Final, Literal, NoReturn, TypeGuard, TypeVar, cast
 
 import pytest
@@ -35,6 +36,7 @@ from _pytest.outcomes import OutcomeException
 from _pytest.runner import _update_current_test_var, check_interactive_exception
 from _pytest.scope import Scope
 
+from . import foreign
 from .types import ScopeName
 
 E = TypeVar("E", bound=BaseException)
@@ -90,8 +92,17 @@ def is_in_code(mark: pytest.Mark, item: pytest.Item) -> bool:
     return any(
         mark is written
         for node in item.listchain()
-        for written in get_unpacked_marks(getattr(node, "obj", None))
+        for written in get_unpacked_marks(foreign.attribute(node, "obj", object))
     )
+
+
+def callspec_of(item: pytest.Item) -> Any:
+    """The parameters of an item, if it is one of a parametrized function.
+
+    They have no public counterpart. Items of other plugins may have something of that name.
+    """
+    callspec = vars(item).get("callspec")
+    return callspec if type(callspec) is CallSpec else None
 
 
 def definition_of(request: pytest.FixtureRequest) -> pytest.FixtureDef[Any]:
@@ -175,6 +186,11 @@ def has_requested(item: pytest.Function, name: str) -> bool:
     return name in request_of(item)._fixture_defs
 
 
+def requested_fixture(item: pytest.Function, name: str) -> pytest.FixtureDef[Any]:
+    """The very fixture of a name that an item has requested."""
+    return request_of(item)._fixture_defs[name]
+
+
 def requested_fixtures(item: pytest.Function) -> Iterator[pytest.FixtureDef[Any]]:
     """The fixtures that an item has requested so far."""
     yield from request_of(item)._fixture_defs.values()
@@ -233,7 +249,7 @@ def outdated_fixtures(
     if overriding >= len(definitions):
         return
     fixturedef: Any = definitions[-1 - overriding]
-    callspec = getattr(item, "callspec", None)
+    callspec = callspec_of(item)
     parameter = None if callspec is None else callspec.params.get(name)
     has_none = fixturedef.params is not None and (callspec is None or name not in callspec.params)
     if has_none or any_request._scope > fixturedef._scope:  # pytest refuses the request.
@@ -429,7 +445,7 @@ def variant(
 
     `Metafunc.parametrize()` can be called during the collection of the function only.
     """
-    callspec = getattr(item, "callspec", None) or CallSpec()
+    callspec = callspec_of(item) or CallSpec()
     callspec = callspec.setmulti(
         argnames=(name,),
         valset=(value,),
@@ -501,7 +517,7 @@ def scope_for(item: pytest.Function, fixturedef: pytest.FixtureDef[Any]) -> Scop
 
     `request.scope` tells when the fixture is requested, and not before.
     """
-    callspec: Any = getattr(item, "callspec", None)
+    callspec = callspec_of(item)
     if callspec is not None and fixturedef.argname in callspec._arg2scope:
         scope: ScopeName = callspec._arg2scope[fixturedef.argname].value
         return scope
@@ -525,7 +541,7 @@ def wide_parameters(item: pytest.Function) -> dict[str, int]:
 
     `item.callspec` has no public counterpart.
     """
-    callspec: Any = getattr(item, "callspec", None)
+    callspec = callspec_of(item)
     if callspec is None:
         return {}
     return {name: index for name, index in callspec.indices.items() if is_wide(item, name)}
@@ -587,7 +603,9 @@ def _copy(definition: pytest.FixtureDef[Any]) -> Any:
     own: Any = copy.copy(definition)
     own.cached_result = None
     own._finalizers = []
-    own.func = getattr(own.func, _ORIGINAL, own.func)  # It may be in the middle of its setup.
+    own.func = (
+        foreign.own_attribute(own.func, _ORIGINAL) or own.func
+    )  # It may be in the middle of its setup.
     return own
 
 
@@ -723,9 +741,8 @@ def finish_teardown(
 
 def fixture_of(finalizer: Any) -> pytest.FixtureDef[Any] | None:
     """Return the fixture that a finalizer of an item, or of another fixture, tears down."""
-    function = getattr(finalizer, "func", None)
-    owner: pytest.FixtureDef[Any] | None = getattr(function, "__self__", None)
-    return owner if isinstance(owner, pytest.FixtureDef) else None
+    function = foreign.attribute(finalizer, "func", MethodType)
+    return None if function is None else foreign.attribute(function, "__self__", pytest.FixtureDef)
 
 
 def excluded_plugins(item: pytest.Item) -> frozenset[object]:
@@ -902,6 +919,8 @@ def xdist_worker(config: pytest.Config) -> XdistWorker | None:
     """Return the queue of the worker that a session runs in, if it does, and the queue is one that
     can be looked into.
     """
-    queues = (getattr(plugin, "torun", None) for plugin in config.pluginmanager.get_plugins())
-    queue = next((queue for queue in queues if hasattr(queue, "lock")), None)
-    return None if queue is None else XdistWorker(queue)
+    plugins = config.pluginmanager.get_plugins()
+    queues = (foreign.attribute(plugin, "torun", object) for plugin in plugins)
+    # Its class cannot be imported, for a worker runs that module under another name.
+    found = (queue for queue in queues if type(queue).__name__ == "TestQueue")
+    return next(map(XdistWorker, found), None)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from asyncio import AbstractEventLoop, Task
+from asyncio import AbstractEventLoop, Future, Task
 from collections.abc import AsyncGenerator, MutableMapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, Final, final
@@ -14,6 +14,7 @@ import pytest
 from pytest_asyncio.engine.loops import LoopOwner
 from pytest_asyncio.engine.session import Observer, SessionState
 from pytest_asyncio.support import frames, instruments
+from pytest_asyncio.support.foreign import is_a
 from pytest_asyncio.support.instruments import Instruments
 
 from . import CULPRIT, Culprit
@@ -65,7 +66,8 @@ class Origins(Observer):
 
         def create_task(*args: Any, **kwargs: Any) -> Task[Any]:
             task = create(*args, **kwargs)
-            self._of[task] = Origin.here(loop)
+            if is_a(task, Future):  # A task factory may return anything.
+                self._of[task] = Origin.here(loop)
             return task
 
         # Not by a task factory, which is the suite's own to set, and to read.

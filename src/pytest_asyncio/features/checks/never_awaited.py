@@ -14,6 +14,7 @@ import pytest
 
 from pytest_asyncio.engine.runs import Run
 from pytest_asyncio.support import frames
+from pytest_asyncio.support.foreign import attribute
 
 from . import CULPRIT, BaseCheck, CheckWarning, Report
 
@@ -98,8 +99,8 @@ class Check(BaseCheck):
         """Tell who has made a coroutine, maybe long ago, that the garbage collector has found."""
         places = {(filename, name) for filename, _, name in origin}
         for candidate in (item, *self.session.items):
-            function = getattr(candidate, "function", None)
-            if (str(candidate.path), getattr(function, "__name__", "")) in places:
+            function = attribute(candidate, "function", object)
+            if (str(candidate.path), attribute(function, "__name__", str)) in places:
                 return item.name if candidate is item else candidate.name.partition("[")[0]
         return f"{CULPRIT.get()}, or an earlier test,"
 

@@ -18,6 +18,7 @@ import pytest
 from pytest_asyncio.engine import async_fixtures
 from pytest_asyncio.engine.loops import LoopOwner
 from pytest_asyncio.support import frames, instruments
+from pytest_asyncio.support.foreign import is_a
 from pytest_asyncio.support.instruments import Instruments
 
 from . import BaseCheck, CheckWarning, Culprit, Report
@@ -91,9 +92,9 @@ class Check(BaseCheck):
             origin = Origin.here(loop)
             result = await opening(*args, **kwargs)
             if is_users:
+                opened: Any = result[0] if is_a(result, tuple) else result
                 with suppress(TypeError):  # Some of uvloop's cannot be referenced weakly.
-                    opened: Any = result
-                    self._opened[opened[0] if isinstance(opened, tuple) else opened] = origin
+                    self._opened[opened] = origin
             return result
 
         return open_recorded
@@ -114,7 +115,7 @@ def _is_users(opening: Any) -> bool:
 
     A task that starts at once opens these on the stack of the user's code.
     """
-    opener = opening.f_back.f_globals.get("__name__")
+    opener = frames.module_of(opening.f_back)
     return opener != "asyncio.base_subprocess" and frames.users(opening) is not None
 
 

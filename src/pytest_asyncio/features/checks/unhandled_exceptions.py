@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from asyncio import AbstractEventLoop, Future, Task
-from collections.abc import Callable
+from collections.abc import AsyncGenerator, Callable
 from contextlib import suppress
 from contextvars import Context
 from typing import Any, Final, final
@@ -14,7 +14,8 @@ import pytest
 from pytest_asyncio.engine.loops import LoopOwner
 from pytest_asyncio.engine.runs import Run
 from pytest_asyncio.engine.session import SessionState
-from pytest_asyncio.support import frames, instruments
+from pytest_asyncio.support import asyncio_private, frames, instruments
+from pytest_asyncio.support.foreign import attribute, is_a, text
 from pytest_asyncio.support.instruments import Instruments
 
 from . import CULPRIT, BaseCheck, CheckWarning, Culprit, Report
@@ -55,7 +56,7 @@ class Check(BaseCheck):
 
     def end(self, culprit: Culprit) -> None:
         for task, origin in self._origins.started_by(culprit).items():
-            if getattr(task, "_log_traceback", False):
+            if not asyncio_private.is_retrieved(task):
                 self._tell(
                     culprit,
                     f"nobody has retrieved the exception of the task {task.get_name()!r}",
@@ -69,20 +70,22 @@ class Check(BaseCheck):
 
         def handle_and_tell(context: dict[str, Any]) -> None:
             error = context.get("exception")
-            if not isinstance(error, _OUTCOMES):
+            if not is_a(error, _OUTCOMES):
                 origin = self._origin(context)
                 culprit = origin.culprit if origin else self._culprit(context, reference(), tests)
-                self._tell(culprit, context["message"], error, origin)
+                message = text(context.get("message", "")) or "unhandled exception"
+                self._tell(culprit, message, error if is_a(error, BaseException) else None, origin)
             handle(context)
 
         # Not called where a test has set an exception handler, which is to handle them.
         loop.default_exception_handler = handle_and_tell  # type: ignore[method-assign]
 
     def _origin(self, context: dict[str, Any]) -> Origin | None:
-        if "asyncgen" in context:
-            return self._generators.get(context["asyncgen"])
-        task: Future[Any] | None = context.get("task", context.get("future"))
-        return self._origins.find(task) if isinstance(task, Task) else None
+        generator: object = context.get("asyncgen")
+        if is_a(generator, AsyncGenerator):
+            return self._generators.get(generator)
+        task: object = context.get("task", context.get("future"))
+        return self._origins.find(task) if is_a(task, Task) else None
 
     def _culprit(
         self, context: dict[str, Any], loop: AbstractEventLoop | None, tests: set[str]
@@ -91,12 +94,13 @@ class Check(BaseCheck):
 
         A finalizer may be called long after its test, while another one runs.
         """
-        if hasattr(context.get("future"), _KEPT):
-            kept: Culprit | None = getattr(context["future"], _KEPT)
-            return kept
-        of_callback: Context | None = getattr(context.get("handle"), "_context", None)
+        kept: tuple[Culprit | None] | None = attribute(context.get("future"), _KEPT, tuple)
+        if kept is not None:
+            return kept[0]
+        of_callback = attribute(context.get("handle"), "_context", Context)
         if of_callback is not None and CULPRIT in of_callback:
-            return of_callback[CULPRIT]
+            culprit: Culprit | None = of_callback[CULPRIT]
+            return culprit
         run = SessionState.of(self.session).running
         if run is not None and run.task.get_loop() is loop:
             return CULPRIT.get()
@@ -115,7 +119,7 @@ class Check(BaseCheck):
             filename, line = origin.filename, origin.line
             message += f", created at {origin}"
         if error is not None:
-            message += f": {type(error).__name__}: {error}".removesuffix(": ")
+            message += f": {type(error).__name__}: {text(error)}".removesuffix(": ")
             end = frames.end_of(frames.up_to_users(error.__traceback__))
             if end is not None:
                 filename, line = end
@@ -135,7 +139,7 @@ def _recording_futures(loop: AbstractEventLoop) -> Callable[[], Future[Any]]:
     def create_recorded() -> Future[Any]:
         future = create()
         with suppress(AttributeError):  # Not all classes of futures take it.
-            setattr(future, _KEPT, CULPRIT.get())
+            setattr(future, _KEPT, (CULPRIT.get(),))
         return future
 
     return create_recorded

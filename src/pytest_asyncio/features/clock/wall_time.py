@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import datetime
 import functools
 import sys
@@ -12,6 +11,7 @@ from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
 from typing import Any, Final, TypeVar
 
+from pytest_asyncio.support import asyncio_private, foreign
 from pytest_asyncio.support.frames import PACKAGE
 
 N = TypeVar("N", int, float)
@@ -35,7 +35,7 @@ def following(loop: AbstractEventLoop, clock: Callable[[], float]) -> Generator[
 
         @functools.wraps(real)
         def now() -> N:
-            if is_over or asyncio._get_running_loop() is not loop:
+            if is_over or asyncio_private.running_loop() is not loop:
                 return real()
             return start + number((clock() - begun) * units)
 
@@ -74,7 +74,7 @@ def _replace(replacements: Mapping[Any, Any]) -> None:
         if name in ("time", "datetime") or (
             root not in sys.stdlib_module_names and root not in _LEFT_ALONE
         ):
-            namespace = getattr(module, "__dict__", {})
+            namespace: dict[str, Any] = foreign.attribute(module, "__dict__", dict) or {}
             for attribute, value in tuple(namespace.items()):
                 if id(value) in by_id:
                     namespace[attribute] = by_id[id(value)]

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from types import CodeType
 from typing import Final, final
 
 import pytest
 
 from pytest_asyncio.collect import items, loop_factories, marks, policies
 from pytest_asyncio.support import callables, pytest_private
+from pytest_asyncio.support.foreign import attribute
 from pytest_asyncio.support.types import LoopFactory
 
 SERIAL_FIXTURES: Final = frozenset(
@@ -100,13 +101,9 @@ def needs_of(item: pytest.Item) -> dict[object, object]:
 
 def _is_patched(test: Callable[..., object]) -> bool:
     """Tell whether `unittest.mock.patch` decorates a test, and so acts on the whole process."""
-    return _has_patches(inspect.unwrap(test, stop=_has_patches))
-
-
-def _has_patches(function: Callable[..., object]) -> bool:
-    return hasattr(function, "patchings")
+    return any(attribute(layer, "patchings", list) is not None for layer in callables.layers(test))
 
 
 def _names(test: Callable[..., object], name: str) -> bool:
-    code = getattr(inspect.unwrap(test), "__code__", None)
-    return code is not None and name in code.co_names
+    codes = [attribute(layer, "__code__", CodeType) for layer in callables.layers(test)]
+    return any(code is not None and name in code.co_names for code in codes)
