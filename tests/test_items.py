@@ -583,3 +583,18 @@ def test_methods_of_a_plain_test_case_are_left_to_unittest(suite):
         AUTO,
     )
     result.assert_outcomes(passed=1)
+
+
+def test_a_synchronous_test_of_hypothesis_is_told_once_that_it_is_not_async(suite):
+    result = suite(
+        """
+        from hypothesis import given, strategies as st
+
+        @pytest.mark.asyncio
+        @given(n=st.integers())
+        def test_it(n):
+            pass
+        """,
+        "-Wdefault",
+    )
+    result.assert_outcomes(passed=1, warnings=1)

@@ -50,29 +50,8 @@ def test_auto_mode_leaves_a_module_with_an_anyio_mark_to_its_plugin(suite):
     result.assert_outcomes(passed=1)
 
 
-def test_auto_mode_runs_the_async_fixtures_of_tests_that_anyio_runs(suite):
-    result = suite(
-        """
-        @pytest.fixture
-        def anyio_backend():
-            return "asyncio"
-
-        @pytest.fixture
-        async def value():
-            yield 42
-
-        @pytest.mark.anyio
-        async def test_it(value):
-            assert value == 42
-        """,
-        "-p",
-        "anyio",
-        "--asyncio-mode=auto",
-    )
-    result.assert_outcomes(passed=1)
-
-
-def test_strict_mode_leaves_the_fixtures_of_tests_that_anyio_runs_alone(suite):
+@pytest.mark.parametrize("mode", ["strict", "auto"])
+def test_the_fixtures_of_tests_that_anyio_runs_are_left_to_it(suite, mode):
     result = suite(
         """
         import sniffio
@@ -91,6 +70,7 @@ def test_strict_mode_leaves_the_fixtures_of_tests_that_anyio_runs_alone(suite):
         """,
         "-p",
         "anyio",
+        f"--asyncio-mode={mode}",
     )
     result.assert_outcomes(passed=1)
 

@@ -362,11 +362,22 @@ def test_anyio(suite, mode):
 def test_trio(suite, mode):
     result = suite(
         """
-        import trio
+        import pytest_trio, trio
+
+        @pytest.fixture
+        async def plain():
+            await trio.sleep(0)
+            yield "trio"
+
+        @pytest_trio.trio_fixture
+        async def declared():
+            await trio.sleep(0)
+            return "trio"
 
         @pytest.mark.trio
-        async def test_trio():
+        async def test_trio(plain, declared):
             await trio.sleep(0)
+            assert plain == declared == "trio"
 
         @pytest.mark.asyncio
         async def test_asyncio():

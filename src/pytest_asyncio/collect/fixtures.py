@@ -13,7 +13,7 @@ from pytest_asyncio.support.foreign import attribute, is_a, own_attribute
 from pytest_asyncio.support.types import ScopeName
 from pytest_asyncio.support.warn import advise, warn_at
 
-from . import options
+from . import items, options
 from .options import SCOPES
 
 P = ParamSpec("P")
@@ -146,10 +146,13 @@ def title_of(fixturedef: pytest.FixtureDef[Any], phase: str = "") -> str:
 
 def is_ours(fixturedef: pytest.FixtureDef[Any], item: pytest.Item) -> bool:
     """Tell whether the plugin sets a fixture up for an item: all declared ones, in auto mode all
-    async ones.
+    async ones that no other framework sets up.
     """
     return is_declared(fixturedef) or (
-        options.at(item).auto_mode and kind_of(fixturedef.func) is not None
+        options.at(item).auto_mode
+        and kind_of(fixturedef.func) is not None
+        and not items.has_other_fixtures(item)
+        and own_attribute(fixturedef.func, "_force_trio_fixture") is not True
     )
 
 

@@ -126,6 +126,19 @@ def _is_for_auto_mode(item: pytest.Function) -> bool:
     return not getattr(item, "nofuncargs", False) and not is_of_another_framework(item)
 
 
+def has_other_fixtures(item: pytest.Item) -> bool:
+    """Tell whether another framework's plugin sets up the async fixtures of a test.
+
+    anyio does where its backend is requested, as it is by those of its tests that are async.
+    """
+    if is_marked(item):
+        return False
+    plugins, names = item.config.pluginmanager, getattr(item, "fixturenames", ())
+    return ("anyio_backend" in names and plugins.hasplugin("anyio")) or (
+        item.get_closest_marker("trio") is not None and plugins.hasplugin("trio")
+    )
+
+
 def is_of_another_framework(item: pytest.Item) -> bool:
     """Tell whether the mark of another framework, whose plugin is there, leaves a test to it."""
     return any(

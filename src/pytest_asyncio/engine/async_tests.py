@@ -112,9 +112,10 @@ def synchronize(item: pytest.Function, planned: Plan | None) -> Callable[[], Non
         holder, attribute, run = item, "obj", _run_test
     else:
         holder, attribute, run = handle, "inner_test", _run_example
-    function = getattr(holder, attribute)
+    function, is_first = getattr(holder, attribute), True
 
     def synchronous(*args: Any, **kwargs: Any) -> Any:
+        nonlocal is_first
         __tracebackhide__ = True
         if OUTCOME in item.stash:
             return item.stash[OUTCOME]()
@@ -123,7 +124,9 @@ def synchronize(item: pytest.Function, planned: Plan | None) -> Callable[[], Non
             if planned.surround is not None:
                 result = planned.surround(result)
             return run(item, result, planned)
-        _warn_of_sync_test(item, function)
+        if is_first:  # Hypothesis calls it for each example.
+            is_first = False
+            _warn_of_sync_test(item, function)
         return result
 
     setattr(holder, attribute, callables.standing_in_for(function, synchronous))
