@@ -12,7 +12,8 @@ import pytest
 
 from pytest_asyncio import plugin
 from pytest_asyncio.engine import async_fixtures, event_loop  # noqa: F401  # for the same reason
-from pytest_asyncio.features import races, timeouts  # noqa: F401
+from pytest_asyncio.features import timeouts
+from pytest_asyncio.features.races import runs  # noqa: F401
 
 with contextlib.suppress(ImportError):
     import hypothesis.stateful  # noqa: F401  # for the same reason

@@ -95,12 +95,14 @@ def pytest_runtestloop(session: pytest.Session) -> None:
     _feature("xunit").start(session)
     if any(getattr(item, "nofuncargs", False) for item in session.items):
         session.config.pluginmanager.register(_feature("unittest_methods"))
+    if getattr(session.config.option, "dist", "no") != "no":  # The tests run in workers of xdist.
+        session.config.pluginmanager.register(_feature("races.summary").Summary())
     keywords = items.keywords_in_use(session)
     if "live" in keywords:
         _feature("live").start(session)
     if items.are_repeated(session, keywords):
         entry.start(session)
-        _feature("races").start(session, keywords)
+        _feature("races.runs").start(session, keywords)
     if items.are_concurrent(session, keywords):
         entry.start(session)
         _feature("concurrency").start(session)

@@ -17,10 +17,9 @@ from pytest_asyncio.engine.runs import Phase
 from pytest_asyncio.support import pytest_private
 
 from .leaks import Leaks
+from .summary import Repeated
 
 _Phase: TypeAlias = tuple[pytest.CallInfo[None], pytest.TestReport]
-
-_REPEATED: Final = "_pytest_asyncio_repeated"
 
 
 class Variation:
@@ -114,30 +113,13 @@ class Attempt:
     ) -> None:
         if report.when == "call":
             report.duration = told.seconds
-            vars(report)[_REPEATED] = told.runs, told.left_out
+            told.tell(report)
         self._hook.pytest_runtest_logreport(report=report)
         if pytest_private.is_interactive(call, report):
             self._hook.pytest_exception_interact(node=self._item, call=call, report=report)
 
 
 _call_info: Final[Any] = pytest.CallInfo.from_call  # Typed, it would be subscripted at each call.
-
-
-@final
-class Repeated:
-    """What the report of a test says of its runs."""
-
-    def __init__(self) -> None:
-        self.runs: int = 0
-        self.left_out: int = 0
-        """How many there would be, were they not bounded."""
-        self.seconds: float = 0.0
-
-    @staticmethod
-    def of(report: object) -> tuple[int, int] | None:
-        """Return how many runs a report is about, and how many were left out."""
-        told: tuple[int, int] | None = vars(report).get(_REPEATED)
-        return told
 
 
 Search: TypeAlias = Generator[Variation, Attempt, None]

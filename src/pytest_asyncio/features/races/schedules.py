@@ -23,8 +23,9 @@ from pytest_asyncio.engine.plan import Plan
 from pytest_asyncio.features.clock.virtual import VirtualLoop
 from pytest_asyncio.support import asyncio_private
 
-from .attempts import Attempt, Repeated, Search, Variation
+from .attempts import Attempt, Search, Variation
 from .awaits import name_of
+from .summary import Repeated
 
 LIMIT: Final = 0.25
 """Seconds that the clock may be late at a time."""

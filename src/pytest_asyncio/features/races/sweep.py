@@ -18,9 +18,10 @@ from pytest_asyncio.features.await_chains import Step
 from pytest_asyncio.support import frames, instruments
 from pytest_asyncio.support.instruments import Instruments
 
-from .attempts import Attempt, Repeated, Search, Variation
+from .attempts import Attempt, Search, Variation
 from .awaits import SWEEP, CancellableBlock, Watched, name_of
 from .leaks import Leaks
+from .summary import Repeated
 
 
 class Place(NamedTuple):
