@@ -21,9 +21,9 @@ def concurrent(suite):
     return run
 
 
-@pytest.fixture(params=["at-hand", "begun-early"])
+@pytest.fixture(params=["current", "begun-early"])
 def concurrent_in_both_ways(request, concurrent):
-    """Run a module, whose first test is the one at hand, or has been begun by one before it."""
+    """Run a module, whose first test is the current one, or has been begun by one before it."""
 
     def run(source, *args, passed=0, **outcomes):
         __tracebackhide__ = True

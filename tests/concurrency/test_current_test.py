@@ -514,3 +514,25 @@ def test_a_phase_may_end_while_another_test_has_cleared_the_environment(concurre
     """,
         "--asyncio-concurrency=2",
     ).assert_outcomes(passed=3)
+
+
+def test_a_phase_that_hardly_waits_may_end_so_too(concurrent):
+    concurrent(
+        """
+    import os
+    from unittest.mock import patch
+    begun, clear, go = asyncio.Event(), asyncio.Event(), asyncio.Event()
+    @pytest_asyncio.fixture
+    async def own():
+        yield
+        clear.set()
+        for _ in range(3): await asyncio.sleep(0)
+    async def test_a(own): await begun.wait()
+    async def test_b():
+        begun.set()
+        await clear.wait()
+        with patch.dict(os.environ, clear=True): await go.wait()
+    async def test_c(): go.set()
+    """,
+        "--asyncio-concurrency=2",
+    ).assert_outcomes(passed=3)

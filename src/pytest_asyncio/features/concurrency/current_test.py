@@ -1,4 +1,4 @@
-"""The test at hand, which pytest runs itself; where it waits, others may run beside it."""
+"""The current test, which pytest runs itself; where it waits, others may run beside it."""
 
 from __future__ import annotations
 

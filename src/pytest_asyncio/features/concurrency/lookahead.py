@@ -71,7 +71,6 @@ class Lookahead:
         """Know which test is the current one; tell whether it was the one to come."""
         before, self._current, self._following = self._current, (item, nextitem), None
         if not self._known or before is None:
-            self._forget_nodes(item)
             return True
         is_next = self._known[0].item is item
         if is_next:
@@ -88,8 +87,6 @@ class Lookahead:
         """Forget what was to come: other tests come first."""
         self._known.clear()
         self._held.clear()
-        assert self._current is not None
-        self._forget_nodes(self._current[0])
 
     def restart(self, item: pytest.Item, kind: Kind) -> None:
         """Look for tests of a kind from now on, from the next one on, to run beside a test."""
@@ -176,6 +173,8 @@ class Lookahead:
         """Tell whether the nodes of a test may be set up beside those of the tests before it."""
         assert self._current is not None
         last = self._known[-1].item if self._known else self._current[0]
+        if not self._known:
+            self._forget_nodes(last)
         if last.parent is item.parent:
             return True
         nodes = item.listchain()[:-1]

@@ -85,32 +85,32 @@ class Warnings:
 class Recorder:
     """Has the lanes of a session keep back what they do.
 
-    What is done in no lane, as by a thread that nobody has given a context, is told with the test
-    at hand. So is what bypasses `sys.stdout` and `sys.stderr`, and is captured by pytest.
+    What is done in no lane, as by a thread that nobody has given a context, is told with the
+    current test. So is what bypasses `sys.stdout` and `sys.stderr`, and is captured by pytest.
     """
 
     def __init__(self, config: pytest.Config) -> None:
-        self._at_hand: RecordedLane | None = None
+        self._current: RecordedLane | None = None
         self.is_at_work: bool = False
         self._capture: Final = pytest_private.Capture(config)
         self._level: Final = pytest_private.log_level(config)
         self._collector: Final = _Collector(self)
 
     @contextmanager
-    def recording(self, at_hand: RecordedLane) -> Generator[None]:
-        """Let lanes be run, the test at hand being that of one of them."""
-        self._at_hand = at_hand
+    def recording(self, current: RecordedLane) -> Generator[None]:
+        """Let lanes be run, the current test being that of one of them."""
+        self._current = current
         try:
             with self.recording_others():
                 yield
         finally:
-            self._at_hand = None
+            self._current = None
             for name, text in zip(_STREAMS, self._capture.take(), strict=True):
-                at_hand.leftovers.write(name, text)
+                current.leftovers.write(name, text)
 
     @contextmanager
     def recording_others(self) -> Generator[None]:
-        """Let lanes be run beside the test at hand."""
+        """Let lanes be run beside the current test."""
         self.is_at_work = True
         handlers = pytest_private.capturing_handlers()
         for handler in handlers:
@@ -144,8 +144,8 @@ class Recorder:
 
     @contextmanager
     def looking_at(self, lane: RecordedLane) -> Generator[None]:
-        """Let pytest look at a test, which gets nothing of what is told with the one at hand."""
-        if lane is self._at_hand:
+        """Let pytest look at a test, which gets nothing of what is told with the current one."""
+        if lane is self._current:
             yield
             return
         streams = sys.stdout, sys.stderr
@@ -161,7 +161,7 @@ class Recorder:
 
     def of_caller(self) -> Record | None:
         """Return the record for what the calling code does, if it is to be kept back."""
-        lane = _lane_of_caller() or self._at_hand
+        lane = _lane_of_caller() or self._current
         return None if lane is None else lane.record
 
 

@@ -1,4 +1,4 @@
-"""Queues: which items are to run after the one at hand, in this process."""
+"""Queues: which items are to run after the current one, in this process."""
 
 from __future__ import annotations
 

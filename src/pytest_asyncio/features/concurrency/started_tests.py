@@ -1,13 +1,12 @@
-"""StartedTests: async tests that run beside others, each from its setup to its teardown.
+"""Started tests: async tests that run beside others, each from its setup to its teardown.
 
-What pytest does for a test is synchronous. A flight does it step by step: it leaves a step where
+What pytest does for a test is synchronous. Here it is done step by step: a test leaves a step where
 it would have to wait for the loop, and goes on when that has been run. pytest itself looks at each
 phase when it is over: its hooks are called then, around what has been done, written and logged.
 """
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Generator
 from collections.abc import Set as AbstractSet
 from contextvars import Context, copy_context
@@ -20,14 +19,15 @@ import pytest
 from pytest_asyncio.engine import async_fixtures, async_tests, deferred_requests
 from pytest_asyncio.engine.async_fixtures import Deferred
 from pytest_asyncio.engine.loops import LoopOwner
-from pytest_asyncio.engine.runs import LANE, Phase, Run
+from pytest_asyncio.engine.runs import LANE, Run
 from pytest_asyncio.engine.session import SessionState
 from pytest_asyncio.support import pytest_private
 
 from .output import Record, RecordedLane, Recorder
+from .phases import PhaseOfTest, Watch
 
 Wait: TypeAlias = Run | None
-"""What a flight waits for: the end of a run, or, if it is None, its turn among the reports."""
+"""What a started test waits for: the end of a run, or, if it is None, its turn to be reported."""
 
 
 class State(Enum):
@@ -48,7 +48,6 @@ class StartedTest(RecordedLane):
     context: Context | None
     record: Record | None
     run: Run | None
-    on_leave: list[Callable[[], None]]
     _rejoin: Callable[[], None]
 
     def __init__(self, item: pytest.Function, hooks: SetupHooks, recorder: Recorder) -> None:
@@ -65,7 +64,7 @@ class StartedTest(RecordedLane):
         self._hooks: Final = hooks
         self._recorder: Final = recorder
         self._has_turn = False
-        self._phase = _Phase("setup")
+        self._phase = PhaseOfTest("setup")
         self._told = self._phase
         """The phase that pytest looks at."""
         self._errors: Final[list[BaseException]] = []
@@ -77,7 +76,7 @@ class StartedTest(RecordedLane):
 
     @classmethod
     def of(cls, item: pytest.Item) -> StartedTest | None:
-        return item.stash.get(_FLIGHT, None)
+        return item.stash.get(_STARTED_TEST, None)
 
     @property
     def is_tearing_down(self) -> bool:
@@ -85,11 +84,10 @@ class StartedTest(RecordedLane):
 
     @property
     def is_running(self) -> bool:
-        """Whether it waits for a run that is not over."""
         return self.run is not None and not (self.run.awaited.done() or self.run.failure)
 
     @property
-    def watch(self) -> _Watch:
+    def watch(self) -> Watch:
         return self._phase.watch
 
     @property
@@ -101,7 +99,7 @@ class StartedTest(RecordedLane):
     def begin(self) -> None:
         """Set up what the test shares with others, and of its own what comes before a wait."""
         self.watch.go()
-        self.item.stash[_FLIGHT] = self
+        self.item.stash[_STARTED_TEST] = self
         pytest_private.own_fixtures(self.item)
         self.record = self._phase.record
         vars(self.item)["setup"] = self._set_up
@@ -168,7 +166,7 @@ class StartedTest(RecordedLane):
             self._report(self._phase, teardown)
         finally:
             rejoin()
-            self._end()
+            self.end()
 
     def tell_warnings(self) -> None:
         """Let pytest know of the warnings, as it does at the very end of a test."""
@@ -188,7 +186,7 @@ class StartedTest(RecordedLane):
             self._shared.append((fixturedef, request))
 
     def tear_shared_down(self, current: pytest.Item | None) -> None:
-        """Tear down the wide fixtures that are there for a flight of which nothing is reported.
+        """Tear down the wide fixtures that are there for a test of which nothing is reported.
 
         Nothing is reported of those either. What the current test uses is torn down with it.
         """
@@ -202,14 +200,11 @@ class StartedTest(RecordedLane):
         )
         rejoin()
 
-    def vanish(self) -> None:
-        """End, torn down, without a report, as if it had never been begun."""
-        self._end()
-
-    def _end(self) -> None:
+    def end(self) -> None:
+        """Let go of what the test has had, once it is down."""
         self.is_over = True
         pytest_private.forget_request(self.item)
-        del self.item.stash[_FLIGHT]
+        del self.item.stash[_STARTED_TEST]
 
     def replay(self) -> None:
         """Write and log what belongs to the phase that pytest looks at."""
@@ -235,7 +230,7 @@ class StartedTest(RecordedLane):
             yield from self._conclude(self._phase, self._look_at_call)
         yield from self._tear_down()
 
-    def _enter(self, phase: _Phase) -> _Phase:
+    def _enter(self, phase: PhaseOfTest) -> PhaseOfTest:
         self.watch.pause()
         self._phase, self.record = phase, phase.record
         self.announce()
@@ -312,7 +307,7 @@ class StartedTest(RecordedLane):
             self._fail(failure)
 
     def _call(self) -> Generator[Wait]:
-        phase = self._enter(_Phase("call"))
+        phase = self._enter(PhaseOfTest("call"))
         try:
             call = async_tests.Call(self.item)
             if call.run is not None:
@@ -334,7 +329,7 @@ class StartedTest(RecordedLane):
         return self.outcome()
 
     def _tear_down(self) -> Generator[Wait]:
-        self._enter(_Phase("teardown", self.leftovers))
+        self._enter(PhaseOfTest("teardown", self.leftovers))
         if pytest_private.is_set_up(self.item):
             finalizers = pytest_private.take_finalizers(self.item)
             while finalizers:
@@ -361,7 +356,7 @@ class StartedTest(RecordedLane):
         if not self.is_abandoned:
             SessionState.of(self.item.session).raise_postponed()
 
-    def _conclude(self, phase: _Phase, look: Callable[[], object]) -> Generator[Wait]:
+    def _conclude(self, phase: PhaseOfTest, look: Callable[[], object]) -> Generator[Wait]:
         """Have pytest look at a phase, and report it, in its turn if that matters."""
         is_in_order = self._hooks.are_live or isinstance(phase.failure, pytest.exit.Exception)
         if is_in_order:
@@ -383,7 +378,7 @@ class StartedTest(RecordedLane):
         if not (self._has_turn or self.is_abandoned):
             yield None
 
-    def _report(self, phase: _Phase, look: Callable[[], object]) -> None:
+    def _report(self, phase: PhaseOfTest, look: Callable[[], object]) -> None:
         self._told, self.record = phase, None
         call: pytest.CallInfo[Any] = _call_info(
             look, when=phase.when, reraise=(KeyboardInterrupt, pytest.exit.Exception)
@@ -401,44 +396,6 @@ class StartedTest(RecordedLane):
             self.hook.pytest_exception_interact(node=self.item, call=call, report=report)
 
 
-@final
-class _Watch:
-    """The time that a phase takes: its own, without that of the flights beside it."""
-
-    # In a class, where libraries that stop the clock do not find them to replace them.
-    _time = staticmethod(time.time)
-    _counter = staticmethod(time.perf_counter)
-
-    def __init__(self) -> None:
-        self._start: Final = self._time()
-        self._seconds = 0.0
-        self._since: float | None = self._counter()
-
-    def go(self) -> None:
-        self._since = self._counter()
-
-    def pause(self) -> None:
-        if self._since is not None:
-            self._seconds += self._counter() - self._since
-            self._since = None
-
-    def put_into(self, call: pytest.CallInfo[None]) -> None:
-        call.start, call.duration = self._start, self._seconds
-        call.stop = self._start + self._seconds
-
-
-@final
-class _Phase:
-    """What is done in a phase, until pytest looks at it."""
-
-    def __init__(self, when: Phase, record: Record | None = None) -> None:
-        self.when: Final[Phase] = when
-        self.record: Final = record or Record()
-        self.watch: Final = _Watch()
-        self.failure: BaseException | None = None
-        self.result: Any = None
-
-
 class SetupHooks:
     """The hooks of a test's setup, in two parts.
 
@@ -452,7 +409,7 @@ class SetupHooks:
         self._listeners: Final = {
             plugins.getplugin("capturemanager"),
             plugins.getplugin("logging-plugin"),
-            plugins.register(self, "asyncio-flights") and self,
+            plugins.register(self, "asyncio-started-tests") and self,
         }
         self._callers: Final[dict[object, Callable[..., object]]] = {}
         self.are_live: Final = pytest_private.shows_at_once(config)
@@ -477,17 +434,17 @@ class SetupHooks:
 
     def pytest_runtest_setup(self, item: pytest.Item) -> None:
         __tracebackhide__ = True
-        flight = StartedTest.of(item)
-        if flight is not None:
-            flight.replay()
-            flight.outcome()
+        test = StartedTest.of(item)
+        if test is not None:
+            test.replay()
+            test.outcome()
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_teardown(self, item: pytest.Item) -> None:
-        flight = StartedTest.of(item)
-        if flight is not None:
-            flight.replay()
+        test = StartedTest.of(item)
+        if test is not None:
+            test.replay()
 
 
 _call_info: Final[Any] = pytest.CallInfo.from_call  # Typed, it would be subscripted at each call.
-_FLIGHT: Final[pytest.StashKey[StartedTest]] = pytest.StashKey()
+_STARTED_TEST: Final[pytest.StashKey[StartedTest]] = pytest.StashKey()
