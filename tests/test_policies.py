@@ -553,3 +553,29 @@ def test_unittest_and_doctest_use_the_override(suite):
 """,
     )
     result.assert_outcomes(passed=2)
+
+
+def test_the_policy_of_a_wide_loop_outlasts_a_narrower_loop_that_was_there_before(suite):
+    result = suite(
+        """
+        @pytest_asyncio.fixture(scope="module", loop_scope="module")
+        async def wide():
+            pass
+
+        @pytest.mark.asyncio(loop_scope="function")
+        async def test_async(wide):
+            pass
+
+        def test_sync(event_loop_policy):
+            assert asyncio.get_event_loop_policy() is event_loop_policy
+        """,
+        *IGNORED,
+        conftest=override(),
+        files={
+            "test_next.py": """
+                def test_sync(event_loop_policy):
+                    assert asyncio.get_event_loop_policy() is not event_loop_policy
+            """
+        },
+    )
+    result.assert_outcomes(passed=3)

@@ -6,7 +6,6 @@ Where a suite does, every test that sees the override requests it, as if it were
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial
 from typing import Any, Final, NoReturn, final
 
 import pytest
@@ -79,7 +78,7 @@ class PolicyLoops:
         self, make: LoopFactory, policy: Any, fixturedef: pytest.FixtureDef[Any] | None
     ) -> None:
         self._make: Final = make
-        self._policy: Final = policy
+        self.policy: Final = policy
         self.fixturedef: Final = fixturedef
 
     @staticmethod
@@ -87,14 +86,6 @@ class PolicyLoops:
         """Return what makes loops, if it is this, for a clock of whatever kind."""
         factory = attribute(factory, "inner", PolicyLoops) or factory
         return factory if isinstance(factory, PolicyLoops) else None
-
-    def put_in_force(self) -> Callable[[], None] | None:
-        """Put the policy in force, and return what puts the one before it back."""
-        before = default()
-        if self._policy is None or before is self._policy:
-            return None
-        put_in_force(self._policy)
-        return partial(put_in_force, before)
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, PolicyLoops)
@@ -150,12 +141,6 @@ def default() -> Any:
     from pytest_asyncio.support import asyncio_private  # All tests of a suite may be synchronous.
 
     return asyncio_private.policy_in_force()
-
-
-def put_in_force(policy: Any) -> None:
-    from pytest_asyncio.support import asyncio_private
-
-    asyncio_private.put_policy_in_force(policy)
 
 
 _OVERRIDDEN: Final[pytest.StashKey[bool]] = pytest.StashKey()

@@ -92,7 +92,6 @@ class LoopOwner:
         """The loop, from its opening to its closing, also if a test has closed it meanwhile."""
         self.fixtures: Final[dict[pytest.FixtureDef[Any], pytest.FixtureRequest]] = {}
         """The wide fixtures that are set up on the loop, in the order of their setup."""
-        self._put_policy_back: Callable[[], None] | None = None
         self.stopped_by: Run | None = None
         """The run beside others whose code has stopped the loop."""
         self.standstill: Callable[[], AbstractContextManager[None]] = nullcontext
@@ -220,14 +219,13 @@ class LoopOwner:
         try:
             self.end()
         finally:
-            if self._put_policy_back is not None:
-                self._put_policy_back()
+            self._state.disobey(self)
 
     def obey(self, policy: PolicyLoops | None) -> None:
         """Have the policy that is to make the loop in force until the loop ends, or the policy."""
         if policy is not None and policy.fixturedef is not None:
             policy.fixturedef.addfinalizer(self.close)
-            self._put_policy_back = policy.put_in_force()
+            self._state.obey(self, policy.policy)
 
     def end(self) -> None:
         """Close the loop, with all that is on it. What comes next gets another one."""

@@ -109,6 +109,9 @@ class SessionState:
         self.on_run_ended: Final[list[Callable[[Run], None]]] = []
         self._on_first_failure: Final[list[Callable[[], None]]] = []
         self._loop_before: CurrentLoop | None = None
+        self._policies: Final[dict[LoopOwner, Any]] = {}
+        """The overridden policies of loops that are not closed, in the order in which they came."""
+        self._policy_before: Any = None
         self._interruption: KeyboardInterrupt | None = None
 
     @classmethod
@@ -150,6 +153,21 @@ class SessionState:
             asyncio.set_event_loop(None if loop.is_closed() else loop)
         elif self._loop_before is not None:
             self._loop_before.put_back()
+
+    def obey(self, owner: LoopOwner, policy: Any) -> None:
+        """Put the policy that is to make a loop in force, until the loop is closed."""
+        if not self._policies:
+            self._policy_before = asyncio_private.policy_in_force()
+        self._policies[owner] = policy
+        asyncio_private.put_policy_in_force(policy)
+
+    def disobey(self, owner: LoopOwner) -> None:
+        """Put the policy in force that is of the last loop left, or was before all of them."""
+        if owner not in self._policies:
+            return
+        del self._policies[owner]
+        left = next(reversed(self._policies.values()), self._policy_before)
+        asyncio_private.put_policy_in_force(left)
 
     def lane_of_caller(self) -> Lane:
         if self.live_lanes and (lane := self.live_lanes.get(asyncio._get_running_loop())):
