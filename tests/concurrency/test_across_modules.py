@@ -418,3 +418,34 @@ async def test_c(server, _): pytest.seen.append(f"test_c on server {server}")
     assert (outcomes["passed"], outcomes["failed"]) == (3, 2)
     after = ["test_c on server 2"] if width == 2 else []
     result.stdout.fnmatch_lines(["*account of server 1 is closed", "server 1 is down", *after])
+
+
+@pytest.mark.parametrize("argument", ["-s", "-q"])
+def test_a_fixture_that_dies_fails_none_that_was_over_before(modules, argument):
+    result = modules(
+        """
+died = asyncio.Event()
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def server():
+    async with asyncio.TaskGroup() as group:
+        async def die():
+            await died.wait()
+            raise OSError("the server has died")
+        group.create_task(die())
+        yield
+async def test_waits(server): await asyncio.Event().wait()
+async def test_is_over(server): await asyncio.sleep(0)
+async def test_waits_too(server):
+    died.set()
+    await asyncio.Event().wait()  # here
+""",
+        args=[argument],
+    )
+    assert (result.parseoutcomes()["passed"], result.parseoutcomes()["failed"]) == (1, 2)
+    result.stdout.fnmatch_lines(
+        [
+            "*_ test_waits_too _*",
+            ">*await asyncio.Event().wait()  # here",
+            "E *Cancelled: *'server'*",
+        ]
+    )

@@ -29,7 +29,7 @@ from . import event_loop, loops, runs
 from .context import OwnContext
 from .deferred_requests import in_one_go, no_deferral
 from .loops import LoopOwner, factory_of
-from .plan import Plan
+from .plan import OUTCOME, Plan
 from .runs import Run
 from .session import SessionState
 
@@ -668,7 +668,8 @@ class _EndedFixtures:
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_call(self, item: pytest.Item) -> None:
         __tracebackhide__ = True
-        refuse_ended(item)
+        if OUTCOME not in item.stash:  # Else its call has taken place.
+            refuse_ended(item)
 
 
 def finish_unfit(item: pytest.Function, planned: Plan) -> None:

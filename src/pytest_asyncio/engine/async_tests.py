@@ -16,12 +16,9 @@ from pytest_asyncio.support import asyncio_private, callables, pytest_private
 
 from . import async_fixtures, context, event_loop, loops
 from .loops import LoopOwner
-from .plan import Plan, plan_of
+from .plan import OUTCOME, Plan, plan_of
 from .runs import Run
 from .session import SessionState
-
-OUTCOME: Final[pytest.StashKey[Callable[[], Any]]] = pytest.StashKey()
-"""Returns or raises what an async test did, whose call has taken place beside others."""
 
 
 def plan(item: pytest.Function) -> Plan:

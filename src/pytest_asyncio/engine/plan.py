@@ -63,3 +63,7 @@ def plan_of(item: pytest.Item) -> Plan | None:
 def forget_plan(item: pytest.Item) -> None:
     """Let go of what an item had: items outlive their tests."""
     vars(item).pop(_PLAN, None)
+
+
+OUTCOME: Final[pytest.StashKey[Callable[[], Any]]] = pytest.StashKey()
+"""Returns or raises what an async test did, whose call has taken place beside others."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator
 from collections.abc import Set as AbstractSet
-from contextvars import Context, copy_context
+from contextvars import copy_context
 from enum import Enum, auto
 from functools import partial
 from typing import Any, Final, TypeAlias, final
@@ -19,11 +19,12 @@ import pytest
 from pytest_asyncio.engine import async_fixtures, async_tests, deferred_requests
 from pytest_asyncio.engine.async_fixtures import Deferred
 from pytest_asyncio.engine.loops import LoopOwner
+from pytest_asyncio.engine.plan import OUTCOME
 from pytest_asyncio.engine.runs import LANE, Run
 from pytest_asyncio.engine.session import SessionState
 from pytest_asyncio.support import pytest_private
 
-from .output import Record, RecordedLane, Recorder
+from .output import RecordedLane, Recorder
 from .phases import PhaseOfTest, Watch
 
 Wait: TypeAlias = Run | None
@@ -45,9 +46,6 @@ class State(Enum):
 class StartedTest(RecordedLane):
     """An async test that runs beside others."""
 
-    context: Context | None
-    record: Record | None
-    run: Run | None
     _rejoin: Callable[[], None]
 
     def __init__(self, item: pytest.Function, hooks: SetupHooks, recorder: Recorder) -> None:
@@ -249,12 +247,12 @@ class StartedTest(RecordedLane):
 
     def _look_at_call(self) -> None:
         __tracebackhide__ = True
-        self.item.stash[async_tests.OUTCOME] = self._told_outcome
+        self.item.stash[OUTCOME] = self._told_outcome
         try:
             with self._recorder.looking_at(self):
                 self.hook.pytest_runtest_call(item=self.item)
         finally:
-            del self.item.stash[async_tests.OUTCOME]
+            del self.item.stash[OUTCOME]
 
     def _set_up(self) -> None:
         """Set fixtures up in place of `item.setup()`: the wide ones, and its own up to a wait."""
@@ -309,6 +307,7 @@ class StartedTest(RecordedLane):
     def _call(self) -> Generator[Wait]:
         phase = self._enter(PhaseOfTest("call"))
         try:
+            async_fixtures.refuse_ended(self.item)
             call = async_tests.Call(self.item)
             if call.run is not None:
                 yield call.run
