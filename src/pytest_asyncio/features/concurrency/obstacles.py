@@ -7,6 +7,7 @@ from typing import Any, Final
 import pytest
 
 from pytest_asyncio.collect import options
+from pytest_asyncio.support.foreign import attribute
 
 _OPTIONS: Final = {
     "force_reruns": "--force-reruns",
@@ -50,9 +51,10 @@ def hooks_around_each_test(config: pytest.Config) -> list[str]:
     implementations = config.hook.pytest_runtest_protocol.get_hookimpls()
     functions = [implementation.function for implementation in implementations]
     return [
-        f"{function.__module__}.{function.__qualname__}()"
+        f"{module}.{attribute(function, '__qualname__', str)}()"
         for function in functions
-        if function.__module__.partition(".")[0] not in _UNAFFECTED
+        if (module := attribute(function, "__module__", str) or "").partition(".")[0]
+        not in _UNAFFECTED
     ]
 
 
