@@ -35,7 +35,8 @@ else:  # Type checkers are to know no other names.
             from importlib import import_module
 
             modules.remember(__name__)
-            return getattr(import_module(f".{_LATE[name]}", __name__), name)
+            found = globals()[name] = getattr(import_module(f".{_LATE[name]}", __name__), name)
+            return found  # It is looked up here but once: that costs as much as a small test.
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
