@@ -23,7 +23,7 @@ class Watched(Coroutine[Any, Any, Any]):
     def __init__(
         self, coroutine: Coroutine[Any, Any, Any], see: Callable[[Future[Any] | None], object]
     ) -> None:
-        self._coroutine: Final = coroutine
+        self._coroutine: Final[Any] = coroutine
         self._see: Final = see
 
     def send(self, value: Any) -> Any:
@@ -42,7 +42,13 @@ class Watched(Coroutine[Any, Any, Any]):
         self._coroutine.close()
 
     def __await__(self) -> Generator[Any, Any, Any]:  # pragma: no cover  # No task calls it.
-        return self._coroutine.__await__()
+        waiting: Generator[Any, Any, Any] = self._coroutine.__await__()
+        return waiting
+
+    @property
+    def cr_await(self) -> Any:
+        """What the coroutine awaits: who asks looks for it in the type."""
+        return self._coroutine.cr_await
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._coroutine, name)
