@@ -508,8 +508,8 @@ def test_the_error_of_a_client_is_told_with_what_came_before(dying_suite):
         @pytest.mark.asyncio(live=True)
         def test_it(dying):
             loop, done = dying
-            loop.call_soon_threadsafe(done.set)
             try:
+                loop.call_soon_threadsafe(done.set)
                 threading.Event().wait()
             except BaseException:
                 raise ConnectionError("no answer")
@@ -903,5 +903,117 @@ def test_a_test_that_closes_the_loop_is_told_so(server_suite):
             with pytest.raises(RuntimeError, match="Cannot close a running event loop"):
                 asyncio_runner.loop.close()
             assert get(url) == b"ok"
+    """)
+    result.assert_outcomes(passed=1)
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        "TimeoutError('timed out')",
+        "subprocess.TimeoutExpired('curl', 1)",
+        "OSError('the read operation timed out')",
+        "type('ReadTimeout', (Exception,), {})('no answer')",
+        "pytest.fail.Exception('Timeout (>1.0s) from pytest-timeout.')",
+    ],
+)
+def test_a_time_out_of_a_test_whose_loop_stands_still_says_to_let_it_go_on(server_suite, error):
+    result = server_suite(f"""
+        def test_it(url):
+            raise {error}
+
+        @pytest.mark.asyncio(live=True)
+        def test_live(url):
+            raise {error}
+
+        def test_without_fixtures():
+            raise {error}
+    """)
+    result.assert_outcomes(failed=3)
+    advice = "*on the event loop of the fixture 'url', which stands still while synchronous code*"
+    assert sum("stands still" in line for line in result.outlines) == 1
+    result.stdout.fnmatch_lines([advice, "*", "*test_live*"])
+    result.stdout.fnmatch_lines(
+        ["*Write @pytest.mark.asyncio(live=True) at test_it to let it go on.*"]
+    )
+
+
+@needs_signal
+def test_ctrl_c_in_a_test_whose_loop_stands_still_says_to_let_it_go_on(pytester):
+    pytester.makepyfile(
+        """
+        import os, pytest, pytest_asyncio, signal
+
+        @pytest_asyncio.fixture
+        async def one():
+            yield
+
+        @pytest_asyncio.fixture
+        async def other():
+            yield
+
+        def test_it(one, other):
+            os.kill(os.getpid(), signal.SIGINT)
+        """
+    )
+    result = pytester.runpytest_subprocess("-p", "no:cacheprovider")
+    (advice,) = (line for line in result.outlines if "stands still while synchronous" in line)
+    assert "the fixtures 'one', 'other', which stands still" in advice
+
+
+@needs_signal
+def test_a_teardown_goes_on_although_a_fixture_dies(dying_suite):
+    result = dying_suite(
+        "function",
+        """
+        @pytest.fixture
+        def live(dying, asyncio_runner):
+            loop, done = dying
+            with asyncio_runner.live():
+                yield
+                loop.call_soon_threadsafe(done.set)
+                while loop.is_running():
+                    time.sleep(0.001)
+                print("goes on")
+
+        def test_it(live):
+            pass
+        """,
+    )
+    result.assert_outcomes(passed=1, errors=1)
+    result.stdout.fnmatch_lines(["*Cancelled: The async fixture 'dying' ended*", "goes on"])
+
+
+def test_a_loop_may_be_closed_while_others_are_live(server_suite):
+    result = server_suite("""
+        @pytest.fixture
+        def live(asyncio_runner):
+            with asyncio_runner.live():
+                yield asyncio_runner.loop
+
+        @pytest_asyncio.fixture(loop_scope="function")
+        async def own(live):
+            yield asyncio.get_running_loop()
+
+        @pytest.mark.asyncio(loop_scope="module")
+        class TestClass:
+            def test_it(self, live, own):
+                assert own is not live
+                assert own.is_running()
+                assert live.is_running()
+    """)
+    result.assert_outcomes(passed=1)
+
+
+@needs_signal
+def test_a_time_out_waits_for_the_end_of_a_debugger(server_suite):
+    result = server_suite("""
+        from pytest_asyncio.support import debuggers
+
+        @pytest.mark.asyncio(live=True, timeout=0.05)
+        def test_it(url, monkeypatch):
+            asked = threading.Semaphore(0)
+            monkeypatch.setattr(debuggers, "is_active", lambda *_: asked.release() or True)
+            assert asked.acquire() and asked.acquire()
     """)
     result.assert_outcomes(passed=1)

@@ -286,7 +286,6 @@ def test_benchmark(suite):
         ("pytest_benchmark.plugin", "--benchmark-max-time=0.01"),
         ("pytest_benchmark.plugin", "--benchmark-disable"),
         ("pytest_benchmark.plugin", "--benchmark-only"),
-        ("pytest_codspeed.plugin", "--codspeed-max-time=0.01"),
         ("pytest_codspeed.plugin", "--codspeed"),
     ],
 )

@@ -13,11 +13,13 @@ from pytest_asyncio.collect import fixtures
 from pytest_asyncio.engine import event_loop
 from pytest_asyncio.engine.runs import Run
 from pytest_asyncio.engine.session import SessionState
+from pytest_asyncio.support import pytest_private
 from pytest_asyncio.support.pytest_private import RealOutput
 from pytest_asyncio.support.real_time import RealTime
 
 from . import await_chains, task_tree
 from .await_chains import Step
+from .standing_loops import advise
 
 TITLE: Final = "what async tests were doing"
 
@@ -44,7 +46,7 @@ def lines(session: pytest.Session, interruption: BaseException | None = None) ->
     for run in running:
         yield _sentence(run, interruption)
     if not running:
-        yield from _synchronous(interruption)
+        yield from _synchronous(session, interruption)
     first = running[0].task if running else None
     busy = {run.task.get_loop() for run in state.all_running}
     for owner, loop in tuple(state.open_loops.items()):
@@ -79,13 +81,16 @@ def _phase_of(fixture: pytest.FixtureDef[object], phase: str) -> str:
     return title[0].lower() + title[1:]
 
 
-def _synchronous(interruption: BaseException | None) -> Iterator[str]:
-    """Tell where synchronous code is, if any test runs."""
+def _synchronous(session: pytest.Session, interruption: BaseException | None) -> Iterator[str]:
+    """Tell where synchronous code is, if any test runs, and what may keep it waiting."""
     current = os.environ.get("PYTEST_CURRENT_TEST")
     at = _place_of(chain_of(None, interruption))
     if current is not None and at:
         nodeid, _, phase = current.rpartition(" ")
         yield f"{nodeid}: its {phase.strip('()')} has not ended{at}"
+        item = pytest_private.item_in_progress(session)
+        if item is not None and (advice := advise(item)):
+            yield advice
 
 
 def _place_of(chain: list[Step]) -> str:

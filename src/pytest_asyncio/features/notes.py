@@ -14,6 +14,8 @@ from pytest_asyncio.engine.session import Observer, SessionState
 from pytest_asyncio.support import foreign, frames, pytest_private
 from pytest_asyncio.support.foreign import is_a
 
+from .standing_loops import advise
+
 _Node: TypeAlias = pytest.Item | pytest.Collector
 
 _SHARED: Final = ("attached to a different loop", "bound to a different event loop")
@@ -58,11 +60,21 @@ def explain(error: BaseException, item: pytest.Item) -> None:
     if not isinstance(item, pytest.Function):
         return
     for part in _all_of(error):
-        if isinstance(part, (RuntimeError, TimeoutError)):
+        note = advise(item) if _is_timeout(part) else None
+        if note is None and isinstance(part, (RuntimeError, TimeoutError)):
             note = _note_on(foreign.text(part), error, item)
-            notes: Any = foreign.attribute(part, "__notes__", object) or []
-            if note and is_a(notes, list) and note not in notes:
-                part.add_note(note)
+        notes: Any = foreign.attribute(part, "__notes__", object) or []
+        if note and is_a(notes, list) and note not in notes:
+            part.add_note(note)
+
+
+def _is_timeout(error: BaseException) -> bool:
+    """Tell whether an error is the end of a time-out: a client's, or pytest-timeout's."""
+    if any("timeout" in cls.__name__.lower() for cls in type(error).__mro__):
+        return True
+    if isinstance(error, pytest.fail.Exception):
+        return foreign.text(error).startswith("Timeout (>")
+    return isinstance(error, OSError) and "timed out" in foreign.text(error)
 
 
 def hide_frames(error: BaseException) -> None:

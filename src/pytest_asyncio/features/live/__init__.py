@@ -25,6 +25,7 @@ from pytest_asyncio.engine.loops import LoopOwner
 from pytest_asyncio.engine.plan import plan_of
 from pytest_asyncio.engine.session import SessionState
 from pytest_asyncio.features import hang_report, task_tree
+from pytest_asyncio.features.standing_loops import HAS_BEEN_LIVE
 from pytest_asyncio.support import debuggers, frames, pytest_private
 from pytest_asyncio.support.interrupts import Interrupts
 from pytest_asyncio.support.watchdog import Alarm, Alarms
@@ -167,6 +168,7 @@ class _Live:
         finish_ended = partial(async_fixtures.finish_ended, self._item)
         pytest_private.finalize_after_fixtures(self._item, finish_ended)
         self._item.session.stash[self.KEY] = self
+        self._item.stash[HAS_BEEN_LIVE] = True
         try:
             with ExitStack() as self._stack:
                 try:
@@ -242,7 +244,7 @@ class _Live:
         The user's code may go on in spite of that, and is interrupted again after a while.
         """
         __tracebackhide__ = True
-        if self.is_over:
+        if self.is_over:  # pragma: no cover  # The test has ended just now.
             return
         run = self._state.main_lane.run
         if run is None and not frames.works_for_users(frame):

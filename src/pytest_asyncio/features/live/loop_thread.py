@@ -88,14 +88,12 @@ class LoopThread:
 
     @contextmanager
     def _standing_still(self) -> Generator[None]:
-        if self._thread in (None, threading.current_thread()):  # It is already, or asks itself.
-            yield
-            return
+        goes_on = self._thread is not None
         self._stand_still()
         try:
             yield
         finally:
-            if self._owner.opened is self._loop and not self._loop.is_closed():
+            if goes_on and self._owner.opened is self._loop:  # It may have been closed.
                 self.go_on()
 
     def _stand_still(self, seconds: float | None = None) -> None:

@@ -1,0 +1,34 @@
+"""What to write where a synchronous test hangs because a loop stands still."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import pytest
+
+from pytest_asyncio.collect import items
+from pytest_asyncio.engine import async_fixtures
+from pytest_asyncio.support import callables, pytest_private
+
+HAS_BEEN_LIVE: Final[pytest.StashKey[bool]] = pytest.StashKey()
+"""Set for an item whose loops are, or were, live."""
+
+
+def advise(item: pytest.Function) -> str | None:
+    """Say how to let loops go on, if a synchronous test has async fixtures and no live loop."""
+    is_async = callables.kind_of(items.test_function(item)) is not None
+    if is_async or HAS_BEEN_LIVE in item.stash:
+        return None
+    names = [
+        repr(name)
+        for name, definitions in pytest_private.fixture_definitions(item).items()
+        if async_fixtures.owner_in_use(definitions[-1]) is not None
+    ]
+    if not names:
+        return None
+    fixtures = f"fixture {names[0]}" if len(names) == 1 else f"fixtures {', '.join(names)}"
+    return (
+        f"What it waits for may be on the event loop of the {fixtures}, which stands still while "
+        f"synchronous code runs. Write @pytest.mark.asyncio(live=True) at {item.name} to let it "
+        "go on."
+    )
