@@ -29,7 +29,6 @@ from suites import (
 
 EVERYTHING = ".*"
 ALL_BUT_OUTCOMES = "^[^=].*"
-LOOPS = r"\w+EventLoop-\d+|Loop[AB]-\d+"
 
 
 @dataclass(frozen=True)
@@ -181,9 +180,9 @@ def _has_hook(suite: Suite) -> bool:
 DIFFERENCES = (
     Difference("**Marks on several levels**", marks_merge),
     Difference("**The mark of a parameter**", parameters_marks_have_loop_factories),
-    Difference("**What is in no package**", loops_outside_of_packages, LOOPS),
-    Difference("**What is in no package**", functions_have_class_loops, LOOPS),
-    Difference("**The loop of a package**", package_loops, LOOPS),
+    Difference("**What is in no package**", loops_outside_of_packages),
+    Difference("**What is in no package**", functions_have_class_loops),
+    Difference("**The loop of a package**", package_loops),
     Difference("**Sync tests in a suite with loop factories**", sync_tests_have_loop_factories),
     Difference(
         "**A wide async fixture in a suite with loop factories**",
@@ -193,6 +192,7 @@ DIFFERENCES = (
     Difference("**A context variable of a fixture**", failing_teardowns),
 )
 NOT_NOTED = (
+    "**Static methods that are async tests**",
     "**A context variable that a test sets**",
     "**`asyncio.get_event_loop()` in synchronous code**",
     "**`asyncio.all_tasks()` in a test**",
@@ -208,7 +208,7 @@ def without_listed(record: list[str], suite: Suite) -> list[str]:
     """Return what is compared of the record of a suite."""
     for hidden in _hidden(suite):
         record = [re.sub(hidden, "", line) for line in record]
-    return record
+    return [line for line in record if line]
 
 
 def _hidden(suite: Suite) -> list[str]:

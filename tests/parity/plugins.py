@@ -54,7 +54,7 @@ def records(
     with TemporaryDirectory(prefix="suite") as folder:
         for name, text in files.items():
             path = Path(folder, name)
-            path.parent.mkdir(exist_ok=True)
+            path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(text, encoding="utf-8")
         for number, plugin in enumerate(plugins):
             plugin.begin(folder, f"record-{number}", *arguments)

@@ -111,7 +111,7 @@ class Hook:
 
 @dataclass(frozen=True)
 class Directory:
-    is_package: bool = True
+    is_package: bool = False
     mark: Mark | None = None
     fixtures: tuple[Fixture, ...] = ()
     policy: Policy | None = None

@@ -165,7 +165,7 @@ class _Writer:
             yield f"pytestmark = {mark}"
         yield from self.policy(module.policy)
         yield from self.fixtures(module, seen)
-        for kind in module.xunit:
+        for kind in _xunit(module):
             yield from self.xunit(kind, name)
         for number, test in enumerate(module.tests):
             yield from self.test(test, f"test_{number}", seen)
@@ -188,7 +188,7 @@ class _Writer:
         yield "    pass"
         yield from _indented(self.policy(place.policy, "self, "))
         yield from _indented(self.fixtures(place, seen))
-        for kind in place.xunit:
+        for kind in _xunit(place):
             yield from _indented(self.xunit(kind, seen.label, "self, "))
         for number, test in enumerate(place.tests):
             yield from _indented(self.test(test, f"test_{number}", seen))
@@ -280,9 +280,12 @@ class _Writer:
         parameters = [*map(str, range(len(test.parameters)))]
         param_marks = [self.mark(mark, seen) for mark in test.parameters]
         mark = self.mark(test.mark, seen)
-        is_marked = seen.is_marked or mark or (parameters and all(param_marks))
-        if not mark and test.is_async and self.suite.mode == "strict" and not is_marked:
-            mark = "pytest.mark.asyncio"
+        if test.is_async and self.suite.mode == "strict" and not (mark or seen.is_marked):
+            needed = "pytest.mark.asyncio"
+            if any(param_marks):  # That of the function would hide them.
+                param_marks = [each or needed for each in param_marks]
+            else:
+                mark = needed
         is_static = test.is_static and seen.owner
         indirect = test.indirect if test.indirect in seen.fixtures else None
         needs = [need for need in test.needs if need in seen.fixtures]
@@ -357,6 +360,12 @@ def _is_marked(place: Directory | Module | Class | UnittestCase) -> bool:
     if isinstance(place, UnittestCase) or (isinstance(place, Directory) and not place.is_package):
         return False
     return place.mark is not None
+
+
+def _xunit(place: Module | Class) -> list[str]:
+    """Return which functions a place has, but for those that static methods have otherwise."""
+    has_static = any(test.is_static for test in tests_in(place))
+    return [kind for kind in place.xunit if not (has_static and kind in ("function", "method"))]
 
 
 def _factories(names: tuple[str, ...]) -> str:
