@@ -387,9 +387,9 @@ def test_a_test_that_does_not_use_the_fixture_goes_on(dying):
     """
     for kind in ("async def", "def"):
         result = dying(tests.format(kind=kind))
-        result.assert_outcomes(passed=4, errors=1)
+        result.assert_outcomes(passed=5, errors=1)
         result.stdout.fnmatch_lines(
-            ["*ERROR at setup of test_next_user*", "*LookupError: the true cause*"]
+            ["*ERROR at teardown of test_other*", "*LookupError: the true cause*"]
         )
         result.stdout.no_fnmatch_line("*several fixtures*")
 
@@ -419,7 +419,7 @@ def test_an_item_that_is_no_function_goes_on(dying):
     """
     result = dying(tests, scope="session", conftest=conftest, files={"z.txt": ""})
     result.assert_outcomes(passed=3, errors=1)
-    result.stdout.fnmatch_lines(["*LookupError: the true cause*", "ERROR z.txt::item*"])
+    result.stdout.fnmatch_lines("ERROR test_it.py::test_other *the true cause*")
 
 
 def test_what_nobody_uses_any_more_is_told_at_its_teardown(dying):
@@ -568,19 +568,17 @@ def test_who_requests_an_ended_fixture_at_run_time_is_told(dying, dynamic):
         async def test_user(resource):
             pass
 
-        async def test_other():
+        async def test_other(request):
             die.set()
             for _ in range(10):
                 await asyncio.sleep(0)
-
-        async def test_dynamic(request):
             later = lambda: pytest_asyncio.getfixturevalue(request, "resource")
             value = {dynamic}
             if value is not None:
                 await value
     """
     result = dying(tests)
-    result.assert_outcomes(passed=2, failed=1, errors=1)
+    result.assert_outcomes(passed=1, failed=1, errors=1)
     result.stdout.fnmatch_lines(["*The async fixture 'resource' ended*"])
 
 
@@ -1033,3 +1031,83 @@ def test_a_fixture_that_is_cancelled_before_it_is_set_up_is_told_at_its_teardown
     """)
     result.assert_outcomes(failed=1, errors=1)
     result.stdout.fnmatch_lines(["*The async fixture 'resource' ended*"])
+
+
+def test_a_test_with_a_fixture_of_its_own_by_the_name_of_a_dead_one_passes(suite):
+    result = suite(
+        conftest="""
+            @pytest_asyncio.fixture(scope="session", loop_scope="session")
+            async def server():
+                async with asyncio.TaskGroup() as group:
+                    asyncio.get_running_loop().group = group
+                    yield "real"
+
+            @pytest_asyncio.fixture(loop_scope="session")
+            async def killer():
+                yield
+                async def die():
+                    raise OSError("the server has died")
+                asyncio.get_running_loop().group.create_task(die())
+                await asyncio.sleep(0)
+                await asyncio.sleep(0)
+        """,
+        files={
+            "test_1.py": """
+                @pytest.mark.asyncio(loop_scope="session")
+                async def test_uses_it(server): assert server == "real"
+
+                def test_kills_it(killer): pass
+            """,
+            "test_2.py": """
+                @pytest.fixture
+                def server(): return "fake"
+
+                def test_with_its_own(server): assert server == "fake"
+            """,
+            "test_3.py": """
+                @pytest.mark.asyncio(loop_scope="session")
+                async def test_uses_it_again(server): assert server == "real"
+            """,
+        },
+    )
+    result.assert_outcomes(passed=4, errors=1)
+    result.stdout.fnmatch_lines(["*ERROR at teardown of test_kills_it*", "*has died*"])
+
+
+def test_a_sync_fixture_of_ours_finds_its_loop_after_it_has_requested_others(suite):
+    result = suite("""
+        @pytest_asyncio.fixture(scope="module", loop_scope="module")
+        async def wide():
+            return asyncio.get_running_loop()
+
+        @pytest_asyncio.fixture(scope="session", loop_scope="session")
+        async def widest():
+            return asyncio.get_running_loop()
+
+        @pytest.fixture
+        def plain():
+            return asyncio.get_event_loop()
+
+        @pytest_asyncio.fixture(loop_scope="class")
+        def inner(request):
+            found = asyncio.get_event_loop()
+            assert found not in {request.getfixturevalue("wide"), request.getfixturevalue("widest")}
+            assert asyncio.get_event_loop() is found
+
+        @pytest_asyncio.fixture(loop_scope="module")
+        def client(request):
+            found = asyncio.get_event_loop()
+            request.getfixturevalue("widest")
+            assert asyncio.get_event_loop() is found
+            request.getfixturevalue("inner")
+            assert asyncio.get_event_loop() is found is request.getfixturevalue("plain")
+            yield
+            assert asyncio.get_event_loop() is found is request.getfixturevalue("wide")
+
+        class TestIt:
+            @pytest.mark.asyncio
+            async def test_async(self, client): pass
+
+            def test_sync(self, client): pass
+    """)
+    result.assert_outcomes(passed=2)

@@ -19,7 +19,7 @@ import pytest
 
 from pytest_asyncio.collect import fixtures, loop_scopes
 from pytest_asyncio.collect.loop_factories import ChosenFactory, NamedFactory
-from pytest_asyncio.support import asyncio_private, pytest_private
+from pytest_asyncio.support import asyncio_private, finalizers, pytest_private
 from pytest_asyncio.support.callables import is_awaitable, kind_of, standing_in_for
 from pytest_asyncio.support.foreign import holds, is_a
 from pytest_asyncio.support.types import ClockName, LoopFactory
@@ -96,16 +96,17 @@ def _on_its_loop(
 
     def call(**kwargs: Any) -> Any:
         __tracebackhide__ = True
-        owner_for(fixturedef, request, planned).make_current()
-        return function(**kwargs)
+        with owner_for(fixturedef, request, planned).found():
+            return function(**kwargs)
 
     def generate(**kwargs: Any) -> Iterator[Any]:
         __tracebackhide__ = True
         owner = owner_for(fixturedef, request, planned)
-        owner.make_current()
-        for value in function(**kwargs):
-            yield value
-            owner.make_current()
+        generator: Iterator[Any] = function(**kwargs)
+        for _ in range(2):
+            with owner.found():
+                values = tuple(itertools.islice(generator, 1))
+            yield from values
 
     return generate if holds(inspect.isgeneratorfunction, function) else call
 
@@ -227,6 +228,14 @@ class Setup(ABC):
     def begin_teardown(self) -> Run | None:
         """Return the run, if there is one, to be gone through before the fixture is torn down."""
         return None
+
+    def finish(self) -> None:
+        """Tear the fixture down, which has ended too early, unless that is done."""
+        __tracebackhide__ = True
+        ended = self.request.session.stash[_ENDED]
+        if self in ended:
+            ended.remove(self)
+            pytest_private.finish(self.fixturedef, self.request)
 
     def go_through(self, run: Run) -> None:
         """Let a run take place."""
@@ -576,7 +585,9 @@ class Lifetime(Setup):
 
     def _is_used_by(self, run: Run) -> bool:
         if run.phase == "teardown":  # One that does not need the fixture is to go on.
-            return pytest_private.depends_on(run.fixturedef, self.fixturedef.argname, run.item)
+            return run.fixturedef is not None and self.fixturedef in pytest_private.needed_by(
+                run.fixturedef, run.item
+            )
         return pytest_private.may_use(run.item, self.fixturedef)
 
 
@@ -613,38 +624,26 @@ def _finish_ended_after(item: pytest.Function) -> None:
 
 
 def finish_ended(item: pytest.Item) -> None:
-    """Tear down the wide fixtures that ended too early, if an item uses them.
+    """Tear down the wide fixtures that ended too early, if no test but one that is over uses them.
 
     The next item that requests them gets new ones.
     """
     __tracebackhide__ = True
     if _ENDED not in item.session.stash:
         return
-    ended = item.session.stash[_ENDED]
     scheduler = SessionState.of(item.session).scheduler
-    errors: list[BaseException] = []
-    for setup in tuple(ended):
-        if setup not in ended:  # It was torn down with one that it depends on.
-            continue
-        if scheduler is not None and scheduler.may_use(setup.fixturedef, besides=item):
-            continue  # It is torn down with the last of those that use it.
-        if setup.fixturedef.argname in getattr(item, "fixturenames", ()):
-            ended.remove(setup)
-            try:
-                pytest_private.finish(setup.fixturedef, setup.request)
-            except BaseException as error:
-                errors.append(error)
-    if len(errors) > 1:
-        raise BaseExceptionGroup("several fixtures ended too early", errors)
-    if errors:
-        raise errors[0]
+    finishing = [
+        setup.finish
+        for setup in item.session.stash[_ENDED]
+        if scheduler is None or not scheduler.may_use(setup.fixturedef, besides=item)
+    ]
+    finalizers.call_all(finishing, "fixtures that ended too early")
 
 
 def ended_fixtures_of(item: pytest.Function) -> Iterator[pytest.FixtureDef[Any]]:
     """Return the fixtures that an item is to request and that have ended too early."""
     for setup in item.session.stash.get(_ENDED, ()):
-        name = setup.fixturedef.argname
-        if setup.fixturedef in pytest_private.fixture_definitions(item).get(name, ()):
+        if pytest_private.will_request(item, setup.fixturedef):
             yield setup.fixturedef
 
 
@@ -659,11 +658,6 @@ def refuse_ended(item: pytest.Item) -> None:
 @final
 class _EndedFixtures:
     """The hooks of a session in which a fixture has ended too early."""
-
-    @pytest.hookimpl(tryfirst=True)
-    def pytest_runtest_setup(self, item: pytest.Item) -> None:
-        __tracebackhide__ = True
-        finish_ended(item)
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_call(self, item: pytest.Item) -> None:

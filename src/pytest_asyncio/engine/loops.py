@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 import warnings
 from asyncio import AbstractEventLoop, Future, Task, all_tasks
-from collections.abc import Awaitable, Callable
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Awaitable, Callable, Generator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from contextvars import Context
 from functools import partial
 from typing import Any, Final, NoReturn, final
@@ -17,7 +17,7 @@ import pytest
 from pytest_asyncio.collect import loop_factories, marks, options, policies
 from pytest_asyncio.collect.marks import AsyncioMark
 from pytest_asyncio.collect.policies import PolicyLoops
-from pytest_asyncio.support import asyncio_private, finalizers, frames, pytest_private
+from pytest_asyncio.support import finalizers, frames, pytest_private
 from pytest_asyncio.support.foreign import is_a, text
 from pytest_asyncio.support.types import LoopFactory
 
@@ -123,9 +123,21 @@ class LoopOwner:
     def make_current(self) -> None:
         """Let synchronous code find the loop by `asyncio.get_event_loop()`."""
         __tracebackhide__ = True
-        loop = self.loop
-        if asyncio_private.current_loop() is not loop:
-            asyncio.set_event_loop(loop)
+        self._state.make_current(self.loop)
+
+    @contextmanager
+    def found(self) -> Generator[None]:
+        """Let a synchronous fixture find the loop, also after it has requested others."""
+        __tracebackhide__ = True
+        loop, before = self.loop, self._state.found
+        self._state.found = loop
+        self._state.make_current(loop)
+        try:
+            yield
+        finally:
+            self._state.found = before
+            if before is not None:
+                self._state.make_current(before)
 
     def use(self) -> None:
         """Have what is left on the loop ended before what is set up by now is torn down.

@@ -69,6 +69,7 @@ class Phases:
             forget_plan(item)
             if loops.report_closed_loops(self.state, item):
                 async_fixtures.end_those_on_closed_loops(item.session)
+            async_fixtures.finish_ended(item)
         self.state.raise_postponed()
         return result
 

@@ -94,6 +94,8 @@ class SessionState:
         """What lets other tests run where one waits; None runs one after another."""
         self.open_loops: Final[dict[LoopOwner, AbstractEventLoop]] = {}
         """In the order in which they were opened."""
+        self.found: AbstractEventLoop | None = None
+        """What a synchronous fixture finds by `get_event_loop()` while its function runs."""
         self.main_lane = Lane()
         """That of the test that pytest runs."""
         self.lanes: Final[list[Lane]] = []
@@ -141,7 +143,7 @@ class SessionState:
         if not self.open_loops:
             self._loop_before = CurrentLoop.read()
         self.open_loops[owner] = loop
-        asyncio.set_event_loop(loop)
+        asyncio.set_event_loop(self.found or loop)
         for call in self._on_loop_opened:
             call(owner)
 
@@ -150,7 +152,7 @@ class SessionState:
         del self.open_loops[owner]
         if self.open_loops:
             loop = next(reversed(self.open_loops.values()))
-            asyncio.set_event_loop(None if loop.is_closed() else loop)
+            asyncio.set_event_loop(self.found or (None if loop.is_closed() else loop))
         elif self._loop_before is not None:
             self._loop_before.put_back()
 
@@ -168,6 +170,12 @@ class SessionState:
         del self._policies[owner]
         left = next(reversed(self._policies.values()), self._policy_before)
         asyncio_private.put_policy_in_force(left)
+
+    def make_current(self, loop: AbstractEventLoop | None) -> None:
+        """Let synchronous code find a loop, unless a fixture whose function runs has another."""
+        loop = self.found or loop
+        if asyncio_private.current_loop() is not loop:
+            asyncio.set_event_loop(loop)
 
     def lane_of_caller(self) -> Lane:
         if self.live_lanes and (lane := self.live_lanes.get(asyncio._get_running_loop())):

@@ -202,17 +202,21 @@ def may_use(item: pytest.Function, fixturedef: pytest.FixtureDef[Any]) -> bool:
     return is_finished or fixturedef in requested_fixtures(item)
 
 
-def depends_on(fixturedef: pytest.FixtureDef[Any] | None, name: str, item: pytest.Function) -> bool:
-    """Tell whether a fixture requests another one by its arguments, or through those."""
-    definitions = fixture_definitions(item)
-    names = list(fixturedef.argnames) if fixturedef is not None else []
-    for requested in names:
-        used = definitions.get(requested, ())
-        names += [other for other in used[-1].argnames if other not in names] if used else []
-    return name in names
+def needed_by(
+    fixturedef: pytest.FixtureDef[Any], item: pytest.Function, path: tuple[str, ...] = ()
+) -> Iterator[pytest.FixtureDef[Any]]:
+    """The fixtures that a fixture requests by its arguments, or through those."""
+    path = (*path, fixturedef.argname)
+    for name in fixturedef.argnames:
+        definitions = fixture_definitions(item).get(name, ())
+        overridden = path.count(name)
+        if overridden < len(definitions):
+            requested = definitions[-1 - overridden]
+            yield requested
+            yield from needed_by(requested, item, path)
 
 
-def will_request(item: pytest.Function, fixturedef: pytest.FixtureDef[Any]) -> bool:
+def will_request(item: pytest.Item, fixturedef: pytest.FixtureDef[Any]) -> bool:
     """Tell whether an item, or a fixture that it requests, requests this very fixture statically.
 
     Not every fixture of a name that the item requests is used: one may override another.
