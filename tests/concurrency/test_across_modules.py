@@ -449,3 +449,20 @@ async def test_waits_too(server):
             "E *Cancelled: *'server'*",
         ]
     )
+
+
+def test_those_that_end_before_one_with_other_filters_warn_by_their_own(modules):
+    result = modules(
+        """
+import warnings
+async def test_first(): await asyncio.sleep(0.01)
+@pytest.mark.filterwarnings("ignore:of")
+async def test_alone(): warnings.warn("of the lone test")
+async def test_behind():
+    await asyncio.sleep(0.03)
+    warnings.warn("of the test behind it")
+""",
+        args=["-Wdefault"],
+    )
+    result.assert_outcomes(passed=3, warnings=1)
+    result.stdout.fnmatch_lines("*UserWarning: of the test behind it")

@@ -21,6 +21,7 @@ from typing import Any, ClassVar, Final, Literal, NoReturn, TypeGuard, TypeVar, 
 
 import pytest
 from _pytest import python
+from _pytest import warnings as warnings_plugin
 from _pytest._code.code import ExceptionRepr
 from _pytest.fixtures import (
     get_scope_package,
@@ -866,6 +867,15 @@ def _is_by_itself(logger: object) -> TypeGuard[logging.Logger]:
 def announce(item: pytest.Item, when: Literal["setup", "call", "teardown"]) -> None:
     """Let PYTEST_CURRENT_TEST tell which test runs, in the words of pytest."""
     _update_current_test_var(item, when)
+
+
+def warnings_of(item: pytest.Item) -> AbstractContextManager[None]:
+    """Apply the warning filters of an item, which no other hook can."""
+    plugin: Any = warnings_plugin
+    context: AbstractContextManager[None] = plugin.catch_warnings_for_item(
+        config=item.config, ihook=item.ihook, when="runtest", item=item
+    )
+    return context
 
 
 @contextmanager

@@ -88,13 +88,32 @@ class _Concurrency:
         self._loops: Final = RunningLoops(self._tests, self._state)
         self._unreported = 0
 
+    @pytest.hookimpl(specname="pytest_runtest_protocol", wrapper=True, tryfirst=True)
+    def pytest_runtest_protocol_after_others(
+        self, item: pytest.Item, nextitem: pytest.Item | None
+    ) -> Generator[None, object, object]:
+        """Let others end before what surrounds a test that is not to run beside them, its warning
+        filters among that.
+        """
+        __tracebackhide__ = True
+        try:
+            self._come_to(item, nextitem)
+        except BaseException as error:
+            self._tests.break_off(error)
+            self._end_all(item)
+            raise
+        return (yield)
+
     @pytest.hookimpl(wrapper=True, trylast=True)
     def pytest_runtest_protocol(
         self, item: pytest.Item, nextitem: pytest.Item | None
     ) -> Generator[None, object, object]:
         __tracebackhide__ = True
+        if item not in self._tests.started:
+            self._tests.current = CurrentTest(item, nextitem)
+            if self._tests.started:
+                self._tests.current.isolate()
         try:
-            self._come_to(item, nextitem)
             with nullcontext() if self._tests.current is None else self._tests.current.heard():
                 return (yield)
         except BaseException as error:
@@ -112,14 +131,11 @@ class _Concurrency:
         if not self._next.come_to(item, nextitem):  # Other items were to come first.
             self._end_all(item)
             self._next.clear()
-        if item not in self._tests.started:
-            while self._tests.under_way:
-                self._run_until_down(
-                    next(filter(self._tests.is_under_way, self._tests.started.values()))
-                )
-            self._tests.current = CurrentTest(item, nextitem)
-            if self._tests.started:
-                self._tests.current.isolate()
+        if item not in self._tests.started and self._tests.under_way:
+            # All that are under way have the same filters.
+            with pytest_private.warnings_of(self._tests.first().item):
+                while self._tests.under_way:
+                    self._run_until_down(self._tests.first())
 
     @pytest.hookimpl(specname="pytest_runtest_protocol", tryfirst=True)
     def pytest_runtest_protocol_started(

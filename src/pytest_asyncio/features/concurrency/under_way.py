@@ -43,6 +43,10 @@ class UnderWay:
         self._state.lanes.append(test)
         self.move(test, State.TO_BEGIN)
 
+    def first(self) -> StartedTest:
+        """Return the first test that is under way, in the order of their reports."""
+        return next(filter(self.is_under_way, self.started.values()))
+
     def is_under_way(self, test: StartedTest) -> bool:
         return test in self.under_way
 
