@@ -1017,3 +1017,19 @@ def test_a_time_out_waits_for_the_end_of_a_debugger(server_suite):
             assert asked.acquire() and asked.acquire()
     """)
     result.assert_outcomes(passed=1)
+
+
+def test_a_live_loop_that_is_run_by_itself_says_what_to_write(server_suite):
+    result = server_suite("""
+        @pytest.mark.asyncio(live=True)
+        def test_it(url):
+            waiting = asyncio.sleep(0)
+            try:
+                asyncio.get_event_loop().run_until_complete(waiting)
+            finally:
+                waiting.close()
+    """)
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(
+        ["*This event loop is already running", "*Write asyncio_runner.run(coroutine), with the*"]
+    )

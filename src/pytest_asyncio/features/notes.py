@@ -14,7 +14,7 @@ from pytest_asyncio.engine.session import Observer, SessionState
 from pytest_asyncio.support import foreign, frames, pytest_private
 from pytest_asyncio.support.foreign import is_a
 
-from .standing_loops import advise
+from .standing_loops import advise, is_beside_live_loops
 
 _Node: TypeAlias = pytest.Item | pytest.Collector
 
@@ -104,6 +104,12 @@ def _note_on(message: str, error: BaseException, item: pytest.Function) -> str |
         return (
             "Something that was made on the loop of an earlier test or fixture is used after that "
             f"loop was closed.\n{_on_different_loops(error, item)}"
+        )
+    if any(part in message for part in _NESTED) and is_beside_live_loops(item):
+        return (
+            f"The loops of {item.name} are live, in threads of their own. Write "
+            "asyncio_runner.run(coroutine), with the fixture asyncio_runner, in place of "
+            "loop.run_until_complete(coroutine)."
         )
     if any(part in message for part in _NESTED):
         return (

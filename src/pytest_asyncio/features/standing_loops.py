@@ -14,10 +14,18 @@ HAS_BEEN_LIVE: Final[pytest.StashKey[bool]] = pytest.StashKey()
 """Set for an item whose loops are, or were, live."""
 
 
+def is_beside_live_loops(item: pytest.Function) -> bool:
+    """Tell whether an item is synchronous, and its loops are, or were, live."""
+    return HAS_BEEN_LIVE in item.stash and not _is_async(item)
+
+
+def _is_async(item: pytest.Function) -> bool:
+    return callables.kind_of(items.test_function(item)) is not None
+
+
 def advise(item: pytest.Function) -> str | None:
     """Say how to let loops go on, if a synchronous test has async fixtures and no live loop."""
-    is_async = callables.kind_of(items.test_function(item)) is not None
-    if is_async or HAS_BEEN_LIVE in item.stash:
+    if _is_async(item) or HAS_BEEN_LIVE in item.stash:
         return None
     names = [
         repr(name)
