@@ -132,7 +132,9 @@ class TaskGroup:
 @contextmanager
 def of_test(request: pytest.FixtureRequest) -> Generator[TaskGroup]:
     """Give out the task group of the requesting test."""
-    group = TaskGroup(async_tests.prepare(pytest_private.item_of(request)), request)
+    owner = async_tests.prepare(pytest_private.item_of(request))
+    owner.use()  # What is left on the loop is ended after the tasks of the group.
+    group = TaskGroup(owner, request)
     yield group
     group.end()
 
