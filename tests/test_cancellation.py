@@ -370,6 +370,74 @@ def test_a_teardown_that_fails_after_a_cancellation_counts(suite):
     result.stdout.fnmatch_lines(["*left*", "*cancelled while waiting*"])
 
 
+def test_a_teardown_that_fails_in_the_midst_of_a_sweep_ends_it(suite):
+    result = suite(
+        """
+    @pytest.fixture(scope="module")
+    def wide():
+        yield
+        print("wide is down")
+
+    @pytest.fixture
+    def things(wide):
+        things = []
+        yield things
+        assert not things, "left"
+
+    @pytest.mark.asyncio(cancel=True)
+    async def test_it(things):
+        things.append(1)
+        await asyncio.sleep(0)
+        things.pop()
+        await asyncio.sleep(0)
+    """,
+        "-s",
+    )
+    result.assert_outcomes(passed=1, errors=1)
+    result.stdout.fnmatch_lines(["*wide is down*", "*left*", "*--asyncio-cancel=waiting:1"])
+
+
+def test_the_line_of_a_library_is_told_with_the_one_that_has_led_there(suite):
+    result = suite(
+        """
+    import sys
+    sys.path.insert(0, "site-packages")
+    import library
+
+    @pytest.mark.asyncio(cancel=True)
+    async def test_it():
+        await library.swallow()
+    """,
+        files={
+            "site-packages/library.py": """
+    async def swallow():
+        try:
+            await asyncio.sleep(0)
+        except asyncio.CancelledError:
+            pass
+    """
+        },
+    )
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(
+        ["*waiting at library.py:5 in swallow, await 1 of 1", "  on the way from test_it.py:*"]
+    )
+
+
+def test_tasks_of_pythons_own_code_are_cancelled_too(suite):
+    result = suite(
+        """
+    @pytest.mark.asyncio(cancel=True)
+    async def test_it():
+        with pytest.raises(TypeError):
+            asyncio.get_running_loop().create_task(5)
+        async with pytest_asyncio.cancellable(tasks=True):
+            await asyncio.wait([asyncio.create_task(asyncio.sleep(0.001))])
+    """
+    )
+    result.assert_outcomes(passed=1)
+
+
 LEAKING = """
     import asyncio
     async def leak():

@@ -38,7 +38,7 @@ class Watched(Coroutine[Any, Any, Any]):
         self._see(awaited)
         return awaited
 
-    def close(self) -> None:
+    def close(self) -> None:  # pragma: no cover  # No task calls it.
         self._coroutine.close()
 
     def __await__(self) -> Generator[Any, Any, Any]:  # pragma: no cover  # No task calls it.

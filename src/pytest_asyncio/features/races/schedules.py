@@ -136,9 +136,7 @@ class Schedule(Variation):
     @contextmanager
     def around_call(self, item: pytest.Function) -> Generator[None]:
         loop = async_tests.prepare(item).loop
-        if not isinstance(loop, VirtualLoop):
-            yield
-            return
+        assert isinstance(loop, VirtualLoop)
         self._loop = loop
         loop.schedule = self
         try:
