@@ -1,0 +1,178 @@
+"""How pytest captures output and logs, and what it reports."""
+
+# pyright: reportPrivateUsage=false
+
+from __future__ import annotations
+
+import functools
+import logging
+import os
+from collections.abc import Generator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from typing import Any, ClassVar, Final, Literal, TypeGuard
+
+import pytest
+from _pytest import warnings as warnings_plugin
+from _pytest._code.code import ExceptionRepr
+from _pytest.logging import LogCaptureHandler
+from _pytest.logging import catching_logs as catching_logs
+from _pytest.runner import _update_current_test_var, check_interactive_exception
+
+
+def add_section(report: pytest.TestReport, title: str, text: str) -> None:
+    """Add a section to the report of a failure, wherever the failure is shown.
+
+    Unlike those in `report.sections`, which are shown in the terminal only, it is a part of the
+    failure in JUnit XML too. Few failures have no place for it, that of a look-up among them.
+    """
+    if isinstance(report.longrepr, ExceptionRepr):
+        report.longrepr.addsection(title, text)
+    else:
+        report.sections.append((title, text))
+
+
+class Capture:
+    """pytest's capture of output, which has no public interface for plugins."""
+
+    def __init__(self, config: pytest.Config) -> None:
+        self.plugin: Any = config.pluginmanager.getplugin("capturemanager")
+
+    def resume(self) -> None:
+        self.plugin.resume_global_capture()
+
+    def take(self) -> tuple[str, str]:
+        """Return what has been captured, and not been taken, as `(stdout, stderr)`."""
+        self.plugin.suspend_global_capture()
+        out, err = self.plugin.read_global_capture()
+        return out, err
+
+
+class RealOutput:
+    """The terminal and stderr as they were before pytest began to capture what is written to them.
+
+    It has no public way around that while a test runs.
+    """
+
+    _KEY: ClassVar = pytest.StashKey["RealOutput"]()
+
+    def __init__(self, config: pytest.Config) -> None:
+        manager = config.pluginmanager
+        self._reporter: Any = manager.getplugin("terminalreporter")
+        self._capture: Any = manager.getplugin("capturemanager")
+        self._is_worker = hasattr(config, "workerinput")
+        with self._uncaptured():
+            self._stderr = os.dup(2)
+        config.add_cleanup(functools.partial(os.close, self._stderr))
+
+    @classmethod
+    def of(cls, config: pytest.Config) -> RealOutput:
+        if cls._KEY not in config.stash:
+            config.stash[cls._KEY] = cls(config)
+        return config.stash[cls._KEY]
+
+    def show(self, title: str, text: str) -> None:
+        """Write a section to the terminal; in a worker of pytest-xdist, which has none, to stderr.
+
+        pytest may be in the middle of a test, but not of anything else.
+        """
+        if self._reporter is None or self._is_worker:
+            self.write(title, text)
+            return
+        with self._uncaptured():
+            self._reporter.ensure_newline()
+            self._reporter.write_sep("-", title)
+            self._reporter.write_line(text, flush=True)
+
+    def write(self, title: str, text: str) -> None:
+        """Write a section to stderr, from any thread and at any time."""
+        section = f"\n{f' {title} ':-^80}\n{text}\n"
+        os.write(self._stderr, section.encode(errors="backslashreplace"))
+
+    def _uncaptured(self) -> AbstractContextManager[None]:
+        manager = self._capture
+        return nullcontext() if manager is None else manager.global_and_fixture_disabled()
+
+
+def log_level(config: pytest.Config) -> int | None:
+    """The level from which on pytest captures log records: it is what the root logger is set to."""
+    level: int | None = getattr(config.pluginmanager.getplugin("logging-plugin"), "log_level", None)
+    return level
+
+
+def shows_at_once(config: pytest.Config) -> bool:
+    """Tell whether what tests write or log is shown, or written to a file, as soon as they do."""
+    logs: Any = config.pluginmanager.getplugin("logging-plugin")
+    has_log_file = config.getoption("log_file", None) or config.getini("log_file")
+    return (
+        config.getoption("capture") in ("no", "tee-sys")
+        or bool(has_log_file)
+        or bool(logs._log_cli_enabled())
+    )
+
+
+def capturing_handlers() -> list[logging.Handler]:
+    """The handlers by which pytest gets log records."""
+    handlers = logging.getLogger().handlers
+    return [handler for handler in handlers if type(handler).__module__ == "_pytest.logging"]
+
+
+@contextmanager
+def captured_logs_aside() -> Generator[None]:
+    """Put aside which log records pytest has captured in a phase, while it looks at another one."""
+    root = logging.getLogger()
+    loggers = [root, *filter(_is_by_itself, root.manager.loggerDict.values())]
+    attached = [(logger, list(logger.handlers)) for logger in loggers]
+    captured = [
+        (handler, handler.records, handler.stream)
+        for handler in root.handlers
+        if isinstance(handler, LogCaptureHandler)
+    ]
+    try:
+        yield
+    finally:
+        for logger, handlers in attached:
+            logger.handlers = handlers
+        for handler, records, stream in captured:
+            handler.records, handler.stream = records, stream
+
+
+def _is_by_itself(logger: object) -> TypeGuard[logging.Logger]:
+    return isinstance(logger, logging.Logger) and not logger.propagate
+
+
+def announce(item: pytest.Item, when: Literal["setup", "call", "teardown"]) -> None:
+    """Let PYTEST_CURRENT_TEST tell which test runs, in the words of pytest."""
+    _update_current_test_var(item, when)
+
+
+def warnings_of(item: pytest.Item) -> AbstractContextManager[None]:
+    """Apply the warning filters of an item, which no other hook can."""
+    plugin: Any = warnings_plugin
+    context: AbstractContextManager[None] = plugin.catch_warnings_for_item(
+        config=item.config, ihook=item.ihook, when="runtest", item=item
+    )
+    return context
+
+
+@contextmanager
+def current_test_kept() -> Generator[None]:
+    """Let PYTEST_CURRENT_TEST tell afterwards what it tells now, whatever else is run.
+
+    A test that clears the environment for a while would have pytest stumble over its absence.
+    """
+    current = os.environ.get(_CURRENT_TEST)
+    try:
+        yield
+    finally:
+        if current is None:
+            os.environ.pop(_CURRENT_TEST, None)
+        else:
+            os.environ[_CURRENT_TEST] = current
+
+
+_CURRENT_TEST: Final = "PYTEST_CURRENT_TEST"
+
+
+def is_interactive(call: pytest.CallInfo[None], report: pytest.TestReport) -> bool:
+    """Tell whether `pytest_exception_interact` is to be called."""
+    return check_interactive_exception(call, report)

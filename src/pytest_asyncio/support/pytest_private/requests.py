@@ -1,0 +1,286 @@
+"""Which fixtures there are, and what an item or a fixture requests of them."""
+
+# pyright: reportPrivateUsage=false
+
+from __future__ import annotations
+
+import inspect
+import itertools
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, Final, cast
+
+import pytest
+from _pytest import python
+from _pytest.fixtures import get_scope_package, getfixturemarker, resolve_fixture_function
+
+from pytest_asyncio.support.types import ScopeName
+
+# pytest 9.2 has dropped the 2.
+CallSpec: Any = getattr(python, "CallSpec", None) or python.CallSpec2
+
+
+def item_of(request: pytest.FixtureRequest) -> pytest.Function:
+    """The item that a fixture is set up for.
+
+    `request.node` is the item for function-scoped fixtures only.
+    """
+    return request._pyfuncitem
+
+
+def request_of(item: pytest.Function) -> pytest.FixtureRequest:
+    """The request of the test function itself.
+
+    An item gets it from no public attribute.
+    """
+    return item._request
+
+
+def callspec_of(item: pytest.Item) -> Any:
+    """The parameters of an item, if it is one of a parametrized function.
+
+    They have no public counterpart. Items of other plugins may have something of that name.
+    """
+    callspec = vars(item).get("callspec")
+    return callspec if type(callspec) is CallSpec else None
+
+
+def definition_of(request: pytest.FixtureRequest) -> pytest.FixtureDef[Any]:
+    """The fixture that is set up by a request, which its name alone would not tell."""
+    definition: pytest.FixtureDef[Any] = cast("Any", request)._fixturedef
+    return definition
+
+
+def is_fixture(function: object) -> bool:
+    """Tell whether a function is declared as a fixture, and so not called by the name it has."""
+    return getfixturemarker(function) is not None
+
+
+def bound_fixture_function(
+    fixturedef: pytest.FixtureDef[Any], request: pytest.FixtureRequest
+) -> Callable[..., Any]:
+    """The fixture function, bound to the instance of the requesting test where it is a method.
+
+    pytest does this between the `pytest_fixture_setup` hook and the call. A function that it has
+    not found in a class is never bound.
+    """
+    function = fixturedef.func
+    return (
+        function if inspect.isfunction(function) else resolve_fixture_function(fixturedef, request)
+    )
+
+
+def replace_fixture_function(
+    fixturedef: pytest.FixtureDef[Any], function: Callable[..., Any]
+) -> Callable[..., Any]:
+    """Let pytest call `function` in place of the fixture function, which is returned.
+
+    A result of None lets the first-result hook `pytest_fixture_setup` go on to the next
+    implementation, so that a fixture cannot be set up by returning its value from the hook.
+    """
+    definition: Any = fixturedef
+    original: Callable[..., Any]
+    original, definition.func = definition.func, function
+    vars(function)[_ORIGINAL] = original
+    return original
+
+
+def restore_fixture_function(
+    fixturedef: pytest.FixtureDef[Any], original: Callable[..., Any]
+) -> None:
+    """Let pytest call the fixture function again."""
+    definition: Any = fixturedef
+    definition.func = original
+
+
+_ORIGINAL: Final = "_pytest_asyncio_original"
+
+
+def fixture_definitions(
+    item: pytest.Item,
+) -> Mapping[str, Sequence[pytest.FixtureDef[Any]]]:
+    """The fixtures that an item requests statically, by name; the last of a name is used.
+
+    The public `item.fixturenames` has the names only. Doctests have no public counterpart.
+    """
+    any_item: Any = item
+    definitions: Mapping[str, Sequence[pytest.FixtureDef[Any]]]
+    definitions = any_item._fixtureinfo.name2fixturedefs
+    return definitions
+
+
+def package_of(
+    fixturedef: pytest.FixtureDef[Any], package: pytest.Package
+) -> pytest.Package | pytest.Session:
+    """The package, the innermost that is asked about, in which a fixture of packages is shared.
+
+    `request.node` tells when the fixture is requested, and not before.
+    """
+    node: pytest.Package | pytest.Session = get_scope_package(cast("Any", package), fixturedef)  # type: ignore[assignment]
+    return node
+
+
+def has_requested(item: pytest.Function, name: str) -> bool:
+    """Tell whether an item has requested a fixture so far, itself or through another fixture."""
+    return name in request_of(item)._fixture_defs
+
+
+def requested_fixture(item: pytest.Function, name: str) -> pytest.FixtureDef[Any]:
+    """The very fixture of a name that an item has requested."""
+    return request_of(item)._fixture_defs[name]
+
+
+def requested_fixtures(item: pytest.Function) -> Iterator[pytest.FixtureDef[Any]]:
+    """The fixtures that an item has requested so far."""
+    yield from request_of(item)._fixture_defs.values()
+
+
+def may_use(item: pytest.Function, fixturedef: pytest.FixtureDef[Any]) -> bool:
+    """Tell whether an item has requested this very fixture; a finished item may have."""
+    is_finished = not cast("Any", request_of(item))
+    return is_finished or fixturedef in requested_fixtures(item)
+
+
+def needed_by(
+    fixturedef: pytest.FixtureDef[Any], item: pytest.Function, path: tuple[str, ...] = ()
+) -> Iterator[pytest.FixtureDef[Any]]:
+    """The fixtures that a fixture requests by its arguments, or through those."""
+    path = (*path, fixturedef.argname)
+    for name in fixturedef.argnames:
+        definitions = fixture_definitions(item).get(name, ())
+        overridden = path.count(name)
+        if overridden < len(definitions):
+            requested = definitions[-1 - overridden]
+            yield requested
+            yield from needed_by(requested, item, path)
+
+
+def will_request(item: pytest.Item, fixturedef: pytest.FixtureDef[Any]) -> bool:
+    """Tell whether an item, or a fixture that it requests, requests this very fixture statically.
+
+    Not every fixture of a name that the item requests is used: one may override another.
+    """
+    return fixturedef in definitions_used(item)
+
+
+def definitions_used(item: pytest.Item) -> Iterator[pytest.FixtureDef[Any]]:
+    """The fixtures that an item requests statically, of each name those that are used."""
+    for name, definitions in fixture_definitions(item).items():
+        for fixturedef in reversed(definitions):
+            yield fixturedef
+            if name not in fixturedef.argnames:  # It does not request the one that it overrides.
+                break
+
+
+def has_one_fixture(session: pytest.Session, name: str) -> bool:
+    """Tell whether a single fixture of the whole session is called `name`.
+
+    It spares each test function of a suite the look-up of those that are visible to it.
+    """
+    manager: Any = session._fixturemanager
+    by_node = getattr(manager, "_arg2node2fixturedefs", None)
+    if by_node is None:  # pragma: no cover  # pytest < 9.1
+        return len(manager._arg2fixturedefs[name]) == 1
+    by_nodeid = manager._arg2nodeid2fixturedefs
+    return name not in by_nodeid and sum(map(len, by_node[name].values())) == 1
+
+
+def all_fixtures(session: pytest.Session) -> Iterator[pytest.FixtureDef[Any]]:
+    """Yield the fixtures that have been found in a session."""
+    manager: Any = session._fixturemanager
+    if hasattr(manager, "_arg2fixturedefs"):  # pragma: no cover  # pytest < 9.1
+        yield from itertools.chain(*manager._arg2fixturedefs.values())
+    else:
+        yield from manager._get_all_fixture_defs()
+
+
+def visible_fixtures(node: pytest.Item, name: str) -> Sequence[pytest.FixtureDef[Any]]:
+    """All fixtures called `name` that `node` could request, the closest last."""
+    return cast("Any", node.session)._fixturemanager.getfixturedefs(name, node) or ()
+
+
+def visible_definitions(node: pytest.Collector) -> Iterator[pytest.FixtureDef[Any]]:
+    """All fixtures that `node` could request."""
+    manager: Any = cast("Any", node.session)._fixturemanager
+    names = getattr(manager, "_arg2fixturedefs", None)
+    if names is None:  # pytest >= 9.1
+        names = {**manager._arg2node2fixturedefs, **manager._arg2nodeid2fixturedefs}
+    for name in names:
+        yield from manager.getfixturedefs(name, node) or ()
+
+
+def arguments_of(item: pytest.Function) -> dict[str, Any]:
+    """What an item's function is called with, once its fixtures are set up.
+
+    `item.funcargs` also has the fixtures that the function does not name.
+    """
+    names: Sequence[str] = cast("Any", item)._fixtureinfo.argnames
+    return {name: item.funcargs[name] for name in names}
+
+
+def is_wide(item: pytest.Function, name: str) -> bool:
+    """Tell whether an item shares the fixture that it requests by a name with other items."""
+    definitions = fixture_definitions(item).get(name)
+    return definitions is not None and is_shared(item, definitions[-1])
+
+
+def is_shared(item: pytest.Function, fixturedef: pytest.FixtureDef[Any]) -> bool:
+    """Tell whether an item shares a fixture with others.
+
+    A function without a class is its own class.
+    """
+    scope = scope_for(item, fixturedef)
+    return scope != "function" and (scope != "class" or item.cls is not None)
+
+
+def scope_for(item: pytest.Function, fixturedef: pytest.FixtureDef[Any]) -> ScopeName:
+    """The scope that a fixture is cached for when an item requests it: its own, or its parameter's.
+
+    `request.scope` tells when the fixture is requested, and not before.
+    """
+    callspec = callspec_of(item)
+    if callspec is not None and fixturedef.argname in callspec._arg2scope:
+        scope: ScopeName = callspec._arg2scope[fixturedef.argname].value
+        return scope
+    return fixturedef.scope
+
+
+def node_of(request: pytest.FixtureRequest) -> object:
+    """The node that a fixture is set up for."""
+    node: object = cast("Any", request).node
+    return node
+
+
+def is_own(request: pytest.FixtureRequest) -> bool:
+    """Tell whether a fixture is set up for one item only."""
+    any_request: Any = request
+    return any_request.node is item_of(request)
+
+
+def nodes_of_fixtures(item: pytest.Function) -> dict[pytest.FixtureDef[Any], pytest.Collector]:
+    """For which class or module an item requests fixtures, of those that each has anew.
+
+    A fixture definition holds one value, so that it cannot be set up for two at the same time.
+    """
+    nodes: dict[pytest.FixtureDef[Any], pytest.Collector] = {}
+    for definitions in fixture_definitions(item).values():
+        for definition in definitions:
+            kind = _ANEW.get(definition.scope) and _ANEW.get(scope_for(item, definition))
+            node = None if kind is None else item.getparent(kind)
+            if node is not None:
+                nodes[definition] = node
+    return nodes
+
+
+_ANEW: Final[dict[str, Any]] = {"class": pytest.Class, "module": pytest.Module}
+
+
+def fixtures_to_set_up(item: pytest.Item) -> set[pytest.FixtureDef[Any]]:
+    """The fixtures that an item requests statically, shares with others, and would set up."""
+    info: Any = getattr(item, "_fixtureinfo", None)
+    definitions = () if info is None else info.name2fixturedefs.values()
+    return {
+        definition
+        for visible in definitions
+        for definition in visible
+        if definition.cached_result is None and definition.scope != "function"
+    }
