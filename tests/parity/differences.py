@@ -171,6 +171,23 @@ def failing_teardowns(suite: Suite) -> bool:
     )
 
 
+def policies_below_the_root(suite: Suite) -> bool:
+    """Tell whether a wide loop may keep a policy in force where it is not seen."""
+    places = [*places_in(suite.root)][1:]
+    has_policy = any(getattr(place, "policy", None) is not None for place in places)
+    return has_policy and suite.loop_scopes() != {"function"}
+
+
+def close_is_wrapped(suite: Suite) -> bool:
+    fixtures = [*fixtures_in(suite.root)]
+    bodies = [
+        *(fixture.setup for fixture in fixtures),
+        *(fixture.teardown for fixture in fixtures),
+        *(test.body for test in tests_in(suite.root)),
+    ]
+    return any("flush" in body.steps for body in bodies if body is not None)
+
+
 def _has_hook(suite: Suite) -> bool:
     return any(
         isinstance(place, Directory) and place.hook is not None for place in places_in(suite.root)
@@ -190,6 +207,8 @@ DIFFERENCES = (
         ALL_BUT_OUTCOMES,
     ),
     Difference("**A context variable of a fixture**", failing_teardowns),
+    Difference("**An `event_loop_policy` of a folder, module or class**", policies_below_the_root),
+    Difference("**`loop.close()`**", close_is_wrapped, r".*: flush.*"),
 )
 NOT_NOTED = (
     "**Static methods that are async tests**",
