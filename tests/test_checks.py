@@ -446,11 +446,11 @@ class TestUnhandledExceptions:
             [
                 "E*RuntimeError: lost failure",
                 (
-                    "E   pytest_asyncio.UnhandledExceptionWarning: test_task: *, created at "
+                    "E *pytest_asyncio.UnhandledExceptionWarning: test_task: *, created at "
                     "test_it.py:7: RuntimeError: lost failure, raised at test_it.py:5. Await what*"
                 ),
                 (
-                    "E   pytest_asyncio.UnhandledExceptionWarning: test_callback: Exception in "
+                    "E *pytest_asyncio.UnhandledExceptionWarning: test_callback: Exception in "
                     "callback*: ZeroDivisionError: division by zero, raised at test_it.py:10. *"
                 ),
             ]

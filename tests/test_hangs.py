@@ -18,6 +18,8 @@ DOING = "*- what async tests were doing -*"
 CONFTEST = """
     import os, signal, sys, threading, time
 
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
     def end_when(is_there, number=signal.SIGINT):
         main = threading.get_ident()
 
@@ -47,7 +49,8 @@ def interrupted(suite, pytester, monkeypatch):
     """Run a suite that interrupts itself; what it imports is its own."""
     run = functools.partial(pytester.runpytest_inprocess, no_reraise_ctrlc=True)
     monkeypatch.setattr(pytester, "runpytest", run)
-    kept = signal.getsignal(signal.SIGINT)
+    # It is ignored in what a shell has started in the background.
+    kept = signal.signal(signal.SIGINT, signal.default_int_handler)
     yield lambda source, *args, **kw: suite(HEADER + source, *args, conftest=CONFTEST, **kw)
     signal.signal(signal.SIGINT, kept)
 
@@ -140,12 +143,13 @@ def test_ctrl_c_shows_what_blocks_the_loop_in_another_task(interrupted):
     result.stdout.fnmatch_lines(
         [
             DOING,
-            "test_it.py::test_it: its call has taken *, and is at test_it.py:* in test_it",
+            "*::test_it: its call has taken * in test_it, while worker has the loop at * in block",
             "test_it (Task-*)",
             "worker, running",
             "    test_it.py:* in work",
             "    test_it.py:* in block",
             "    is in Event.wait",
+            "*test_it.py:7: KeyboardInterrupt",
         ]
     )
 
@@ -406,7 +410,9 @@ def test_workers_of_xdist_show_where_they_hang_when_their_controller_is_killed(e
     result = ended("    import os\n" + source, "-pxdist", "-n1")
     assert result.ret == -signal.SIGKILL
     shown = "what async tests were doing in gw0, at the end of the controller of pytest-xdist"
+    deadline = time.monotonic() + 20
     while shown not in (pytester.path / "stderr").read_text():  # The worker outlives it.
+        assert time.monotonic() < deadline
         time.sleep(0.01)
 
 
@@ -476,3 +482,15 @@ def test_pytest_timeout_by_a_thread_leaves_what_ends_in_time_alone(ended):
     args = ("-ppytest_timeout", "--timeout=30", "--timeout-method=thread")
     result = ended("    def test_it(): pass", *args)
     result.assert_outcomes(passed=1)
+
+
+def test_pytest_timeout_by_a_signal_ends_what_waits_on_uvloop(ended):
+    pytest.importorskip("uvloop")
+    args = ("-ppytest_timeout", "--timeout=0.3", "--timeout-method=signal")
+    result = ended(
+        TIMED.format(act="await asyncio.Event().wait()"),
+        "--asyncio-loop-factory=uvloop.new_event_loop",
+        *args,
+    )
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(["> *await worker", "*- asyncio tasks -*", "test_it (Task-*"])

@@ -1457,7 +1457,7 @@ def test_a_leftover_task_that_refuses_to_end_is_named(suite, short_grace):
     )
     result.assert_outcomes(passed=2)
     result.stdout.fnmatch_lines(
-        "*RuntimeError: These tasks did not end when they were cancelled: refusing."
+        "*These tasks did not end when they were cancelled: refusing at test_it.py:* in refusing."
     )
 
 

@@ -63,8 +63,8 @@ def test_a_fixture_that_uses_one_of_another_loop_is_told_the_keyword(suite):
     result.assert_outcomes(errors=1)
     result.stdout.fnmatch_lines(
         "E *The fixture 'database' runs on a loop of scope 'module', and the fixture 'table' on "
-        "one of scope 'function'. Write @pytest_asyncio.fixture(loop_scope=\"module\") at the "
-        "latter to let them share one."
+        "one of scope 'function'. Write @pytest.mark.asyncio(loop_scope=\"module\") at the test "
+        "and @pytest_asyncio.fixture(loop_scope=\"module\") at 'table' to let them share one."
     )
 
 
@@ -464,8 +464,8 @@ def test_a_test_that_waits_for_a_server_on_a_wider_loop_is_told_the_keyword(suit
     result.assert_outcomes(failed=1)
     result.stdout.fnmatch_lines(
         [
-            "E *TimeoutError: test_it took longer than the 0.05 s of its timeout.",
-            "E *What it waits for may be on a loop that stands still meanwhile.",
+            "E *TimeoutError: *test_it took longer than the 0.05 s of its timeout.",
+            "E *What it uses may be on a loop that stands still meanwhile.",
             'E *Write @pytest.mark.asyncio(loop_scope="module") at the test to let them share one.',
         ]
     )

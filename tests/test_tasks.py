@@ -359,3 +359,245 @@ def test_tests_at_the_same_time_are_told_by_their_names_the_failing_one_first(su
     first, *others = (line for line in lines_of_section(result) if "(Task-" in line)
     assert first.startswith("test_it ")
     assert others[0].startswith("test_other ")
+
+
+def test_a_task_that_has_ended_with_an_error_that_nobody_knows_is_shown(suite):
+    result = suite(
+        """
+        async def work():
+            raise KeyError("GBP")
+        @pytest.mark.asyncio(timeout=0.05)
+        async def test_it():
+            task = asyncio.create_task(work(), name="worker")
+            try:
+                await asyncio.Event().wait()
+            finally:
+                await asyncio.wait([task])
+                task.exception()
+        """
+    )
+    result.stdout.fnmatch_lines(
+        [SECTION, "worker, ended with KeyError('GBP')", "    test_it.py:4 in work"]
+    )
+
+
+def test_a_task_that_has_ended_with_an_error_that_somebody_has_retrieved_is_not(suite):
+    result = suite(
+        """
+        async def work():
+            raise KeyError("GBP")
+        @pytest.mark.asyncio(timeout=0.05)
+        async def test_it():
+            task = asyncio.create_task(work(), name="worker")
+            await asyncio.wait([task])
+            task.exception()
+            await asyncio.Event().wait()
+        """
+    )
+    assert "worker" not in "\n".join(lines_of_section(result))
+
+
+@pytest.mark.usefixtures("_impatient")
+def test_a_task_that_blocks_the_loop_is_shown_down_to_the_line_that_does(suite):
+    result = suite(
+        """
+        import time
+        def inner():
+            time.sleep(60)
+        async def middle():
+            inner()
+        async def work():
+            await middle()
+        @pytest.mark.asyncio(timeout=0.05)
+        async def test_it():
+            task = asyncio.create_task(work(), name="worker")
+            try:
+                await asyncio.Event().wait()
+            finally:
+                await asyncio.wait([task])
+                task.cancelled() or task.exception()
+        """
+    )
+    result.stdout.fnmatch_lines(
+        [
+            SECTION,
+            "worker, running",
+            "    test_it.py:9 in work",
+            "    test_it.py:7 in middle",
+            "    test_it.py:5 in inner",
+        ]
+    )
+
+
+def test_locks_show_who_holds_them_and_a_circle_is_a_deadlock(suite):
+    result = suite(
+        """
+        async def work(number, first, second):
+            async with first:
+                await asyncio.sleep(0)
+                async with second: pass
+        @pytest.mark.asyncio(timeout=0.05)
+        async def test_it():
+            a, b = asyncio.Lock(), asyncio.Condition()
+            async with asyncio.TaskGroup() as group:
+                group.create_task(work(1, a, b), name="worker")
+                group.create_task(work(2, b, a), name="worker")
+        """
+    )
+    result.stdout.fnmatch_lines(
+        [
+            SECTION,
+            "Deadlock: worker: work(number=1) waits for worker: work(number=2), which waits for *",
+            "test_it (Task-*)",
+            "│   waits for TaskGroup",
+            "├── worker: work(number=1)",
+            "│       waits for Lock.acquire",
+            "│       which is held by worker: work(number=2)",
+            "└── worker: work(number=2)",
+            "        which is held by worker: work(number=1)",
+        ]
+    )
+
+
+def test_a_lock_that_a_task_waits_for_twice_is_held_by_itself(suite):
+    result = suite(
+        """
+        @pytest.mark.asyncio(timeout=0.05)
+        async def test_it():
+            lock = asyncio.Semaphore()
+            async with lock:
+                await lock.acquire()
+        """
+    )
+    result.stdout.fnmatch_lines(
+        [SECTION, "    waits for Semaphore.acquire", "    which is held by itself"]
+    )
+
+
+def test_tasks_whose_names_say_nothing_are_shown_with_their_plain_arguments(suite):
+    result = suite(
+        """
+        class Queue:
+            def __repr__(self): raise ValueError
+        async def work(queue, name, *, number):
+            await asyncio.sleep(60)
+        @pytest.mark.asyncio(timeout=0.05)
+        async def test_it():
+            await asyncio.gather(
+                work(Queue(), "a" * 99, number=1), work(Queue(), "b", number=2)
+            )
+        """
+    )
+    result.stdout.fnmatch_lines(
+        [
+            SECTION,
+            "├── Task-*: work(name='aaaaaaaaaaaaaaaaaa…, number=1)",
+            "└── Task-*: work(name='b', number=2)",
+        ]
+    )
+
+
+@pytest.mark.usefixtures("_impatient")
+def test_a_thread_that_works_for_a_task_is_shown_below_it(suite):
+    result = suite(
+        """
+        import threading
+        over = threading.Event()
+        def work():
+            over.wait()
+        @pytest.mark.asyncio(timeout=0.05)
+        async def test_it():
+            try:
+                await asyncio.to_thread(work)
+            finally:
+                over.set()
+        """
+    )
+    result.stdout.fnmatch_lines(
+        [
+            SECTION,
+            "test_it (Task-*)",
+            "│   waits for asyncio.to_thread",
+            "└── thread 'asyncio_0'",
+            "        test_it.py:6 in work",
+            "        is in Event.wait",
+        ]
+    )
+
+
+def test_tasks_of_another_loop_are_shown_with_whose_it_is_and_that_it_stands_still(suite):
+    result = suite(
+        """
+        async def serve():
+            await asyncio.Event().wait()
+        @pytest_asyncio.fixture(scope="module", loop_scope="module")
+        async def server():
+            task = asyncio.create_task(serve(), name="server")
+            await asyncio.sleep(0)
+            yield
+        @pytest.mark.asyncio(timeout=0.05)
+        async def test_it(server):
+            await asyncio.Event().wait()
+        """
+    )
+    result.stdout.fnmatch_lines(
+        [
+            SECTION,
+            "test_it (Task-*)",
+            "Tasks of the loop of test_it.py, which stands still:",
+            "server",
+            "    test_it.py:4 in serve",
+        ]
+    )
+
+
+def test_a_fixture_at_its_yield_is_shown_where_others_wait_for_it(suite):
+    result = suite(
+        """
+        @pytest_asyncio.fixture
+        async def group():
+            async with asyncio.TaskGroup() as group:
+                yield group
+        @pytest.mark.asyncio(timeout=0.05)
+        async def test_it(group):
+            task = group.create_task(asyncio.sleep(60), name="child")
+            try:
+                await asyncio.Event().wait()
+            finally:
+                task.cancel()
+        """
+    )
+    result.stdout.fnmatch_lines([SECTION, "fixture 'group', at its yield", "└── child"])
+
+
+def test_code_of_an_installed_package_is_shown_where_it_is_entered_and_left(suite):
+    package = """
+        async def get(wait): await first(wait)
+        async def first(wait): await second(wait)
+        async def second(wait): await wait()
+    """
+    result = suite(
+        """
+        from package import get
+        async def wait():
+            await asyncio.Event().wait()
+        @pytest.mark.asyncio(timeout=0.05)
+        async def test_it():
+            await get(wait)
+        """,
+        files={"site-packages/package.py": package},
+        ini="pythonpath = site-packages",
+    )
+    result.stdout.fnmatch_lines(
+        [
+            SECTION,
+            "test_it (Task-*)",
+            "    test_it.py:8 in test_it",
+            "    package.py:3 in get",
+            "    …",
+            "    package.py:5 in second",
+            "    test_it.py:5 in wait",
+            "    waits for Event.wait",
+        ],
+        consecutive=True,
+    )

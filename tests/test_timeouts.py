@@ -39,7 +39,7 @@ def test_a_test_that_hangs_fails_at_its_line_and_the_next_one_runs(suite, scope)
     result.stdout.fnmatch_lines(
         [
             "*# here",
-            "E*TimeoutError: test_hangs took longer than the 0.05 s of its timeout.",
+            "E*TimeoutError: *test_hangs took longer than the 0.05 s of its timeout.",
             "",
             "test_it.py:*: TimeoutError",
         ]
@@ -59,7 +59,7 @@ def test_the_setup_of_a_fixture_is_bounded(suite, scope):
         """
     )
     result.assert_outcomes(errors=1, passed=1)
-    result.stdout.fnmatch_lines(["*TimeoutError: The setup of fixture 'slow' took longer than*"])
+    result.stdout.fnmatch_lines(["*TimeoutError: *The setup of fixture 'slow' took longer than*"])
 
 
 @pytest.mark.parametrize("scope", ["function", "module"])
@@ -81,7 +81,7 @@ def test_the_teardown_of_a_fixture_is_bounded(suite, scope):
     )
     result.assert_outcomes(errors=1, passed=1)
     result.stdout.fnmatch_lines(
-        ["*torn down after*", "*TimeoutError: The teardown of fixture 'slow' took longer than*"]
+        ["*torn down after*", "*TimeoutError: *The teardown of fixture 'slow' took longer than*"]
     )
 
 
@@ -134,7 +134,7 @@ def test_a_setup_that_its_test_awaits_and_that_refuses_to_end_ends_the_test(suit
     result.assert_outcomes(failed=1, passed=1)
     result.stdout.fnmatch_lines(
         [
-            "*TimeoutError: The setup of fixture 'stubborn' took longer than the 0.05 s of its *",
+            "*TimeoutError: *The setup of fixture 'stubborn' took longer than the 0.05 s of its *",
             "*fixture 'stubborn' did not end when it was cancelled, so the event loop of *",
         ]
     )
@@ -271,7 +271,7 @@ def test_a_test_that_catches_the_cancellation_fails_all_the_same(suite):
         """
     )
     result.assert_outcomes(failed=1)
-    result.stdout.fnmatch_lines([">*await asyncio.sleep(60)", "E*TimeoutError: test_it took*"])
+    result.stdout.fnmatch_lines([">*await asyncio.sleep(60)", "E*TimeoutError: *test_it took*"])
 
 
 def test_an_error_in_the_clean_up_is_shown_as_the_cause(suite):
@@ -286,7 +286,7 @@ def test_an_error_in_the_clean_up_is_shown_as_the_cause(suite):
         """
     )
     result.assert_outcomes(failed=1)
-    result.stdout.fnmatch_lines(["*ValueError: in the clean-up", "E*TimeoutError: test_it took*"])
+    result.stdout.fnmatch_lines(["*ValueError: in the clean-up", "E*TimeoutError: *test_it took*"])
 
 
 def test_a_setup_that_catches_the_cancellation_fails_and_is_torn_down(suite):
@@ -306,7 +306,7 @@ def test_a_setup_that_catches_the_cancellation_fails_and_is_torn_down(suite):
         "-s",
     )
     result.assert_outcomes(errors=1)
-    result.stdout.fnmatch_lines(["*torn down*", "E*TimeoutError: The setup of fixture 'slow'*"])
+    result.stdout.fnmatch_lines(["*torn down*", "E*TimeoutError: *The setup of fixture 'slow'*"])
 
 
 @pytest.mark.usefixtures("_impatient")
@@ -334,7 +334,7 @@ def test_a_task_that_refuses_to_end_is_told_and_its_loop_given_up(suite, scope):
     result.assert_outcomes(failed=1, passed=1)
     result.stdout.fnmatch_lines(
         [
-            "E*TimeoutError: test_refuses took longer than the 0.05 s of its timeout.",
+            "E*TimeoutError: *test_refuses took longer than the 0.05 s of its timeout.",
             "E*did not end when it was cancelled, so the event loop of test_it.py* was given up.",
         ]
     )
@@ -380,8 +380,8 @@ def test_what_blocks_the_loop_is_told_and_broken_off(suite, block, scope):
         [
             f">*{block}",
             (
-                "E*TimeoutError: test_blocks took longer than the 0.05 s of its timeout, "
-                "and blocked the event loop at test_it.py:* in test_blocks."
+                "E*TimeoutError: test_it.py:* in test_blocks blocked the event loop: test_blocks "
+                "took longer than the 0.05 s of its timeout."
             ),
         ]
     )
@@ -403,8 +403,8 @@ def test_of_tests_at_the_same_time_the_one_that_blocks_is_told_so(suite):
     result.assert_outcomes(failed=2)
     result.stdout.fnmatch_lines(
         [
-            "E*TimeoutError: test_waits took longer than the 0.05 s of its timeout.",
-            "E*TimeoutError: test_blocks took longer * and blocked the event loop at test_it.py:*",
+            "E*TimeoutError: *test_waits took longer than the 0.05 s of its timeout.",
+            "E*TimeoutError: *test_it.py:* blocked the event loop: test_blocks took longer*",
         ]
     )
 
@@ -449,8 +449,8 @@ def test_a_fixture_that_blocks_is_told_and_broken_off(suite, scope):
     result.assert_outcomes(passed=1, errors=2)
     result.stdout.fnmatch_lines(
         [
-            "E*The setup of fixture 'blocking' took longer than*, and blocked * in blocking.",
-            "E*The teardown of fixture 'ending' took longer than*, and blocked * in ending.",
+            "E*blocked the event loop: The setup of fixture 'blocking' took longer*",
+            "E*blocked the event loop: The teardown of fixture 'ending' took longer*",
         ]
     )
 
@@ -492,7 +492,7 @@ def test_a_callback_that_blocks_is_told_where_the_test_waits(suite):
     )
     result.assert_outcomes(failed=1)
     result.stdout.fnmatch_lines(
-        [">*await asyncio.Event().wait()", "E*test_it took longer*, and blocked the event loop at*"]
+        [">*await asyncio.Event().wait()", "E*blocked the event loop: test_it took longer*"]
     )
 
 
@@ -511,7 +511,7 @@ def test_a_test_that_blocks_again_while_it_is_cancelled_is_broken_off_again(suit
         """
     )
     result.assert_outcomes(failed=1)
-    result.stdout.fnmatch_lines(["E*TimeoutError: test_it took longer*"])
+    result.stdout.fnmatch_lines(["E*TimeoutError: *test_it took longer*"])
 
 
 @pytest.mark.usefixtures("_impatient")
@@ -543,8 +543,8 @@ def test_where_nothing_can_be_interrupted_the_line_is_told_at_once(suite, monkey
     result.assert_outcomes(failed=1)
     result.stdout.fnmatch_lines(
         [
-            "E*TimeoutError: test_it took longer*, and blocked the event loop at test_it.py*",
-            "test_it took longer than*and blocked the event loop at *",
+            "E*TimeoutError: *test_it.py:* blocked the event loop: test_it took longer*",
+            "test_it.py:* blocked the event loop: test_it took longer than*",
         ]
     )
 
@@ -563,7 +563,7 @@ def test_a_session_without_stderr_is_told_in_the_report(suite, monkeypatch):
         """
     )
     result.assert_outcomes(failed=1)
-    result.stdout.fnmatch_lines(["E*test_it took longer*, and blocked the event loop at *"])
+    result.stdout.fnmatch_lines(["E*blocked the event loop: test_it took longer*"])
 
 
 @pytest.mark.skipif(sys.implementation.name != "cpython", reason="it counts no references")
@@ -776,3 +776,38 @@ def test_no_time_out_leaves_a_thread_to_a_suite_that_looks_for_those(suite):
         """,
     )
     result.assert_outcomes(passed=1)
+
+
+@needs_signal
+@pytest.mark.usefixtures("_impatient")
+def test_code_that_goes_on_and_on_is_told_from_a_line_that_blocks(suite):
+    result = suite(
+        """
+        async def spin():
+            number = 0
+            while True:
+                number += 1
+                number -= 1
+                await ready()
+        async def ready(): pass
+        @pytest.mark.asyncio(timeout=0.05)
+        async def test_it():
+            await spin()
+        """
+    )
+    result.stdout.fnmatch_lines("E*TimeoutError: test_it.py:* in * without an await that waits: *")
+
+
+def test_the_time_that_a_clean_up_takes_is_explained(suite, monkeypatch):
+    monkeypatch.setattr("pytest_asyncio.features.timeouts.REACTION", 0.05)
+    result = suite(
+        """
+        @pytest.mark.asyncio(timeout=0.05)
+        async def test_it():
+            try:
+                await asyncio.Event().wait()
+            finally:
+                await asyncio.sleep(0.1)
+        """
+    )
+    result.stdout.fnmatch_lines("E *It took 0.* s more to end after it was cancelled.")

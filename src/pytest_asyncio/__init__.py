@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from pytest_asyncio.features.checks.unhandled_exceptions import UnhandledExceptionWarning
     from pytest_asyncio.features.clock.virtual import Clock
     from pytest_asyncio.features.getfixturevalue import getfixturevalue
+    from pytest_asyncio.features.idle import idle
     from pytest_asyncio.features.races.awaits import CancellableBlock, cancellable
     from pytest_asyncio.features.state_machines import (
         RuleBasedStateMachine as RuleBasedStateMachine,
@@ -58,6 +59,7 @@ __all__ = (
     "cancellable",
     "fixture",
     "getfixturevalue",
+    "idle",
     "is_async_test",
 )
 
@@ -78,4 +80,5 @@ _LATE = {
     "UnhandledExceptionWarning": "features.checks.unhandled_exceptions",
     "cancellable": "features.races.awaits",
     "getfixturevalue": "features.getfixturevalue",
+    "idle": "features.idle",
 }

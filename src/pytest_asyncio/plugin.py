@@ -30,6 +30,7 @@ _ALWAYS: Final = (collection, entry, run_parallel, running_session, unmarked_tes
 _WITH_ASYNC_TESTS: Final = (
     "leftovers",
     "notes",
+    "silent_errors",
     "interrupted",
     "signals",
     "coexistence.faulthandler_timeout",

@@ -8,7 +8,7 @@ import functools
 import inspect
 import itertools
 from abc import ABC, abstractmethod
-from asyncio import CancelledError, Future, Task
+from asyncio import AbstractEventLoop, CancelledError, Future, Task
 from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Generator, Iterator
 from collections.abc import Set as AbstractSet
 from contextvars import copy_context
@@ -367,6 +367,10 @@ class _Stages(Protocol):
     async def leave(self, cancellation: BaseException | None) -> None:
         """Go on after the `yield`, raising `cancellation` there if there is one."""
 
+    def variables(self) -> list[object]:
+        """Return what the variables of its function hold."""
+        ...
+
 
 def _stages_of(
     result: object, fixturedef: pytest.FixtureDef[Any], request: pytest.FixtureRequest
@@ -385,6 +389,10 @@ class _Generator:
         self._generator: AsyncGenerator[Any, None] = generator
         self._name = name
         self._item = item
+
+    def variables(self) -> list[object]:
+        frame = getattr(self._generator, "ag_frame", None)
+        return [] if frame is None else list(frame.f_locals.values())
 
     async def enter(self) -> Any:
         try:
@@ -421,6 +429,9 @@ class _Generator:
 class _ContextManager:
     def __init__(self, manager: Any) -> None:
         self._manager: contextlib.AbstractAsyncContextManager[Any] = manager
+
+    def variables(self) -> list[object]:
+        return list(vars(self._manager).values())
 
     async def enter(self) -> Any:
         return await self._manager.__aenter__()
@@ -563,6 +574,10 @@ class Lifetime(Setup):
                         self._end_use()
         await self._stages.leave(self._cancellation)
 
+    def variables(self) -> list[object]:
+        """Return what the variables of the fixture hold."""
+        return self._stages.variables()
+
     def _end_setup(self, task: Task[None]) -> None:
         if not self._yielded.done():
             self._yielded.set_result(None)
@@ -600,6 +615,16 @@ def raise_again(error: BaseException) -> NoReturn:
 def standing(session: pytest.Session) -> AbstractSet[Task[None]]:
     """Return the tasks of the fixtures that stand at their `yield`."""
     return _standing(session).keys()
+
+
+def held_on(loop: AbstractEventLoop, session: pytest.Session) -> list[object]:
+    """Return what the variables of the fixtures hold that stand at their `yield` on a loop."""
+    return [
+        value
+        for lifetime in _standing(session).values()
+        if lifetime.loop is loop
+        for value in lifetime.variables()
+    ]
 
 
 def end_those_on_closed_loops(session: pytest.Session) -> None:

@@ -11,7 +11,7 @@ from contextlib import nullcontext
 from functools import partial
 from typing import Any, Final, TypeVar
 
-from pytest_asyncio.support import asyncio_private
+from pytest_asyncio.support import asyncio_private, await_chains
 
 T = TypeVar("T")
 
@@ -27,6 +27,14 @@ class Stopped(RuntimeError):
 
     def __init__(self) -> None:
         super().__init__("Event loop stopped before Future completed.")
+
+
+class RefusingError(RuntimeError):
+    """Tasks did not end when they were cancelled."""
+
+    def __init__(self, tasks: set[Task[Any]]) -> None:
+        names = ", ".join(sorted(map(await_chains.described, tasks)))
+        super().__init__(f"These tasks did not end when they were cancelled: {names}.")
 
 
 def spin(loop: AbstractEventLoop, future: Future[Any], patience: int | None = None) -> None:
@@ -143,8 +151,7 @@ async def _end_tasks(spared: AbstractSet[Task[Any]]) -> None:
     for task in tasks - refusing:
         tell_of_error(task, "unhandled exception while the event loop was closed")
     if refusing:
-        names = ", ".join(sorted(task.get_name() for task in refusing))
-        raise RuntimeError(f"These tasks did not end when they were cancelled: {names}.")
+        raise RefusingError(refusing)
 
 
 def tell_of_error(task: Task[Any], message: str) -> None:

@@ -39,7 +39,8 @@ def end(owner: LoopOwner, spared: AbstractSet[Task[None]]) -> None:
         return
     asyncio_private.allow_more(loop)
     for error in ending.result():
-        warn_of_teardown("".join(traceback.format_exception(error)))
+        is_own = isinstance(error, event_loop.RefusingError)
+        warn_of_teardown(str(error) if is_own else "".join(traceback.format_exception(error)))
 
 
 def warn_of_teardown(reason: str) -> None:

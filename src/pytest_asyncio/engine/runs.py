@@ -189,7 +189,7 @@ def behind(error: BaseException) -> Run | None:
 
 def of_handle(handle: Any) -> Run | None:
     """Return the run, of those that go on at the same time, that a callback belongs to."""
-    # No public way leads from a callback to its context.
+    # No public way leads from a callback to its context, and with uvloop none at all.
     context = foreign.attribute(handle, "_context", Context)
     lane = None if context is None else context.get(LANE)
     return None if lane is None else lane.run

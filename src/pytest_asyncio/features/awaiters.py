@@ -1,10 +1,10 @@
-"""Which tasks await which others."""
+"""Which tasks wait for which others: they await them, or want a lock that they hold."""
 
 from __future__ import annotations
 
 import asyncio
 from asyncio import Future, Task
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from functools import partial
 from typing import Any, Final, final
@@ -12,18 +12,54 @@ from typing import Any, Final, final
 from pytest_asyncio.support import asyncio_private
 from pytest_asyncio.support.foreign import attribute, is_a
 
+from . import locks
+
 
 @final
 class Waiting:
-    """Which of some tasks await which others of them."""
+    """Which of some tasks wait for which others of them."""
 
-    def __init__(self, tasks: set[Task[Any]]) -> None:
+    def __init__(self, tasks: Sequence[Task[Any]]) -> None:
         by_callbacks = _ByCallbacks(tasks)
-        self.awaiters: Final = {task: by_callbacks.awaiters_of(task) & tasks for task in tasks}
+        self.awaiters: Final = {task: by_callbacks.awaiters_of(task) & {*tasks} for task in tasks}
+        self.locks: Final = {task: lock for task in tasks if (lock := locks.awaited_by(task))}
+        """What those wait for that want to acquire it."""
+        self.holders: Final = {
+            task: locks.holders(lock, tasks) for task, lock in self.locks.items()
+        }
 
     def has_part(self, task: Task[Any]) -> bool:
-        """Tell whether a task awaits another one, or is awaited."""
-        return bool(self.awaiters[task]) or any(task in them for them in self.awaiters.values())
+        """Tell whether a task waits for another one, or the other way round."""
+        waiting = (*self.awaiters.values(), *self.holders.values())
+        return bool(self.awaiters[task]) or any(task in them for them in waiting)
+
+    def deadlock(self) -> list[Task[Any]]:
+        """Return tasks each of which waits for the next one, and the last for the first, if any."""
+        after = {
+            task: [*(other for other in self.awaiters if task in self.awaiters[other]), *holders]
+            for task in self.awaiters
+            for holders in (self.holders.get(task, ()),)
+        }
+        for task in after:
+            if path := _way_back(task, task, after, set()):
+                return path
+        return []
+
+
+def _way_back(
+    start: Task[Any],
+    task: Task[Any],
+    after: dict[Task[Any], list[Task[Any]]],
+    seen: set[Task[Any]],
+) -> list[Task[Any]]:
+    for following in after[task]:
+        if following is start:
+            return [task]
+        if following not in seen:
+            seen.add(following)
+            if path := _way_back(start, following, after, seen):
+                return [task, *path]
+    return []
 
 
 class _ByCallbacks:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import threading
 from collections.abc import Iterator
@@ -10,15 +11,14 @@ from typing import Final
 import pytest
 
 from pytest_asyncio.collect import fixtures
-from pytest_asyncio.engine import event_loop
 from pytest_asyncio.engine.runs import Run
 from pytest_asyncio.engine.session import SessionState
-from pytest_asyncio.support import pytest_private
+from pytest_asyncio.support import await_chains, pytest_private
+from pytest_asyncio.support.await_chains import Step
 from pytest_asyncio.support.pytest_private import RealOutput
 from pytest_asyncio.support.real_time import RealTime
 
-from . import await_chains, task_tree
-from .await_chains import Step
+from . import task_tree, worker_threads
 from .standing_loops import advise
 
 TITLE: Final = "what async tests were doing"
@@ -48,22 +48,28 @@ def lines(session: pytest.Session, interruption: BaseException | None = None) ->
     if not running:
         yield from _synchronous(session, interruption)
     first = running[0].task if running else None
-    busy = {run.task.get_loop() for run in state.all_running}
-    for owner, loop in tuple(state.open_loops.items()):
-        if loop.is_closed():
-            continue
-        tree = task_tree.render(loop, session, first, interruption)
-        if tree:
-            name = owner.node.nodeid or "the session"
-            stands = "" if loop in busy else ", which stands still"
-            yield f"\nTasks of the loop of {name}{stands}:"
-            yield from tree
+    for loop in tuple(state.open_loops.values()):
+        yield from task_tree.render_titled(loop, session, first, interruption)
+    tasks = {task for loop in state.open_loops.values() for task in asyncio.all_tasks(loop)}
+    shown = {found[0] for task in tasks if (found := worker_threads.of_task(task))}
+    yield from _threads({threading.main_thread(), *shown})
+
+
+def _threads(shown: set[threading.Thread]) -> Iterator[str]:
+    """Yield where other threads are that run code of the suite: tests may wait for these."""
+    for thread in threading.enumerate():
+        chain = await_chains.chain_of_thread(thread)
+        if thread not in shown and chain:
+            yield f"\nThread {thread.name!r}:"
+            for line in await_chains.lines_of(chain, waits=False):
+                yield f"    {line}"
 
 
 def chain_of(run: Run | None, interruption: BaseException | None) -> list[Step]:
-    """Return where a run is, or was when it was interrupted; None is synchronous code."""
-    if run is not None and not (interruption and event_loop.is_outcome_of(run.task, interruption)):
-        return await_chains.chain_of(run.task)
+    """Return where a run is, or what keeps its loop from it; None is synchronous code."""
+    if run is not None:
+        running = await_chains.running_on(run.task.get_loop(), interruption)
+        return await_chains.chain_of(running or run.task, interruption)
     if interruption is not None:
         return await_chains.chain_of_error(interruption)
     return await_chains.chain_of_thread(threading.main_thread())
@@ -72,7 +78,11 @@ def chain_of(run: Run | None, interruption: BaseException | None) -> list[Step]:
 def _sentence(run: Run, interruption: BaseException | None) -> str:
     seconds = RealTime.monotonic() - run.began
     what = f"its {run.phase}" if run.fixturedef is None else _phase_of(run.fixturedef, run.phase)
-    at = _place_of(chain_of(run, interruption))
+    at = _place_of(await_chains.chain_of(run.task, interruption))
+    running = await_chains.running_on(run.task.get_loop(), interruption)
+    if running is not None and running is not run.task:
+        where = await_chains.last_of_users(await_chains.chain_of(running, interruption))
+        at += f", while {running.get_name()} has the loop at {where}"
     return f"{run.item.nodeid}: {what} has taken {seconds:.1f} s{at}"
 
 

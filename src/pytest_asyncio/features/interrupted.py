@@ -8,9 +8,9 @@ import pytest
 
 from pytest_asyncio.engine.session import Observer, SessionState
 from pytest_asyncio.support import frames, pytest_private
+from pytest_asyncio.support.await_chains import Step, as_traceback
 
 from . import hang_report
-from .await_chains import Step, as_traceback
 
 
 def start(session: pytest.Session) -> None:

@@ -6,7 +6,6 @@ import asyncio
 from asyncio import AbstractEventLoop, Task
 from collections import Counter
 from collections.abc import Generator, Iterator
-from functools import partial
 from types import FrameType
 from typing import Any, ClassVar, Final, final
 
@@ -17,9 +16,16 @@ from pytest_asyncio.engine import async_fixtures
 from pytest_asyncio.engine.runs import Run
 from pytest_asyncio.engine.session import Observer, SessionState
 from pytest_asyncio.support import asyncio_private, frames, pytest_private
+from pytest_asyncio.support.await_chains import (
+    chain_of,
+    chain_of_error,
+    lines_of,
+    running_on,
+    traceback_of,
+)
 from pytest_asyncio.support.foreign import attribute, is_a
 
-from .await_chains import chain_of, chain_of_error, lines_of, traceback_of
+from . import worker_threads
 from .awaiters import Waiting
 
 __all__ = ("attach", "render", "show", "start", "traceback_of")
@@ -44,6 +50,22 @@ def render(
     for others. `interruption` is what has left the loop and ended the task that was running.
     """
     return list(_Tree(loop, session, first, interruption).lines())
+
+
+def render_titled(
+    loop: AbstractEventLoop,
+    session: pytest.Session,
+    first: Task[Any] | None = None,
+    interruption: BaseException | None = None,
+) -> Iterator[str]:
+    """Yield the tree of a loop's tasks, if it has any, below a title."""
+    tree = [] if loop.is_closed() else render(loop, session, first, interruption)
+    if tree:
+        state = SessionState.of(session)
+        is_busy = any(run.task.get_loop() is loop for run in state.all_running)
+        name = state.owner_of(loop).node.nodeid or "the session"
+        yield f"\nTasks of the loop of {name}{'' if is_busy else ', which stands still'}:"
+        yield from tree
 
 
 def start(session: pytest.Session) -> None:
@@ -78,7 +100,7 @@ class _Failures(Observer):
         task, failure = run.task, run.interruption
         if failure is None and task.done():
             failure = run.reason if task.cancelled() else task.exception() or run.reason
-        if failure is not None and _KEPT not in vars(failure):
+        if failure is not None and not is_attached(failure):
             attach(failure, task.get_loop(), run.item.session, task)
 
 
@@ -89,8 +111,12 @@ def attach(
     first: Task[Any] | None = None,
     interruption: BaseException | None = None,
 ) -> None:
-    """Have the report of an error show what the tasks of a loop are doing now."""
-    keep(error, "\n".join(render(loop, session, first, interruption)) or "no tasks", session)
+    """Have the report of an error show what the tasks of a loop are doing now, and of others."""
+    lines = render(loop, session, first, interruption) or ["no tasks"]
+    for other in SessionState.of(session).open_loops.values():
+        if other is not loop:
+            lines += render_titled(other, session)
+    keep(error, "\n".join(lines), session)
 
 
 def keep(error: BaseException, text: str, session: pytest.Session) -> None:
@@ -98,6 +124,11 @@ def keep(error: BaseException, text: str, session: pytest.Session) -> None:
     vars(error)[_KEPT] = text
     if not session.config.pluginmanager.hasplugin(_Sections.NAME):
         session.config.pluginmanager.register(_Sections(), _Sections.NAME)
+
+
+def is_attached(error: BaseException) -> bool:
+    """Tell whether the report of an error shows the tree of tasks."""
+    return _KEPT in vars(error)
 
 
 def show(error: BaseException, report: pytest.TestReport) -> None:
@@ -120,26 +151,26 @@ class _Tree:
         self._runs = {run.task: run for run in SessionState.of(session).all_running}
         self._first = first
         self._interruption = interruption
-        self._running = asyncio.current_task(loop)
+        self._running = running_on(loop, interruption)
         standing = {task for task in async_fixtures.standing(session) if task.get_loop() is loop}
         self._ended = {
             task
             for task in asyncio_private.ended_tasks()
             if task.get_loop() is loop and self._is_of_interest(task)
         }
-        tasks = asyncio.all_tasks(loop) | standing | self._ended
-        if interruption is not None:
-            hit = {it for it in self._ended if asyncio_private.error_of(it) is interruption}
-            # An error that has left one task may have gone on to those that await it.
-            by_length = partial(_length_of_chain, interruption)
-            self._running = min(hit, key=by_length, default=self._running)
+        tasks = sorted(asyncio.all_tasks(loop) | standing | self._ended, key=self._order)
         self._waiting = Waiting(tasks)
-        idle = {task for task in standing - self._runs.keys() if not self._waiting.has_part(task)}
-        self._tasks = sorted(tasks - idle, key=self._order)
+        self._at_yield = standing - self._runs.keys()
+        idle = {task for task in self._at_yield if not self._waiting.has_part(task)}
+        self._tasks = [task for task in tasks if task not in idle]
         self._names = Counter(self._name(task) for task in self._tasks)
         self._shown: set[Task[Any]] = set()
 
     def lines(self) -> Iterator[str]:
+        if deadlock := self._waiting.deadlock():
+            first, *others = map(self._title, deadlock)
+            links = ", which waits for ".join([*others, first])
+            yield f"Deadlock: {first} waits for {links}"
         for task in self._tasks:
             if not self._waiting.awaiters[task]:
                 yield from self._branch(task, "", "")
@@ -153,20 +184,28 @@ class _Tree:
             return
         self._shown.add(task)
         awaited = [other for other in self._tasks if task in self._waiting.awaiters[other]]
+        thread = worker_threads.of_task(task)
         yield _cut(f"{first}{self._title(task)}{self._state(task)}{_origin(task)}")
-        bar = "│" if awaited else " "
+        bar = "│" if awaited or thread else " "
         for line in self._chain(task):
             yield _cut(f"{others}{bar}   {line}")
         for child in awaited[:-1]:
             yield from self._branch(child, f"{others}├── ", f"{others}│   ")
         for child in awaited[-1:]:
             yield from self._branch(child, f"{others}└── ", f"{others}    ")
+        if thread is not None:
+            yield _cut(f"{others}└── thread {thread[0].name!r}")
+            for line in lines_of(thread[1], waits=False):
+                yield _cut(f"{others}        {line}")
 
     def _chain(self, task: Task[Any]) -> Iterator[str]:
         error = asyncio_private.error_of(task) if task in self._ended else None
         chain = chain_of(task) if error is None else chain_of_error(error, task)
         waits = error is None and task is not self._running
         yield from lines_of(chain, waits=waits)
+        if holders := self._waiting.holders.get(task):
+            names = " and ".join("itself" if it is task else self._title(it) for it in holders)
+            yield f"which is held by {names}"
 
     def _is_of_interest(self, task: Task[Any]) -> bool:
         """Tell whether others may wait for what a task that has ended was to do."""
@@ -175,9 +214,10 @@ class _Tree:
             error is self._interruption or not asyncio_private.is_retrieved(task)
         )
 
-    def _order(self, task: Task[Any]) -> tuple[bool, bool, int, str]:
+    def _order(self, task: Task[Any]) -> tuple[bool, bool, int, str, str]:
         name = task.get_name()
-        return (task is not self._first, not self._is_test(task), len(name), name)
+        is_first, is_test = task is self._first, self._is_test(task)
+        return (not is_first, not is_test, len(name), name, _call_of(task))
 
     def _is_test(self, task: Task[Any]) -> bool:
         return task in self._runs and self._runs[task].fixturedef is None
@@ -195,14 +235,12 @@ class _Tree:
     def _state(self, task: Task[Any]) -> str:
         if task is self._running:
             return ", running"
+        if task in self._at_yield:
+            return ", at its yield"
         error = asyncio_private.error_of(task) if task in self._ended else None
         if error is None or error is self._interruption:
             return ""
         return f", ended with {options.shown(error)}"
-
-
-def _length_of_chain(error: BaseException, task: Task[Any]) -> int:
-    return len(chain_of_error(error, task))
 
 
 def _call_of(task: Task[Any]) -> str:

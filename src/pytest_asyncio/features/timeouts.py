@@ -17,8 +17,9 @@ from pytest_asyncio.engine import event_loop
 from pytest_asyncio.engine.plan import Plan, plan_of
 from pytest_asyncio.engine.runs import Run
 from pytest_asyncio.engine.session import Observer, SessionState
-from pytest_asyncio.support import debuggers, frames
+from pytest_asyncio.support import await_chains, debuggers, frames
 from pytest_asyncio.support.interrupts import Interrupts
+from pytest_asyncio.support.real_time import RealTime
 from pytest_asyncio.support.watchdog import Alarms
 
 from . import task_tree
@@ -99,6 +100,9 @@ class _Bound:
         self._remaining: Iterator[float] = self._steps()
         self._error: TimeoutError | None = None
         self._blocked_at = ""
+        self._seen_in: tuple[int, int] | None = None
+        """The frame, and its line, in which the thread was when the time was over."""
+        self._verb = "blocked the event loop"
         self._held_up_in: CodeType | None = None
         """What others have blocked the loop in since the deadline."""
         self._held_up_at = ""
@@ -114,6 +118,9 @@ class _Bound:
         if self._error is None or self._run.interruption is not None:
             return
         self._run.failure = self._error
+        beyond = RealTime.monotonic() - self._run.began - self._seconds
+        if beyond > REACTION:
+            self._error.add_note(f"It took {beyond:.1f} s more to end after it was cancelled.")
         task = self._run.task
         if task.done():
             try:
@@ -140,6 +147,9 @@ class _Bound:
             self._alarm = self._alarms.set(self._seconds, self._expire)
             return
         self._alarm = self._alarms.set(REACTION, self._unblock)
+        innermost = frames.innermost(self._thread)
+        frame = frames.users(innermost) or innermost
+        self._seen_in = None if frame is None else (id(frame), frame.f_lineno)
         with suppress(RuntimeError):  # The loop has been closed.
             self._loop.call_soon_threadsafe(self._step)
 
@@ -186,6 +196,8 @@ class _Bound:
             return  # Another test, or what awaits this run, blocks the loop.
         self._held_up_in, self._held_up_at = None, ""
         self._blocked_at = frames.place(blocking.f_code, blocking.f_lineno)
+        if self._seen_in != (id(blocking), blocking.f_lineno):
+            self._verb = "ran on and on without an await that waits"
         self._error = self._error or self._failure()
         self._is_interrupted = is_task
         raise asyncio.CancelledError
@@ -201,12 +213,14 @@ class _Bound:
         run = self._run
         fixture = run.fixturedef
         what = run.item.name if fixture is None else fixtures.title_of(fixture, run.phase)
-        blocked = ""
+        text = f"{what} took longer than the {self._seconds:g} s of its timeout"
+        # First what is not yet known: pytest cuts what it has in its summary.
         if self._blocked_at:
-            blocked = f", and blocked the event loop at {self._blocked_at}"
-        elif self._held_up_at in self.session.stash.get(_NOBODYS, ()):
-            blocked = f". Code that is not its own blocked its event loop at {self._held_up_at}"
-        return f"{what} took longer than the {self._seconds:g} s of its timeout{blocked}"
+            return f"{self._blocked_at} {self._verb}: {text}"
+        if self._held_up_at in self.session.stash.get(_NOBODYS, ()):
+            return f"{text}. Code that is not its own blocked its event loop at {self._held_up_at}"
+        where = await_chains.last_of_users(await_chains.chain_of(run.task))
+        return text if where is None else f"at {where}: {text}"
 
     def _is_debugging(self) -> bool:
         return debuggers.is_active(self.session.config, self._thread)

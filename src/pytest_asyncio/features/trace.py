@@ -26,7 +26,7 @@ from pytest_asyncio.collect import options
 from pytest_asyncio.engine.loops import LoopOwner
 from pytest_asyncio.engine.runs import Run
 from pytest_asyncio.engine.session import Observer, SessionState
-from pytest_asyncio.support import frames, instruments
+from pytest_asyncio.support import asyncio_private, frames, instruments
 from pytest_asyncio.support.foreign import attribute, is_a, own_attribute
 from pytest_asyncio.support.instruments import Instruments
 
@@ -159,6 +159,7 @@ class Recorder(Observer):
         def create_task(coro: Any, **kwargs: Any) -> Task[Any]:
             began = self._now()
             task = create(coro, **kwargs)  # An eager one may have ended by then.
+            asyncio_private.end_source_at_users(task)
             creator = frames.others(inspect.currentframe())
             # What pytest has the plugin start is a run, and recorded as such. What has no name is
             # that by which asyncio closes an async generator.

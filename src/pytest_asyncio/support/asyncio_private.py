@@ -13,6 +13,7 @@ from collections.abc import Callable, Coroutine, Generator, Iterable
 from contextlib import contextmanager
 from typing import Any, Final, NamedTuple
 
+from . import frames
 from .foreign import attribute
 
 
@@ -59,6 +60,16 @@ def is_retrieved(task: Task[Any]) -> bool:
     return not getattr(task, "_log_traceback", False)
 
 
+def end_source_at_users(task: Task[Any]) -> None:
+    """Let the place where a task was created, as the debug mode knows it, be the user's line.
+
+    asyncio takes away its own lines only, and not those of what is called in its place.
+    """
+    source: list[Any] = getattr(task, "_source_traceback", None) or []
+    while source and not frames.is_users_file(source[-1].filename):
+        del source[-1]
+
+
 def ended_tasks() -> list[Task[Any]]:
     """Return the tasks that have ended and are not freed: `asyncio.all_tasks()` leaves them out."""
     return [task for task in _known_tasks() if task.done()]
@@ -78,10 +89,13 @@ def allow_more(loop: AbstractEventLoop) -> None:
 
 
 def _known_tasks() -> Iterable[Task[Any]]:
-    if sys.version_info < (3, 12):
-        return tuple(asyncio.tasks._all_tasks)  # type: ignore[attr-defined]
-    # Later ones keep no account of those that have ended, or were started eagerly.
-    return [it for it in gc.get_objects() if issubclass(type(it), Task)]
+    tasks: Any = asyncio.tasks
+    if sys.version_info < (3, 14):
+        known = tasks._all_tasks if sys.version_info < (3, 12) else tasks._scheduled_tasks
+        references = tuple(known.data)  # While another thread adds to them.
+        return [task for reference in references if (task := reference()) is not None]
+    # Later ones keep no account of those that have ended.
+    return [it for it in gc.get_objects() if issubclass(type(it), Task)]  # pragma: no cover
 
 
 def task_of_step(handle: Handle) -> Task[Any] | None:

@@ -92,7 +92,7 @@ def is_users_file(filename: str) -> bool:
     """Tell whether a file is neither Python's own, nor an installed package's, nor ours."""
     path = Path(filename)
     is_installed = _SITE_PACKAGES in path.parts or path.is_relative_to(_OWN)
-    return not (is_installed or path.is_relative_to(_LIBRARY))
+    return not (is_installed or path.is_relative_to(_LIBRARY) or filename.startswith("<"))
 
 
 def others(frame: FrameType | None) -> FrameType | None:
@@ -124,6 +124,13 @@ def up_to_users(traceback: TracebackType | None) -> TracebackType | None:
             entries[-1 - kinds[::-1].index(kind)].tb_next = None
             break
     return traceback
+
+
+def traceback_at(filename: str, line: int) -> TracebackType:
+    """Return a traceback of a single line, in which nothing has been raised, to show that one."""
+    code = compile(f"{chr(10) * (line - 1)}get_frame()", filename, "eval")
+    frame = eval(code, {"get_frame": sys._getframe})  # pyright: ignore[reportPrivateUsage]
+    return TracebackType(None, frame, frame.f_lasti, line)
 
 
 def hide_own(traceback: TracebackType | None) -> TracebackType | None:

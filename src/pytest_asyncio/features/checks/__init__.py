@@ -20,7 +20,7 @@ import pytest
 from pytest_asyncio.collect import fixtures, options
 from pytest_asyncio.engine.plan import plan_of
 from pytest_asyncio.engine.session import Observer, SessionState
-from pytest_asyncio.support import pytest_private
+from pytest_asyncio.support import frames, pytest_private
 
 
 class CheckWarning(pytest.PytestWarning):
@@ -199,7 +199,7 @@ def warn(found: list[Found]) -> list[Warning]:
         try:
             warnings.warn_explicit(finding, type(finding), filename, line)
         except Warning as error:
-            errors.append(error.with_traceback(None))
+            errors.append(error.with_traceback(frames.traceback_at(filename, line)))
     return errors
 
 

@@ -13,7 +13,7 @@ import pytest
 
 from pytest_asyncio.engine.loops import LoopOwner
 from pytest_asyncio.engine.session import Observer, SessionState
-from pytest_asyncio.support import frames, instruments
+from pytest_asyncio.support import asyncio_private, frames, instruments
 from pytest_asyncio.support.foreign import is_a
 from pytest_asyncio.support.instruments import Instruments
 
@@ -67,6 +67,7 @@ class Origins(Observer):
         def create_task(*args: Any, **kwargs: Any) -> Task[Any]:
             task = create(*args, **kwargs)
             if is_a(task, Future):  # A task factory may return anything.
+                asyncio_private.end_source_at_users(task)
                 self._of[task] = Origin.here(loop)
             return task
 

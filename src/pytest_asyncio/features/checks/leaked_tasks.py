@@ -11,8 +11,7 @@ import pytest
 
 from pytest_asyncio.engine import event_loop
 from pytest_asyncio.engine.loops import LoopOwner
-from pytest_asyncio.features import task_tree
-from pytest_asyncio.support import frames
+from pytest_asyncio.support import await_chains
 
 from . import BaseCheck, CheckWarning, Culprit, Report
 from ._origins import Origins
@@ -58,8 +57,8 @@ class Check(BaseCheck):
     def _tell(self, task: Task[Any]) -> None:
         origin = self._origins.find(task)
         assert origin is not None
-        end = frames.end_of(task_tree.traceback_of(task))
-        waits = f", which waits at {frames.short(end[0])}:{end[1]}" if end else ""
+        step = await_chains.last_of_users(await_chains.chain_of(task))
+        waits = f", which waits at {step.place}" if step else ""
         self.report(
             LeakedTaskWarning(
                 f"{origin.culprit} left the task {task.get_name()!r} running, created at {origin}"

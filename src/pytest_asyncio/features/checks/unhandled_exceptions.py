@@ -124,7 +124,10 @@ class Check(BaseCheck):
             if end is not None:
                 filename, line = end
                 message += f", raised at {frames.short(filename)}:{line}"
-        warning = UnhandledExceptionWarning(f"{message}. Await what raises it, or handle it there.")
+        advice = "Await what raises it, or handle it there."
+        if error is None and "unclosed" in what.lower():
+            advice = "Close it where it is made, or use it by 'async with'."
+        warning = UnhandledExceptionWarning(f"{message}. {advice}")
         warning.__cause__ = error
         self.report(warning, filename, line)
 

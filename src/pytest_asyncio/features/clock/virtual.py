@@ -29,10 +29,10 @@ from pytest_asyncio.engine import async_tests
 from pytest_asyncio.engine.runs import Run
 from pytest_asyncio.engine.session import SessionState
 from pytest_asyncio.features import task_tree
-from pytest_asyncio.support import frames, pytest_private
+from pytest_asyncio.support import pytest_private
 from pytest_asyncio.support.types import ClockName, LoopFactory
 
-from . import wall_time
+from . import outside, wall_time
 
 if TYPE_CHECKING:
     from asyncio import SubprocessTransport
@@ -47,8 +47,10 @@ GRACE: Final = 0.05
 RESOLUTION: Final = 1e-9
 """Seconds within which timers count as due together, as on a loop with a real clock."""
 
+SPINS: Final = 10_000
+"""Turns without rest after which the clock moves on: a task may yield until a timer is due."""
+
 _OWN_THREADS: Final = "pytest-asyncio"
-_WAITING: Final = threading.Condition.wait.__code__
 
 
 @dataclass(frozen=True)
@@ -223,6 +225,9 @@ class VirtualLoop(asyncio.BaseEventLoop):
         self._step: _Step | None = None
         self._step_since = 0.0
         self.schedule: Schedule | None = None
+        self._turns = 0
+        """How many there were without rest since the clock moved, or something came from outside.
+        """
 
     def time(self) -> float:
         return self._now
@@ -260,6 +265,8 @@ class VirtualLoop(asyncio.BaseEventLoop):
         if self.schedule is not None:
             self.schedule.before_turn(self, not (events or self._ready))
         if events or self._ready or timeout == 0:
+            if self._is_spinning(events) and (step := self._next_step()) is not None:
+                self._arrive_at(step)
             return events
         step = self._next_step()
         if step is None:
@@ -269,10 +276,13 @@ class VirtualLoop(asyncio.BaseEventLoop):
             events = self._poll(min(patience, GRACE))
             if events or self._ready or patience > GRACE:
                 return events
-        self._move(step)
-        if isinstance(step, _Arrival):
-            step.reached.set_result(None)
+        self._arrive_at(step)
         return []
+
+    def _is_spinning(self, events: list[Any]) -> bool:
+        """Tell whether tasks have done nothing but yield for so long that time has to pass."""
+        self._turns = 0 if events else self._turns + 1
+        return self._turns % SPINS == SPINS - 1
 
     def _wait_for_sign(self) -> list[Any]:
         """Wait for what is outside, which alone could wake the loop."""
@@ -280,7 +290,7 @@ class VirtualLoop(asyncio.BaseEventLoop):
         is_open = self._has_work() or self._is_open()
         if is_open or any(self._new_threads()):
             events = self._poll(GRACE)
-            is_busy = any(map(_is_busy, self._new_threads()))
+            is_busy = any(map(outside.is_busy, self._new_threads()))
             if events or is_open or is_busy or self._ready:  # which threads fill before they wait
                 return events
         self._tell_deadlock()
@@ -304,6 +314,11 @@ class VirtualLoop(asyncio.BaseEventLoop):
         run = SessionState.of(self.session).running
         return self.clock.autojump or run is None or run.is_broken_off
 
+    def _arrive_at(self, step: _Step) -> None:
+        self._move(step)
+        if isinstance(step, _Arrival):
+            step.reached.set_result(None)
+
     def _move(self, step: _Step) -> None:
         moment = step.when()
         if self.schedule is not None and not self._arrivals:
@@ -312,6 +327,7 @@ class VirtualLoop(asyncio.BaseEventLoop):
 
     def move_to(self, moment: float) -> None:
         """Move the clock to a moment, unless it is past that."""
+        self._turns = 0
         self._now = max(self._now, moment)
         # asyncio calls what is due before `time() + resolution`, which has to be after `time()`.
         self._clock_resolution = max(RESOLUTION, math.ulp(self._now))
@@ -341,7 +357,7 @@ class VirtualLoop(asyncio.BaseEventLoop):
         return min(limit, step.when() - self._now - taken)
 
     def _has_work(self) -> bool:
-        return bool(self._work) or any(map(_is_waited_for, self._processes))
+        return bool(self._work) or any(map(outside.is_waited_for, self._processes))
 
     def _is_open(self) -> bool:
         """Tell whether the loop listens to anything but calls from other threads."""
@@ -425,25 +441,3 @@ def _made_virtual(loop: Any, session: pytest.Session) -> VirtualLoop:
 @functools.cache
 def _virtual_class(kind: Any) -> Any:
     return type(f"Virtual{kind.__name__}", (VirtualLoop, kind), {})
-
-
-def _is_busy(thread: threading.Thread) -> bool:
-    """Tell whether a thread may be doing anything but wait, for ever, for another thread."""
-    frame = frames.innermost(thread.ident or 0)
-    if frame is None or frame.f_code is not _WAITING:
-        return True
-    waiting = frame.f_locals
-    # One that was woken, and has yet to run, is on the list no more.
-    is_asleep = waiting.get("waiter") in waiting["self"]._waiters
-    return waiting["timeout"] is not None or not is_asleep
-
-
-def _is_waited_for(process: Any) -> bool:
-    """Tell whether a subprocess runs and somebody waits for its end or its output."""
-    if process.get_returncode() is not None:
-        return False
-    protocol = process.get_protocol()
-    if not isinstance(protocol, asyncio.subprocess.SubprocessStreamProtocol):
-        return True  # Nobody can know.
-    streams: tuple[Any, ...] = (protocol.stdout, protocol.stderr)
-    return bool(process._exit_waiters) or any(stream and stream._waiter for stream in streams)

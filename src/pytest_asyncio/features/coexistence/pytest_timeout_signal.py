@@ -25,8 +25,8 @@ def start(session: pytest.Session) -> None:
 class _TimeOuts(Observer):
     def run_ended(self, run: Run) -> None:
         task, failure = run.task, run.interruption
-        if failure is None and task.done() and not task.cancelled():
-            failure = task.exception()
+        if failure is None and task.done():
+            failure = run.reason if task.cancelled() else task.exception()
         if failure is None or not _is_time_out(failure):
             return
         task_tree.attach(failure, task.get_loop(), run.item.session, task, failure)

@@ -7,13 +7,13 @@ import gc
 import sys
 import threading
 import traceback
-from asyncio import Task
+from asyncio import AbstractEventLoop, Task
 from collections.abc import Iterator
 from itertools import dropwhile, groupby
 from types import CodeType, FrameType, TracebackType
 from typing import Any, Final, NamedTuple
 
-from pytest_asyncio.support import frames
+from pytest_asyncio.support import asyncio_private, frames
 from pytest_asyncio.support.foreign import attribute
 
 _OPAQUE: Final = {  # They tell nobody what they wait for, except the garbage collector.
@@ -33,18 +33,37 @@ class Step(NamedTuple):
     def __str__(self) -> str:
         return frames.place(self.frame.f_code, self.line)
 
+    @property
+    def place(self) -> str:
+        return f"{frames.short(self.frame.f_code.co_filename)}:{self.line}"
 
-def chain_of(task: Task[Any]) -> list[Step]:
-    """Return where a task is, its outermost coroutine first.
+
+def running_on(loop: AbstractEventLoop, interruption: BaseException | None) -> Task[Any] | None:
+    """Return the task that a loop runs at the moment, or that an interruption has ended there."""
+    hit = [
+        task
+        for task in asyncio_private.ended_tasks()
+        if asyncio_private.error_of(task) is interruption is not None and task.get_loop() is loop
+    ]
+    if not hit:
+        return asyncio.current_task(loop)
+    # The error that has left one task may have gone on to those that await it.
+    return min(hit, key=lambda task: len(chain_of(task, interruption)))
+
+
+def chain_of(task: Task[Any], interruption: BaseException | None = None) -> list[Step]:
+    """Return where a task is, or was when an interruption ended it, its outermost coroutine first.
 
     The chain of one that is running at the moment goes on to the frames of its thread.
     """
-    outermost = _frame_of(task.get_coro())
+    if interruption is not None and asyncio_private.error_of(task) is interruption:
+        return chain_of_error(interruption, task)
+    outermost = frame_of(task.get_coro())
     if outermost is not None and asyncio.current_task(task.get_loop()) is task:
         stack = _stack_below(outermost)
         if stack:
             return [Step(frame, frame.f_lineno) for frame in stack if not frames.is_own(frame)]
-    return list(_suspended_chain(task.get_coro()))
+    return list(_suspended_chain(task))
 
 
 def chain_of_error(error: BaseException, task: Task[Any] | None = None) -> list[Step]:
@@ -57,8 +76,12 @@ def chain_of_error(error: BaseException, task: Task[Any] | None = None) -> list[
 
 def chain_of_thread(thread: threading.Thread) -> list[Step]:
     """Return where a thread is, from the outermost line of the user's on."""
-    stack = traceback.walk_stack(frames.innermost(thread.ident or 0))
-    return _from_users_on([Step(frame, line) for frame, line in stack][::-1])
+    return _from_users_on(steps_outwards(frames.innermost(thread.ident or 0))[::-1])
+
+
+def steps_outwards(frame: FrameType | None) -> list[Step]:
+    """Return a frame and those that have called it, the innermost first."""
+    return [Step(frame, line) for frame, line in traceback.walk_stack(frame)] if frame else []
 
 
 def _from_users_on(steps: list[Step]) -> list[Step]:
@@ -84,6 +107,12 @@ def last_of_users(chain: list[Step]) -> Step | None:
             if frames.kind_of(step.frame) == kind:
                 return step
     return None
+
+
+def described(task: Task[Any]) -> str:
+    """Return the name of a task and the user's line at which it is."""
+    where = last_of_users(chain_of(task))
+    return task.get_name() if where is None else f"{task.get_name()} at {where}"
 
 
 def lines_of(chain: list[Step], *, waits: bool) -> Iterator[str]:
@@ -113,7 +142,7 @@ def _name_of_call(steps: list[Step]) -> str:
     frame = (named or [it.frame for it in steps])[0]
     name = frame.f_code.co_qualname
     if "." in name:
-        return name
+        return name.partition(".__")[0]
     return f"{frames.module_of(frame).partition('.')[0]}.{name}"
 
 
@@ -131,12 +160,11 @@ def _stack_below(outermost: FrameType) -> list[FrameType]:
     return []
 
 
-def _suspended_chain(awaitable: Any) -> Iterator[Step]:
-    while awaitable is not None:
-        frame = _frame_of(awaitable)
+def _suspended_chain(task: Task[Any]) -> Iterator[Step]:
+    for awaitable in awaitables_of(task):
+        frame = frame_of(awaitable)
         if frame is not None and not frames.is_own(frame):
             yield Step(frame, frame.f_lineno)
-        awaitable = _awaited_by(awaitable)
 
 
 def awaitables_of(task: Task[Any]) -> Iterator[Any]:
@@ -147,7 +175,7 @@ def awaitables_of(task: Task[Any]) -> Iterator[Any]:
         awaitable = _awaited_by(awaitable)
 
 
-def _frame_of(awaitable: Any) -> FrameType | None:
+def frame_of(awaitable: Any) -> FrameType | None:
     for name in ("cr_frame", "ag_frame", "gi_frame"):
         frame: FrameType | None = attribute(awaitable, name, FrameType)
         if frame is not None:
@@ -166,4 +194,4 @@ def _awaited_by(awaitable: object) -> Any:
 
 
 def _is_awaitable(referent: Any) -> bool:
-    return type(referent).__name__ in _OPAQUE or _frame_of(referent) is not None
+    return type(referent).__name__ in _OPAQUE or frame_of(referent) is not None

@@ -1,0 +1,45 @@
+"""Threads that work for tasks, by `asyncio.to_thread()` or an executor."""
+
+from __future__ import annotations
+
+import concurrent.futures
+import threading
+from asyncio import Task
+from collections.abc import Iterator
+from concurrent.futures import thread
+from types import FrameType
+from typing import Any
+
+from pytest_asyncio.support import asyncio_private, frames
+from pytest_asyncio.support.await_chains import Step, steps_outwards
+
+
+def of_task(task: Task[Any]) -> tuple[threading.Thread, list[Step]] | None:
+    """Return the thread whose work a task waits for, and where it is."""
+    waited_for = asyncio_private.future_of(task)
+    if waited_for is None:
+        return None
+    works = [
+        future
+        for callback in asyncio_private.callbacks_of(waited_for)
+        for future in _works_of(callback)
+    ]
+    for one in threading.enumerate():
+        steps = steps_outwards(frames.innermost(one.ident or 0))
+        for index, step in enumerate(steps):
+            if _work_in(step.frame) in works:
+                return one, steps[:index][::-1]
+    return None
+
+
+def _works_of(callback: Any) -> Iterator[object]:
+    """Yield the future of an executor that a callback, which is to cancel it, has hold of."""
+    for cell in getattr(callback, "__closure__", None) or ():
+        if isinstance(cell.cell_contents, concurrent.futures.Future):
+            yield cell.cell_contents
+
+
+def _work_in(frame: FrameType) -> object:
+    """Return the future of the work that a frame of an executor does: it says so nowhere else."""
+    is_work = frame.f_code is thread._WorkItem.run.__code__
+    return frame.f_locals["self"].future if is_work else None
