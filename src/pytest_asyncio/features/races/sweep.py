@@ -13,9 +13,8 @@ import pytest
 
 from pytest_asyncio.collect import options
 from pytest_asyncio.engine import async_tests
-from pytest_asyncio.features import await_chains
-from pytest_asyncio.features.await_chains import Step
-from pytest_asyncio.support import frames, instruments
+from pytest_asyncio.support import await_chains, frames, instruments
+from pytest_asyncio.support.await_chains import Step
 from pytest_asyncio.support.instruments import Instruments
 
 from .attempts import Attempt, Search, Variation
