@@ -260,14 +260,14 @@ def test_a_deadlock_of_a_virtual_clock_is_explained(suite):
 def test_for_a_fixture_of_an_installed_package_the_option_is_named(suite):
     result = suite(
         """
-        pytest_plugins = ["package"]
+        pytest_plugins = ["installed"]
 
         @pytest.mark.asyncio(loop_scope="module")
         async def test_it(client):
             await client
         """,
         files={
-            "site-packages/package.py": """
+            "site-packages/installed.py": """
                 @pytest_asyncio.fixture
                 async def client():
                     return asyncio.get_running_loop().create_future()
@@ -284,14 +284,14 @@ def test_for_a_fixture_of_an_installed_package_the_option_is_named(suite):
 def test_for_one_that_names_its_loop_scope_that_is_in_the_way(suite):
     result = suite(
         """
-        pytest_plugins = ["package"]
+        pytest_plugins = ["installed"]
 
         @pytest.mark.asyncio(loop_scope="module")
         async def test_it(client):
             await client
         """,
         files={
-            "site-packages/package.py": """
+            "site-packages/installed.py": """
                 @pytest_asyncio.fixture(loop_scope="function")
                 async def client():
                     return asyncio.get_running_loop().create_future()

@@ -28,6 +28,11 @@ REACTION: Final = 1.0
 """Seconds after which a loop that does not react to the end of a time-out counts as blocked."""
 
 
+_LOOKS: Final = 5
+_BETWEEN_LOOKS: Final = 0.001
+"""Seconds between two looks at what a thread does."""
+
+
 def start(session: pytest.Session) -> None:
     """Bound every run of a session from now on that has a time-out.
 
@@ -100,9 +105,7 @@ class _Bound:
         self._remaining: Iterator[float] = self._steps()
         self._error: TimeoutError | None = None
         self._blocked_at = ""
-        self._seen_in: tuple[int, int] | None = None
-        """The frame, and its line, in which the thread was when the time was over."""
-        self._verb = "blocked the event loop"
+        self._verb = ""
         self._held_up_in: CodeType | None = None
         """What others have blocked the loop in since the deadline."""
         self._held_up_at = ""
@@ -147,9 +150,6 @@ class _Bound:
             self._alarm = self._alarms.set(self._seconds, self._expire)
             return
         self._alarm = self._alarms.set(REACTION, self._unblock)
-        innermost = frames.innermost(self._thread)
-        frame = frames.users(innermost) or innermost
-        self._seen_in = None if frame is None else (id(frame), frame.f_lineno)
         with suppress(RuntimeError):  # The loop has been closed.
             self._loop.call_soon_threadsafe(self._step)
 
@@ -171,6 +171,8 @@ class _Bound:
         frame = frames.users(innermost) or innermost
         if frame is None or self._is_debugging():
             return
+        goes_on = self._is_going_on()
+        self._verb = "ran on, with no await that waits" if goes_on else "blocked the event loop"
         if self._interrupts is not None:
             self._held_up_in = frame.f_code
             self._held_up_at = frames.place(frame.f_code, frame.f_lineno)
@@ -180,6 +182,16 @@ class _Bound:
         self._blocked_at = frames.place(frame.f_code, frame.f_lineno)
         if not is_known and sys.__stderr__ is not None:
             print(f"\n{self._message()}.", file=sys.__stderr__, flush=True)
+
+    def _is_going_on(self) -> bool:
+        """Tell whether the thread computes, rather than to stand in one call."""
+        seen: set[tuple[int, int]] = set()
+        for _ in range(_LOOKS):
+            innermost = frames.innermost(self._thread)
+            if innermost is not None:
+                seen.add((id(innermost), innermost.f_lasti))
+            RealTime.sleep(_BETWEEN_LOOKS)
+        return len(seen) > 1
 
     def interrupt(self, frame: FrameType | None) -> None:
         """Raise where something blocks the thread, and nowhere else."""
@@ -196,8 +208,6 @@ class _Bound:
             return  # Another test, or what awaits this run, blocks the loop.
         self._held_up_in, self._held_up_at = None, ""
         self._blocked_at = frames.place(blocking.f_code, blocking.f_lineno)
-        if self._seen_in != (id(blocking), blocking.f_lineno):
-            self._verb = "ran on and on without an await that waits"
         self._error = self._error or self._failure()
         self._is_interrupted = is_task
         raise asyncio.CancelledError

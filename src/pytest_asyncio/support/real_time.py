@@ -11,3 +11,4 @@ class RealTime:
     """Seconds of the real clock, whatever a test does to `time`."""
 
     monotonic = staticmethod(time.monotonic)
+    sleep = staticmethod(time.sleep)
