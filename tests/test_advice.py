@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 import re
+import warnings
 
 import pytest
 
@@ -120,6 +122,15 @@ QUEUE = {
 }
 
 SUITES = {"connection": CONNECTION, "server": SERVER, "queue": QUEUE}
+
+
+@pytest.fixture(autouse=True)
+def _leave_nothing_to_others():
+    """Free what the failing tests have left open, before the warnings reach another test."""
+    yield
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        gc.collect()
 
 
 def follow(files, text):
