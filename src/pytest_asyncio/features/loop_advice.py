@@ -103,7 +103,8 @@ def _participants(error: BaseException, item: pytest.Function) -> list[_Particip
 def _advice(
     item: pytest.Function, user: _Participant, apart: list[_Participant], all_: list[_Participant]
 ) -> str:
-    scope = options.widest(*(loop_scopes.scope_of_node(one.node) for one in all_))
+    scopes: list[ScopeName] = [loop_scopes.scope_of_node(one.node) for one in all_]
+    scope = options.widest(*scopes)
     target = loop_scopes.node_of_scope(item, scope)
     own = loop_scopes.scope_of_node(user.node)
     lines = [
@@ -127,7 +128,7 @@ def _advice(
 def _changes(narrower: list[_Participant], scope: ScopeName) -> str:
     """Say what to write where."""
     names = [repr(one.name) for one in narrower if one.fixturedef is not None]
-    changes = []
+    changes: list[str] = []
     if len(names) < len(narrower):
         changes.append(f'@pytest.mark.asyncio(loop_scope="{scope}") at the test')
     if names:

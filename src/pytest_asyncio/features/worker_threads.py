@@ -8,10 +8,14 @@ from asyncio import Task
 from collections.abc import Iterator
 from concurrent.futures import thread
 from types import FrameType
-from typing import Any
+from typing import Any, Final, cast
 
 from pytest_asyncio.support import asyncio_private, frames
 from pytest_asyncio.support.await_chains import Step, steps_outwards
+
+_THREAD: Final[Any] = thread
+_WORK: Final[object] = _THREAD._WorkItem.run.__code__
+"""What a thread of an executor is in while it does its work. No public way leads to that."""
 
 
 def of_task(task: Task[Any]) -> tuple[threading.Thread, list[Step]] | None:
@@ -35,11 +39,11 @@ def of_task(task: Task[Any]) -> tuple[threading.Thread, list[Step]] | None:
 def _works_of(callback: Any) -> Iterator[object]:
     """Yield the future of an executor that a callback, which is to cancel it, has hold of."""
     for cell in getattr(callback, "__closure__", None) or ():
-        if isinstance(cell.cell_contents, concurrent.futures.Future):
-            yield cell.cell_contents
+        held: object = cell.cell_contents
+        if isinstance(held, concurrent.futures.Future):
+            yield cast("object", held)
 
 
 def _work_in(frame: FrameType) -> object:
     """Return the future of the work that a frame of an executor does: it says so nowhere else."""
-    is_work = frame.f_code is thread._WorkItem.run.__code__
-    return frame.f_locals["self"].future if is_work else None
+    return frame.f_locals["self"].future if frame.f_code is _WORK else None
