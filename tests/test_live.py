@@ -1033,3 +1033,17 @@ def test_a_live_loop_that_is_run_by_itself_says_what_to_write(server_suite):
     result.stdout.fnmatch_lines(
         ["*This event loop is already running", "*Write asyncio_runner.run(coroutine), with the*"]
     )
+
+
+def test_a_task_of_asyncio_tasks_runs_beside_synchronous_code(server_suite):
+    result = server_suite("""
+        async def work(done):
+            done.set()
+
+        @pytest.mark.asyncio(live=True)
+        def test_it(asyncio_tasks):
+            done = threading.Event()
+            asyncio_tasks.create_task(work(done))
+            assert done.wait(30)
+    """)
+    result.assert_outcomes(passed=1)

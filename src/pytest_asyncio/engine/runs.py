@@ -12,7 +12,7 @@ from typing import Any, Final, Literal, TypeAlias, final
 
 import pytest
 
-from pytest_asyncio.support import foreign, frames, pytest_private
+from pytest_asyncio.support import asyncio_private, foreign, frames, pytest_private
 from pytest_asyncio.support.real_time import RealTime
 
 from . import context, event_loop
@@ -91,7 +91,9 @@ class Run:
         if self.reason is None and not self.is_broken_off and not self.awaited.done():
             self.reason = reason
             loop = self.task.get_loop()
-            if loop.is_running() and asyncio._get_running_loop() is not loop:  # in another thread
+            if (
+                loop.is_running() and asyncio_private.running_loop() is not loop
+            ):  # in another thread
                 loop.call_soon_threadsafe(self.task.cancel)
             else:
                 self.task.cancel()

@@ -178,7 +178,7 @@ class SessionState:
             asyncio.set_event_loop(loop)
 
     def lane_of_caller(self) -> Lane:
-        if self.live_lanes and (lane := self.live_lanes.get(asyncio._get_running_loop())):
+        if self.live_lanes and (lane := self.live_lanes.get(asyncio_private.running_loop())):
             return lane
         lane = LANE.get()
         return self.main_lane if lane is None or lane.is_over else lane

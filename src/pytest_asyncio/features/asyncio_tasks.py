@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 from asyncio import Task
 from collections.abc import Coroutine, Generator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from contextvars import Context, copy_context
 from typing import Any, Final, TypeVar, final
 
@@ -62,9 +62,11 @@ class TaskGroup:
         if refusal is not None:
             coro.close()
             pytest.fail(f"{self._item.nodeid}: {refusal}", pytrace=False)
-        task = self._owner.loop.create_task(coro, name=name, context=context)
-        self._tasks.add(task)
-        task.add_done_callback(self._take)
+        is_on_loop = asyncio_private.running_loop() is not None
+        with nullcontext() if is_on_loop else self._owner.standstill():  # It may be live.
+            task = self._owner.loop.create_task(coro, name=name, context=context)
+            self._tasks.add(task)
+            task.add_done_callback(self._take)
         return task
 
     def _refusal(self) -> str | None:
