@@ -376,7 +376,7 @@ def test_a_teardown_that_fails_in_the_midst_of_a_sweep_ends_it(suite):
     @pytest.fixture(scope="module")
     def wide():
         yield
-        print("wide is down")
+        raise OSError("wide")
 
     @pytest.fixture
     def things(wide):
@@ -390,11 +390,10 @@ def test_a_teardown_that_fails_in_the_midst_of_a_sweep_ends_it(suite):
         await asyncio.sleep(0)
         things.pop()
         await asyncio.sleep(0)
-    """,
-        "-s",
+    """
     )
-    result.assert_outcomes(passed=1, errors=1)
-    result.stdout.fnmatch_lines(["*wide is down*", "*left*", "*--asyncio-cancel=waiting:1"])
+    result.assert_outcomes(passed=1, errors=2)
+    result.stdout.fnmatch_lines(["*left*", "*--asyncio-cancel=waiting:1", "*OSError: wide*"])
 
 
 def test_the_line_of_a_library_is_told_with_the_one_that_has_led_there(suite):

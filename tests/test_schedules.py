@@ -193,6 +193,19 @@ def test_a_test_that_needs_a_real_clock_has_it_in_a_suite_that_is_run_late(suite
     result.assert_outcomes(passed=1)
 
 
+def test_a_test_that_fails_anyway_fails_as_ever_in_a_suite_that_is_run_late(suite):
+    result = suite(
+        """
+    @pytest.mark.asyncio
+    async def test_it():
+        assert False
+    """,
+        "--asyncio-late=5",
+    )
+    result.assert_outcomes(failed=1)
+    result.stdout.no_fnmatch_line("*seed*")
+
+
 def test_a_loop_that_cannot_be_late_is_left_as_it_is_in_a_suite_that_is_run_late(suite):
     pytest.importorskip("uvloop")
     result = suite(
