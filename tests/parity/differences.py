@@ -207,7 +207,11 @@ DIFFERENCES = (
         ALL_BUT_OUTCOMES,
     ),
     Difference("**A context variable of a fixture**", failing_teardowns),
-    Difference("**An `event_loop_policy` of a folder, module or class**", policies_below_the_root),
+    Difference(
+        "**An `event_loop_policy` of a folder, module or class**",
+        policies_below_the_root,
+        r"\w*EventLoop(Policy)?|(Loop|Policy)[AB]",
+    ),
     Difference("**`loop.close()`**", close_is_wrapped, r".*: flush.*"),
 )
 NOT_NOTED = (
