@@ -390,6 +390,22 @@ def test_where_none_has_an_opinion_the_loop_is_the_default_one(suite):
     assert sorted(loops_of(result)) == ["A", "B", "_UnixSelectorEventLoop"]
 
 
+@pytest.mark.parametrize("body", ["return None", "pass", "if item: return\n        return None"])
+def test_a_hook_that_never_returns_anything_is_an_error_of_each_test(suite, body):
+    result = suite(
+        PRINTS_LOOP.format(arguments=""),
+        conftest=f"""
+    def pytest_asyncio_loop_factories(item):
+        {body}
+""",
+    )
+    result.assert_outcomes(errors=1)
+    result.stdout.fnmatch_lines(
+        "test_it.py::test_it: pytest_asyncio_loop_factories must return a non-empty mapping of "
+        "factory names to callables, not None."
+    )
+
+
 def test_a_mark_has_nothing_to_choose_from_where_none_has_an_opinion(suite):
     result = suite(
         """
@@ -397,7 +413,7 @@ def test_a_mark_has_nothing_to_choose_from_where_none_has_an_opinion(suite):
         async def test_it():
             pass
         """,
-        conftest="def pytest_asyncio_loop_factories(): return None",
+        conftest="def pytest_asyncio_loop_factories(item): return getattr(item, 'factories', None)",
     )
     result.assert_outcomes(errors=1)
     result.stdout.fnmatch_lines(

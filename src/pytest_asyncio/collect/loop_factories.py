@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final, TypeGuard, cast, final
 
 import pytest
 
-from pytest_asyncio.support import pytest_private
+from pytest_asyncio.support import callables, pytest_private
 from pytest_asyncio.support.types import ClockName, LoopFactory, ScopeName
 
 from . import hooks, items, loop_scopes, marks, options
@@ -211,8 +211,9 @@ def _offered(item: pytest.Item) -> dict[str, NamedFactory | None] | None:
     if not hook.get_hookimpls():
         return None
     factories: Any = hook(config=item.config, item=item)
-    if factories is None:  # No implementation has an opinion.
-        return None
+    functions = [implementation.function for implementation in hook.get_hookimpls()]
+    if factories is None and not all(map(callables.returns_nothing, functions)):
+        return None  # They have no opinion on this item.
     if _is_offer(factories):
         return {name: NamedFactory(name, make) for name, make in factories.items()}
     pytest.fail(

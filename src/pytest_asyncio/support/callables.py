@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import dis
 import functools
 import inspect
+import itertools
 from collections.abc import Awaitable, Callable, Iterator
 from types import CodeType, CoroutineType, FunctionType, GeneratorType, MethodType
 from typing import Any, Final, Literal, TypeAlias, TypeGuard, TypeVar
@@ -105,3 +107,18 @@ def _wrapped_by(layer: object) -> Iterator[object]:
 
 _DEEPEST: Final = 100
 """How many layers are looked at of a callable that wraps others."""
+
+
+def returns_nothing(function: Callable[..., Any]) -> bool:
+    """Tell whether a function can return nothing but None, as one whose `return` was forgotten."""
+    code = foreign.attribute(function, "__code__", CodeType)
+    if code is None:
+        return False
+    return all(
+        value.opname in ("LOAD_CONST", "RETURN_CONST")
+        and value.argval is None
+        and not instruction.is_jump_target  # It may come from where there is another value.
+        for before, instruction in itertools.pairwise(dis.get_instructions(code))
+        if instruction.opname in ("RETURN_CONST", "RETURN_VALUE")
+        for value in [instruction if instruction.opname == "RETURN_CONST" else before]
+    )
