@@ -157,7 +157,7 @@ def wide_fixtures_with_loop_factories(suite: Suite) -> bool:
         return False
     narrowest = min(_loop_scopes_of_tests(suite), key=SCOPES.index, default="session")
     return any(
-        wider(fixture.scope, narrowest) != narrowest
+        wider(suite.loop_scope_of(fixture), narrowest) != narrowest
         for fixture in fixtures_in(suite.root)
         if fixture.is_async or fixture.is_ours
     )
