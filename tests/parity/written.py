@@ -63,6 +63,7 @@ SYNC_STEPS = {
     "set": "asyncio.set_event_loop(asyncio.new_event_loop())",
     "unset": "asyncio.set_event_loop(None)",
 }
+CURRENT_LOOP = ("current", "run")
 TEARDOWN_STEPS = {"policy", *ASYNC_STEPS}
 """Which loop synchronous code finds in a teardown is a listed difference."""
 OUTCOMES = {
@@ -243,9 +244,10 @@ class _Writer:
         if fixture.has_finalizer:
             yield f'    request.addfinalizer(lambda: note_end("{label} finalizer"))'
         variable = "OF_FIXTURES" if fixture.is_async else "OF_OTHERS"
-        setup = replace(
-            fixture.setup, requests=self.requestable(fixture.setup.requests, fixture, seen)
-        )
+        # The loop of the test, which a plain fixture finds, is a listed difference.
+        steps = tuple(step for step in fixture.setup.steps if is_ours or step not in CURRENT_LOOP)
+        requests = self.requestable(fixture.setup.requests, fixture, seen)
+        setup = replace(fixture.setup, steps=steps, requests=requests)
         yield from self.body(setup, f"{label} setup", variable, is_async=fixture.is_async)
         value = f'made("{label}", request)'
         if fixture.teardown is None:
