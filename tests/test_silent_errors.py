@@ -102,3 +102,61 @@ def test_a_synchronous_test_lists_none(suite):
     )
     result.assert_outcomes(failed=2)
     result.stdout.no_fnmatch_line(TITLE)
+
+
+def test_the_error_of_a_test_that_runs_at_the_same_time_is_not(suite):
+    result = suite(
+        """
+        pytestmark = pytest.mark.asyncio(loop_scope="module", concurrent=True)
+        ended = asyncio.Event()
+        async def test_one():
+            await ended.wait()
+            assert 1 == 2
+        async def test_two():
+            ended.set()
+            raise KeyError("GBP")
+        """
+    )
+    result.assert_outcomes(failed=2)
+    result.stdout.no_fnmatch_line(TITLE)
+
+
+def test_nor_is_that_of_its_tasks(suite):
+    result = suite(
+        """
+        pytestmark = pytest.mark.asyncio(loop_scope="module", concurrent=True)
+        ended = asyncio.Event()
+        async def work():
+            raise KeyError("GBP")
+        async def test_one():
+            await ended.wait()
+            assert 1 == 2
+        async def test_two():
+            task = asyncio.create_task(work())
+            await asyncio.wait([task])
+            ended.set()
+            await asyncio.sleep(0.01)
+            task.exception()
+        """
+    )
+    result.assert_outcomes(failed=1, passed=1)
+    result.stdout.no_fnmatch_line(TITLE)
+
+
+def test_that_of_its_own_tasks_is_listed_also_where_others_run_at_the_same_time(suite):
+    result = suite(
+        """
+        pytestmark = pytest.mark.asyncio(loop_scope="module", concurrent=True)
+        async def work():
+            raise KeyError("GBP")
+        async def test_one():
+            await asyncio.sleep(0.01)
+        async def test_two():
+            task = asyncio.create_task(work(), name="worker")
+            await asyncio.wait([task])
+            task.exception()
+            assert 1 == 2
+        """
+    )
+    result.assert_outcomes(failed=1, passed=1)
+    result.stdout.fnmatch_lines([TITLE, "worker, of this test or an earlier one: KeyError('GBP')"])

@@ -13,6 +13,7 @@ import pytest
 
 from pytest_asyncio.collect import options
 from pytest_asyncio.engine.plan import plan_of
+from pytest_asyncio.engine.runs import LANE
 from pytest_asyncio.engine.session import Observer, SessionState
 from pytest_asyncio.support import asyncio_private, await_chains, pytest_private
 from pytest_asyncio.support.errors import all_of
@@ -31,6 +32,7 @@ def start(session: pytest.Session) -> None:
 class _Failures(Observer):
     def __init__(self, session: pytest.Session) -> None:
         self._session: Final = session
+        self._state: Final = SessionState.of(session)
         self._listed: Final = WeakSet[Task[Any]]()
 
     def first_failure(self) -> None:
@@ -59,6 +61,7 @@ class _Failures(Observer):
                 and isinstance(error, Exception)
                 and id(error) not in reported
                 and task not in self._listed
+                and not self._is_of_another(task)
                 and not _was_raised_elsewhere(error, task)
                 and (asyncio_private.is_retrieved(task) or not task_tree.is_attached(failure))
             ):
@@ -67,6 +70,14 @@ class _Failures(Observer):
                 yield f"{task.get_name()}{whose}: {options.shown(error)}"
                 chain = await_chains.chain_of_error(error, task)
                 yield from (f"    {line}" for line in await_chains.lines_of(chain, waits=False))
+
+    def _is_of_another(self, task: Task[Any]) -> bool:
+        """Tell whether a task is of a test that runs at the same time, or a run, which reports."""
+        context = asyncio_private.context_of(task)
+        lane = None if context is None else context.get(LANE)
+        if lane is not None and not lane.is_over and lane is not self._state.lane_of_caller():
+            return True
+        return any(run.task is task for run in self._state.all_running)
 
 
 def _was_raised_elsewhere(error: BaseException, task: Task[Any]) -> bool:

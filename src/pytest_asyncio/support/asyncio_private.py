@@ -11,6 +11,7 @@ from asyncio import AbstractEventLoop, BaseEventLoop, Future, Handle, Task
 from collections import deque
 from collections.abc import Callable, Coroutine, Generator, Iterable
 from contextlib import contextmanager
+from contextvars import Context
 from typing import Any, Final, NamedTuple
 
 from . import frames
@@ -58,6 +59,15 @@ def error_of(task: Task[Any]) -> BaseException | None:
 def is_retrieved(task: Task[Any]) -> bool:
     """Tell whether somebody has asked for what a task has raised."""
     return not getattr(task, "_log_traceback", False)
+
+
+def context_of(task: Task[Any]) -> Context | None:
+    """Return the context of a task; before Python 3.12 there is no public way to it."""
+    if sys.version_info >= (3, 12):
+        return task.get_context()
+    own: Context | None = getattr(task, "_context", None)  # where tasks are written in Python
+    contexts = (it for it in gc.get_referents(task) if isinstance(it, Context))
+    return own or next(contexts, None)
 
 
 def end_source_at_users(task: Task[Any]) -> None:
