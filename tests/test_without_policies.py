@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import importlib
 import threading
 
 import pytest
+
+from pytest_asyncio.support import asyncio_private
 
 NAMES = (
     *("get_event_loop_policy", "set_event_loop_policy"),
@@ -36,6 +39,10 @@ def _no_policies(monkeypatch):
         monkeypatch.setattr(module, "set_event_loop", set_event_loop)
         monkeypatch.setattr(module, "get_event_loop", get_event_loop)
         monkeypatch.setattr(module, "new_event_loop", asyncio.SelectorEventLoop)
+    importlib.reload(asyncio_private)  # It looks for them when it is imported.
+    yield
+    monkeypatch.undo()
+    importlib.reload(asyncio_private)
 
 
 SUITE = """

@@ -43,7 +43,10 @@ def is_marked(item: pytest.Item) -> TypeGuard[pytest.Function]:
 
 def is_marked_late(item: pytest.Item) -> bool:
     """Tell whether a mark was added to an item after it was planned, by one of its fixtures."""
-    return any(mark.name == "asyncio" for mark in item.own_markers)
+    for mark in item.own_markers:  # noqa: SIM110  # Most have none, for which any() costs more.
+        if mark.name == "asyncio":
+            return True
+    return False
 
 
 def test_function(item: pytest.Function) -> Any:

@@ -135,14 +135,16 @@ have those of the one before.
 
 
 def _closest_first(item: pytest.Item) -> list[pytest.Mark]:
-    callspec = pytest_private.callspec_of(item)
-    found = [] if callspec is None else [mark for mark in callspec.marks if mark.name == "asyncio"]
+    found: list[pytest.Mark] = []
     node: Any = item
     while node is not None:  # What iter_markers() does, at a tenth of its cost.
         for mark in node.own_markers:
             if mark.name == "asyncio":
                 found.append(mark)  # noqa: PERF401  # A list for each node costs twice as much.
         node = node.parent
+    if len(found) > 1 and (callspec := pytest_private.callspec_of(item)) is not None:
+        # pytest has those of the parameters behind those of the function.
+        return [*(mark for mark in callspec.marks if mark.name == "asyncio"), *found]
     return found
 
 

@@ -77,12 +77,9 @@ class Settings(NamedTuple):  # A dataclass would take fifteen times as long to d
     dump_signal: int | None
     durations: int | None
     trace: str | None
+    auto_mode: bool
     has_folders: bool
     """Whether a `conftest.py` may say something else for the tests of its folder."""
-
-    @property
-    def auto_mode(self) -> bool:
-        return self.mode == Mode.AUTO
 
 
 def _mode(value: object) -> Mode:
@@ -353,7 +350,11 @@ def _settings(config: pytest.Config, of_folder: Mapping[str, object]) -> Setting
     if values["loop_scope"] is not None:
         for kind in ("fixture", "test"):
             values[f"default_{kind}_loop_scope"] = values["loop_scope"]
-    return Settings(**values, has_folders=bool(config.hook.pytest_asyncio_options.get_hookimpls()))
+    return Settings(
+        **values,
+        auto_mode=values["mode"] == Mode.AUTO,
+        has_folders=bool(config.hook.pytest_asyncio_options.get_hookimpls()),
+    )
 
 
 def _parsed(option: Option, config: pytest.Config, of_folder: Mapping[str, object]) -> Any:

@@ -31,7 +31,11 @@ def is_override(fixturedef: pytest.FixtureDef[Any]) -> bool:
 
 def is_pending(item: pytest.Function) -> bool:
     """Tell whether an item has yet to request the override that it sees."""
-    return _override_of(item) is not None and not pytest_private.has_requested(item, FIXTURE)
+    return (
+        is_overridden(item.session)
+        and _override_of(item) is not None
+        and not pytest_private.has_requested(item, FIXTURE)
+    )
 
 
 def request_override(metafunc: pytest.Metafunc) -> None:
@@ -120,9 +124,13 @@ def factory_of(item: pytest.Function, otherwise: LoopFactory) -> PolicyLoops:
 
 def is_overridden(session: pytest.Session) -> bool:
     """Tell whether anything in a session overrides the policy."""
-    if _OVERRIDDEN not in session.stash:
-        session.stash[_OVERRIDDEN] = not pytest_private.has_one_fixture(session, FIXTURE)
-    return session.stash[_OVERRIDDEN]
+    try:
+        return session.stash[_OVERRIDDEN]
+    except KeyError:
+        overridden = session.stash[_OVERRIDDEN] = not pytest_private.has_one_fixture(
+            session, FIXTURE
+        )
+        return overridden
 
 
 def _is_policy(value: object) -> bool:

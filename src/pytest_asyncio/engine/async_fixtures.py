@@ -691,14 +691,14 @@ class _EndedFixtures:
             refuse_ended(item)
 
 
-def finish_unfit(item: pytest.Function, planned: Plan) -> None:
+def finish_unfit(state: SessionState, item: pytest.Function, planned: Plan) -> None:
     """End what is on other loops than an item's, and would be there for it.
 
     An async test that runs with another loop factory of the suite has the loops of the other ones
     closed, with their fixtures. Where only the clock is another one, the fixtures are torn down
     that the item is to request. What a policy or an option names does not count.
     """
-    for owner in reversed(tuple(SessionState.of(item.session).open_loops)):
+    for owner in reversed(tuple(state.open_loops)):
         named, clock = _kind_of(owner.factory)
         if planned.is_async and named != planned.selected:
             owner.end()

@@ -14,7 +14,7 @@ import pytest
 from pytest_asyncio.collect import items, loop_factories, loop_scopes, marks, options, policies
 from pytest_asyncio.support import asyncio_private, callables, pytest_private
 
-from . import async_fixtures, context, event_loop, loops
+from . import async_fixtures, context, event_loop, loops, runs
 from .loops import LoopOwner
 from .plan import OUTCOME, Plan, plan_of
 from .runs import Run
@@ -43,10 +43,11 @@ def plan(item: pytest.Function) -> Plan:
     if is_async and deprecated is not None and pytest_private.is_in_code(deprecated, item):
         marks.warn_of_deprecated_scope(deprecated, item)
     planned = Plan(item, mark, selected, is_async)
-    for call in SessionState.of(item.session).on_test_planned:
+    state = SessionState.of(item.session)
+    for call in state.on_test_planned:
         call(item, planned)
     # Before the first of them is requested, for no hook is called where pytest has it already.
-    async_fixtures.finish_unfit(item, planned)
+    async_fixtures.finish_unfit(state, item, planned)
     return planned
 
 
@@ -64,7 +65,7 @@ def prepare(item: pytest.Function, planned: Plan | None = None) -> LoopOwner:
         owner = planned.owner = loops.owner_of(loop_scopes.node_of(item, planned.mark), factory)
         planned.before = copy_context()
         async_fixtures.foresee_ends(item)
-    owner.make_current()
+    owner.state.make_current(owner.loop)
     return owner
 
 
@@ -140,7 +141,8 @@ def _run_test(item: pytest.Function, awaitable: Awaitable[Any], planned: Plan) -
         _publish(own_context, item, planned)
         if asyncio_private.policy_in_force() is not policy:
             asyncio_private.put_policy_in_force(policy)
-    _refuse_unawaited(item, result)
+    if result is not None:
+        _refuse_unawaited(item, result)
 
 
 @final
@@ -158,7 +160,7 @@ class Call:
         self.run: Run | None = None
         """Where the test runs; None if its function was synchronous after all."""
         if callables.is_awaitable(self._result):
-            self.run = owner.start_call(self._result, self._context, item)
+            self.run = runs.begin(owner.loop, self._result, self._context, item, "call")
 
     def outcome(self) -> Any:
         """Return or raise what the test did."""

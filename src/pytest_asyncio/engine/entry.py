@@ -19,8 +19,13 @@ if TYPE_CHECKING:
 
 def start(session: pytest.Session) -> Phases:
     """Return the hooks of a session with async tests, which begin to be called if they were not."""
-    if _PHASES in session.stash:
+    try:
         return session.stash[_PHASES]
+    except KeyError:
+        return _start(session)
+
+
+def _start(session: pytest.Session) -> Phases:
     modules.remember(PACKAGE)
     from .phases import Phases
 

@@ -126,7 +126,7 @@ def has_nothing_left(loop: AbstractEventLoop) -> bool:
         and getattr(loop.shutdown_default_executor, "__func__", None)
         is own.shutdown_default_executor
         and not (state._ready or state._scheduled or state._asyncgens or state._default_executor)
-        and not all_tasks(loop)
+        and not asyncio_private.tasks_of(loop)
     )
 
 

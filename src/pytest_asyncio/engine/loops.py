@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import warnings
-from asyncio import AbstractEventLoop, Future, Task, all_tasks
+from asyncio import AbstractEventLoop, Future, Task
 from collections.abc import Awaitable, Callable, Generator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from contextvars import Context
@@ -17,7 +17,7 @@ import pytest
 from pytest_asyncio.collect import loop_factories, marks, options, policies
 from pytest_asyncio.collect.marks import AsyncioMark
 from pytest_asyncio.collect.policies import PolicyLoops
-from pytest_asyncio.support import finalizers, frames, pytest_private
+from pytest_asyncio.support import asyncio_private, finalizers, frames, pytest_private
 from pytest_asyncio.support.foreign import is_a, text
 from pytest_asyncio.support.types import LoopFactory
 
@@ -85,8 +85,8 @@ class LoopOwner:
     def __init__(self, node: pytest.Item | pytest.Collector, factory: LoopFactory | None) -> None:
         self.node: Final = node
         self.factory = factory
-        self._state: Final = SessionState.of(node.session)
-        self.is_shared: Final = self._state.scheduler is not None
+        self.state: Final = SessionState.of(node.session)
+        self.is_shared: Final = self.state.scheduler is not None
         """Whether tests may run on the loop at the same time."""
         self.opened: AbstractEventLoop | None = None
         """The loop, from its opening to its closing, also if a test has closed it meanwhile."""
@@ -118,26 +118,21 @@ class LoopOwner:
     @property
     def running(self) -> Run | None:
         """The run whose code asks, on this loop or another one, if any is going on."""
-        return self._state.running
-
-    def make_current(self) -> None:
-        """Let synchronous code find the loop by `asyncio.get_event_loop()`."""
-        __tracebackhide__ = True
-        self._state.make_current(self.loop)
+        return self.state.running
 
     @contextmanager
     def found(self) -> Generator[None]:
         """Let a synchronous fixture find the loop, also after it has requested others."""
         __tracebackhide__ = True
-        loop, before = self.loop, self._state.found
-        self._state.found = loop
-        self._state.make_current(loop)
+        loop, before = self.loop, self.state.found
+        self.state.found = loop
+        self.state.make_current(loop)
         try:
             yield
         finally:
-            self._state.found = before
+            self.state.found = before
             if before is not None:
-                self._state.make_current(before)
+                self.state.make_current(before)
 
     def use(self) -> None:
         """Have what is left on the loop ended before what is set up by now is torn down.
@@ -147,7 +142,7 @@ class LoopOwner:
         __tracebackhide__ = True
         if not self._is_used:
             self._is_used = True
-            self._spared = all_tasks(self.loop)
+            self._spared = asyncio_private.tasks_of(self.loop)
             self.node.addfinalizer(self._end_use)
 
     def _end_use(self) -> None:
@@ -169,13 +164,9 @@ class LoopOwner:
         """Run what a test function has returned, and return what it returns."""
         __tracebackhide__ = True
         with self.standstill():
-            run = self.start_call(awaitable, context, item)
+            run = runs.begin(self.loop, awaitable, context, item, "call")
             self.run(run)
         return run.result()
-
-    def start_call(self, awaitable: Awaitable[Any], context: Context, item: pytest.Function) -> Run:
-        """Start what a test function has returned."""
-        return runs.begin(self.loop, awaitable, context, item, "call")
 
     def run(self, run: Run) -> None:
         """Run the loop until what a run awaits is done.
@@ -186,9 +177,9 @@ class LoopOwner:
         """
         __tracebackhide__ = True
         self._has_run = True
-        lane, scheduler = self._state.lane_of_caller(), self._state.scheduler
+        lane, scheduler = self.state.lane_of_caller(), self.state.scheduler
         before, lane.run = lane.run, run
-        for notify in self._state.on_run_begins:
+        for notify in self.state.on_run_begins:
             notify(run)
         try:
             if scheduler is None:
@@ -200,7 +191,7 @@ class LoopOwner:
             if not event_loop.is_outcome_of(run.task, error):
                 run.interruption = error
         try:
-            for notify in self._state.on_run_ended:
+            for notify in self.state.on_run_ended:
                 notify(run)
             if run.interruption is not None:
                 self._break_off(run, run.failure or run.interruption)
@@ -212,12 +203,12 @@ class LoopOwner:
     async def wait_for(self, run: Run) -> None:
         """Wait for a run on the loop, from code that runs there."""
         run.within = self.running
-        for notify in self._state.on_run_begins:
+        for notify in self.state.on_run_begins:
             notify(run)
         try:
             await asyncio.wait({run.awaited})
         finally:
-            for notify in self._state.on_run_ended:
+            for notify in self.state.on_run_ended:
                 notify(run)
 
     def close(self) -> None:
@@ -231,13 +222,13 @@ class LoopOwner:
         try:
             self.end()
         finally:
-            self._state.disobey(self)
+            self.state.disobey(self)
 
     def obey(self, policy: PolicyLoops | None) -> None:
         """Have the policy that is to make the loop in force until the loop ends, or the policy."""
         if policy is not None and policy.fixturedef is not None:
             policy.fixturedef.addfinalizer(self.close)
-            self._state.obey(self, policy.policy)
+            self.state.obey(self, policy.policy)
 
     def end(self) -> None:
         """Close the loop, with all that is on it. What comes next gets another one."""
@@ -306,14 +297,14 @@ class LoopOwner:
         self._listen_to(loop)
         self.opened = loop
         self._has_run = False
-        self._state.opened(self, loop)
+        self.state.opened(self, loop)
         return loop
 
     def _made(self) -> Any:
         """Call the loop factory."""
         __tracebackhide__ = True
         try:
-            return (self.factory or self._state.default_factory)()
+            return (self.factory or self.state.default_factory)()
         except Exception as error:
             if not frames.ends_in_own(error.__traceback__):
                 raise
@@ -327,7 +318,7 @@ class LoopOwner:
     def _drop(self) -> None:
         loop = self.opened
         assert loop is not None
-        for notify in self._state.on_loop_closing:
+        for notify in self.state.on_loop_closing:
             notify(self)
         self.opened = None
         self._spared.clear()
@@ -335,7 +326,7 @@ class LoopOwner:
             if not loop.is_running():  # Else it is blocked in another thread, which will close it.
                 loop.close()
         finally:
-            self._state.closed(self)
+            self.state.closed(self)
 
     def _listen_to(self, loop: AbstractEventLoop) -> None:
         """Know which callback raises the outcome of a test, and which test stops a shared loop.
@@ -369,7 +360,7 @@ class LoopOwner:
     def _end_by_callback(self, handle: Any, outcome: BaseException) -> None:
         """Let `pytest.fail()` in a callback end the run instead of being logged."""
         run = runs.of_handle(handle)
-        if run is not None and run is not self._state.main_lane.run:
+        if run is not None and run is not self.state.main_lane.run:
             run.cancel(outcome)
         elif self.opened is not None:
             self._failure = outcome
@@ -383,7 +374,7 @@ class LoopOwner:
         """
         __tracebackhide__ = True
         self._failure = None
-        scheduler = self._state.scheduler
+        scheduler = self.state.scheduler
         try:
             with nullcontext() if scheduler is None else scheduler.apart():
                 event_loop.spin(future.get_loop(), future, patience)
@@ -391,7 +382,7 @@ class LoopOwner:
             if self._failure is None:
                 raise
         except BaseException as error:
-            for call in self._state.on_loop_interrupted:
+            for call in self.state.on_loop_interrupted:
                 call(error)
             raise
         if self._failure is not None:
@@ -401,12 +392,12 @@ class LoopOwner:
         """Run the loop for a single round, as `spin()` does; loops of others may come in turn."""
         __tracebackhide__ = True
         self._failure, self._is_stopped = None, False
-        scheduler = self._state.scheduler
+        scheduler = self.state.scheduler
         try:
             with nullcontext() if scheduler is None else scheduler.apart():
                 event_loop.run_once(self.loop)
         except BaseException as error:
-            for call in self._state.on_loop_interrupted:
+            for call in self.state.on_loop_interrupted:
                 call(error)
             raise
         if self._failure is not None:
@@ -448,7 +439,7 @@ class LoopOwner:
         try:
             self.see_through(ending, interruption)
         except KeyboardInterrupt as another:
-            self._state.postpone(another)
+            self.state.postpone(another)
 
     def _break_off(self, run: Run, interruption: BaseException) -> NoReturn:
         task = run.task
@@ -462,10 +453,10 @@ class LoopOwner:
                 f"{run.refusing.get_name()} did not end when it was cancelled, "
                 f"so {self} was given up."
             )
-            if self._state.scheduler is None:
+            if self.state.scheduler is None:
                 self.give_up()
             else:
-                self._state.scheduler.give_up(self)
+                self.state.scheduler.give_up(self)
         if isinstance(interruption, event_loop.Stopped):
             reason = f"{interruption} Something has called stop() on {self}."
             raise pytest.fail.Exception(reason, pytrace=False) from None

@@ -118,9 +118,11 @@ class SessionState:
 
     @classmethod
     def of(cls, session: pytest.Session) -> SessionState:
-        if cls._KEY not in session.stash:
-            session.stash[cls._KEY] = cls()
-        return session.stash[cls._KEY]
+        try:
+            return session.stash[cls._KEY]
+        except KeyError:
+            state = session.stash[cls._KEY] = cls()
+            return state
 
     def observe(self, observer: Observer) -> None:
         """Have an observer called from now on, for the events that it overrides."""

@@ -98,11 +98,26 @@ def allow_more(loop: AbstractEventLoop) -> None:
         state._default_executor = None
 
 
+def tasks_of(loop: AbstractEventLoop) -> set[Task[Any]]:
+    """Return the tasks of a loop that stands still.
+
+    `asyncio.all_tasks()` looks at those of all loops, which costs as much where there are none.
+    """
+    if sys.version_info < (3, 14) and not _REFERENCES:
+        return set()
+    return asyncio.all_tasks(loop)
+
+
+if sys.version_info < (3, 14):
+    _REFERENCES: Final[set[Any]] = getattr(
+        asyncio.tasks, "_all_tasks" if sys.version_info < (3, 12) else "_scheduled_tasks"
+    ).data
+    """Those to all tasks. Later ones keep them elsewhere."""
+
+
 def _known_tasks() -> Iterable[Task[Any]]:
-    tasks: Any = asyncio.tasks
     if sys.version_info < (3, 14):
-        known = tasks._all_tasks if sys.version_info < (3, 12) else tasks._scheduled_tasks
-        references = tuple(known.data)  # While another thread adds to them.
+        references = tuple(_REFERENCES)  # While another thread adds to them.
         return [task for reference in references if (task := reference()) is not None]
     # Later ones keep no account of those that have ended.
     return [it for it in gc.get_objects() if issubclass(type(it), Task)]  # pragma: no cover
@@ -184,24 +199,24 @@ def take_in(task: Task[Any]) -> None:
     asyncio.tasks._register_task(task)
 
 
-def policy_in_force() -> Any:
-    """Return the event loop policy; from Python 3.16 on there is none.
-
-    Python 3.14 has deprecated the public name.
-    """
-    get = getattr(asyncio.events, "_get_event_loop_policy", None) or getattr(
-        asyncio, "get_event_loop_policy", None
-    )
-    return None if get is None else get()
+def _nothing(*_: object) -> None:
+    """Stand for what asyncio has for policies, where there are none."""
 
 
-def put_policy_in_force(policy: Any) -> None:
-    """Set the event loop policy, where there are policies."""
-    put = getattr(asyncio.events, "_set_event_loop_policy", None) or getattr(
-        asyncio, "set_event_loop_policy", None
-    )
-    if put is not None:
-        put(policy)
+# Python 3.14 has deprecated the public names.
+policy_in_force: Final[Callable[[], Any]] = (
+    getattr(asyncio.events, "_get_event_loop_policy", None)
+    or getattr(asyncio, "get_event_loop_policy", None)
+    or _nothing
+)
+"""Returns the event loop policy; from Python 3.16 on there is none."""
+
+put_policy_in_force: Final[Callable[[Any], None]] = (
+    getattr(asyncio.events, "_set_event_loop_policy", None)
+    or getattr(asyncio, "set_event_loop_policy", None)
+    or _nothing
+)
+"""Sets the event loop policy, where there are policies."""
 
 
 def default_loop_factory() -> Callable[[], AbstractEventLoop]:
@@ -252,4 +267,5 @@ class CurrentLoop(NamedTuple):
         loop = self.loop
         asyncio.set_event_loop(None if loop is None or loop.is_closed() else loop)
         if not self.was_set:
-            policy_in_force()._local._set_called = False
+            policy: Any = policy_in_force()
+            policy._local._set_called = False
