@@ -8,6 +8,8 @@ from typing import NamedTuple
 
 import pytest
 
+from pytest_asyncio.features import durations
+
 WAITS_AND_WORKS = """
     import time
 
@@ -90,14 +92,14 @@ def test_its_section_is_as_that_of_pytest(suite, number, title):
 
 
 def test_what_took_little_time_is_hidden(suite, monkeypatch):
-    monkeypatch.setattr("pytest_asyncio.features.durations.SHORT", 60)
+    monkeypatch.setattr(durations, "SHORT", 60)
     result = suite(WAITS_AND_WORKS, "--asyncio-durations=2")
     assert list(rows_of(result)) == ["all 3"]
     result.stdout.fnmatch_lines("(2 durations < 60s hidden.  Use -vv to show these durations.)")
 
 
 def test_details_hide_nothing(suite, monkeypatch):
-    monkeypatch.setattr("pytest_asyncio.features.durations.SHORT", 60)
+    monkeypatch.setattr(durations, "SHORT", 60)
     result = suite(WAITS_AND_WORKS, "--asyncio-durations=0", "-vv")
     assert len(rows_of(result)) == 4
     result.stdout.no_fnmatch_line("*hidden*")

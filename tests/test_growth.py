@@ -15,8 +15,8 @@ COUNTING = """
     KINDS = (
         "Task", "_asyncio.Task", "Future", "Context", "Token", "coroutine", "async_generator",
         "SubRequest", "FixtureDef",
-        "AsyncioMark", "Flight", "LoopOwner", "LoopRunner", "OwnContext", "Plan", "Record", "Run",
-        "TestAtHand", "_Awaiting", "_Lifetime", "_Prepared",
+        "AsyncioMark", "CurrentTest", "LoopOwner", "OwnContext", "Plan", "Record", "Run", "Setup",
+        "StartedTest", "_Known",
     )
     counts = []
 

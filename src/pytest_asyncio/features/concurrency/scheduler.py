@@ -154,7 +154,8 @@ class _Concurrency:
         is_serial = fixturedef.argname in self._which.serial_fixtures
         if is_serial and self._tests.under_way:
             _turn_away(fixturedef, request)
-        self._next.set_up(fixturedef, pytest_private.node_of(request))
+        if not pytest_private.is_own(request):
+            self._next.set_up(fixturedef, pytest_private.node_of(request))
         test = StartedTest.of(pytest_private.item_of(request)) if self._tests.started else None
         if test is not None:
             test.remember(fixturedef, request)
