@@ -14,7 +14,7 @@ import pytest
 from pytest_asyncio.collect import items, loop_factories, loop_scopes, marks, options, policies
 from pytest_asyncio.support import asyncio_private, callables, pytest_private
 
-from . import async_fixtures, context, event_loop, loops, runs
+from . import async_fixtures, context, ended_fixtures, event_loop, loops, runs
 from .loops import LoopOwner
 from .plan import OUTCOME, Plan, plan_of
 from .runs import Run
@@ -64,7 +64,7 @@ def prepare(item: pytest.Function, planned: Plan | None = None) -> LoopOwner:
         factory = loops.factory_of(item, planned)
         owner = planned.owner = loops.owner_of(loop_scopes.node_of(item, planned.mark), factory)
         planned.before = copy_context()
-        async_fixtures.foresee_ends(item)
+        ended_fixtures.foresee_ends(item)
     owner.state.make_current(owner.loop)
     return owner
 

@@ -10,7 +10,7 @@ import pytest
 from pytest_asyncio.collect import items
 from pytest_asyncio.support import debuggers, pytest_private
 
-from . import async_fixtures, async_tests, deferred_requests, loops
+from . import async_fixtures, async_tests, deferred_requests, ended_fixtures, loops
 from .plan import forget_plan, plan_of
 from .session import SessionState
 
@@ -68,8 +68,8 @@ class Phases:
         finally:
             forget_plan(item)
             if loops.report_closed_loops(self.state, item):
-                async_fixtures.end_those_on_closed_loops(item.session)
-            async_fixtures.finish_ended(item)
+                ended_fixtures.end_those_on_closed_loops(item.session)
+            ended_fixtures.finish_ended(item)
         self.state.raise_postponed()
         return result
 

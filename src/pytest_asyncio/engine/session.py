@@ -18,6 +18,8 @@ from .runs import LANE, Lane, Run
 if TYPE_CHECKING:
     from pytest_asyncio.support.types import LoopFactory
 
+    from .fixture_setups import Setup
+    from .fixture_tasks import FixtureTask
     from .loops import LoopOwner
     from .plan import Plan
 
@@ -96,6 +98,10 @@ class SessionState:
         """In the order in which they were opened."""
         self.found: AbstractEventLoop | None = None
         """What a synchronous fixture finds by `get_event_loop()` while its function runs."""
+        self.standing: Final[dict[Task[None], FixtureTask]] = {}
+        """The fixtures that stand at their `yield`, by their tasks."""
+        self.ended: Final[list[Setup]] = []
+        """Those that have ended too early, and are yet to be torn down."""
         self.main_lane = Lane()
         """That of the test that pytest runs."""
         self.lanes: Final[list[Lane]] = []

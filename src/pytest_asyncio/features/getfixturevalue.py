@@ -14,8 +14,9 @@ from typing import Any
 import pytest
 
 from pytest_asyncio.collect import options
-from pytest_asyncio.engine.async_fixtures import Deferred, Lifetime, raise_again
 from pytest_asyncio.engine.deferred_requests import deferral
+from pytest_asyncio.engine.fixture_setups import Deferred, raise_again
+from pytest_asyncio.engine.fixture_tasks import FixtureTask
 from pytest_asyncio.engine.loops import LoopOwner
 from pytest_asyncio.support import frames, pytest_private
 
@@ -69,11 +70,11 @@ async def _finish(fixturedef: pytest.FixtureDef[Any], request: pytest.FixtureReq
     while (finalizer := pytest_private.last_finalizer(fixturedef)) is not None:
         try:
             dependent = pytest_private.fixture_of(finalizer)
-            lifetime = getattr(finalizer, "__self__", None)
+            task = getattr(finalizer, "__self__", None)
             if dependent is not None:
                 await _finish(dependent, request)
-            elif isinstance(lifetime, Lifetime) and lifetime.is_on_running_loop():
-                await lifetime.tear_down()
+            elif isinstance(task, FixtureTask) and task.is_on_running_loop():
+                await task.tear_down()
             else:
                 finalizer()
         except BaseException as error:

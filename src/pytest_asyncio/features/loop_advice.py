@@ -11,7 +11,7 @@ from typing import Any, Final, NamedTuple, TypeAlias
 import pytest
 
 from pytest_asyncio.collect import fixtures, items, loop_scopes, marks, options
-from pytest_asyncio.engine import async_fixtures
+from pytest_asyncio.engine import ended_fixtures
 from pytest_asyncio.engine.plan import plan_of
 from pytest_asyncio.engine.session import SessionState
 from pytest_asyncio.support import frames, pytest_private
@@ -197,7 +197,7 @@ def _has_io(loop: Any) -> bool:
 
 def _is_bound(loop: AbstractEventLoop, session: pytest.Session) -> bool:
     """Tell whether a fixture at its `yield` holds something that is bound to a loop."""
-    held = async_fixtures.held_on(loop, session)
+    held = ended_fixtures.held_on(loop, session)
     return any(getattr(value, "_loop", None) is loop for value in held) or any(
         type(value).__module__.startswith("uvloop") for value in held
     )

@@ -12,7 +12,7 @@ from typing import Any, ClassVar, Final, final
 import pytest
 
 from pytest_asyncio.collect import options
-from pytest_asyncio.engine import async_fixtures
+from pytest_asyncio.engine import ended_fixtures
 from pytest_asyncio.engine.runs import Run
 from pytest_asyncio.engine.session import Observer, SessionState
 from pytest_asyncio.support import asyncio_private, frames, pytest_private
@@ -152,7 +152,7 @@ class _Tree:
         self._first = first
         self._interruption = interruption
         self._running = running_on(loop, interruption)
-        standing = {task for task in async_fixtures.standing(session) if task.get_loop() is loop}
+        standing = {task for task in ended_fixtures.standing(session) if task.get_loop() is loop}
         self._ended = {
             task
             for task in asyncio_private.ended_tasks()

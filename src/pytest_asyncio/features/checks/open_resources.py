@@ -15,7 +15,7 @@ from weakref import WeakKeyDictionary
 
 import pytest
 
-from pytest_asyncio.engine import async_fixtures
+from pytest_asyncio.engine import ended_fixtures
 from pytest_asyncio.engine.loops import LoopOwner
 from pytest_asyncio.support import frames, instruments
 from pytest_asyncio.support.foreign import is_a
@@ -64,7 +64,7 @@ class Check(BaseCheck):
 
     def end(self, culprit: Culprit) -> None:
         """Tell of what is open, unless a fixture lives on that may close it."""
-        living = {task.get_loop() for task in async_fixtures.standing(self.session)}
+        living = {task.get_loop() for task in ended_fixtures.standing(self.session)}
         for resource, origin in tuple(self._opened.items()):
             if origin.culprit is culprit and origin.loop not in living:
                 self._tell(resource, origin)

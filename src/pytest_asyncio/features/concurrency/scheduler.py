@@ -16,7 +16,7 @@ from typing import Any, Final, NoReturn, final
 import pytest
 
 from pytest_asyncio.collect import options
-from pytest_asyncio.engine import async_fixtures, event_loop
+from pytest_asyncio.engine import ended_fixtures, event_loop
 from pytest_asyncio.engine.loops import LoopOwner
 from pytest_asyncio.engine.runs import Run
 from pytest_asyncio.engine.session import SessionState
@@ -249,7 +249,7 @@ class _Concurrency:
     def _has_to_wait(self, item: pytest.Function) -> bool:
         """Tell whether a test needs a fixture anew that has died, and is not torn down yet."""
         return any(
-            self._tests.may_use(ended, item) for ended in async_fixtures.ended_fixtures_of(item)
+            self._tests.may_use(ended, item) for ended in ended_fixtures.ended_fixtures_of(item)
         )
 
     def _run(self, test: StartedTest, nextitem: pytest.Item | None) -> None:

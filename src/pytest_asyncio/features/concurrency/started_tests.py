@@ -16,8 +16,13 @@ from typing import Any, Final, TypeAlias, final
 
 import pytest
 
-from pytest_asyncio.engine import async_fixtures, async_tests, deferred_requests
-from pytest_asyncio.engine.async_fixtures import Deferred
+from pytest_asyncio.engine import (
+    async_tests,
+    deferred_requests,
+    ended_fixtures,
+    fixture_setups,
+)
+from pytest_asyncio.engine.fixture_setups import Deferred
 from pytest_asyncio.engine.loops import LoopOwner
 from pytest_asyncio.engine.plan import OUTCOME
 from pytest_asyncio.engine.runs import LANE, Run
@@ -67,7 +72,7 @@ class StartedTest(RecordedLane):
         """The phase that pytest looks at."""
         self._errors: Final[list[BaseException]] = []
         self._reports: Final[list[tuple[pytest.CallInfo[None], pytest.TestReport]]] = []
-        self._setups: Final[dict[object, async_fixtures.Setup]] = {}
+        self._setups: Final[dict[object, fixture_setups.Setup]] = {}
         self._filling: Final = self._fill(item.setup)
         self._first: Run | None = None
         self._life = self._live()
@@ -155,7 +160,7 @@ class StartedTest(RecordedLane):
 
     def finish(self, nextitem: pytest.Item | None) -> None:
         """Have pytest look at the teardown, and tear down what the test is the last of."""
-        errors = [partial(async_fixtures.raise_again, error) for error in reversed(self._errors)]
+        errors = [partial(fixture_setups.raise_again, error) for error in reversed(self._errors)]
         pytest_private.put_finalizers(self.item, errors)
         rejoin = pytest_private.isolate(self.item)
         self.watch.go()
@@ -307,7 +312,7 @@ class StartedTest(RecordedLane):
     def _call(self) -> Generator[Wait]:
         phase = self._enter(PhaseOfTest("call"))
         try:
-            async_fixtures.refuse_ended(self.item)
+            ended_fixtures.refuse_ended(self.item)
             call = async_tests.Call(self.item)
             if call.run is not None:
                 yield call.run

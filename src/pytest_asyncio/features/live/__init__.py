@@ -20,7 +20,7 @@ import pytest
 
 from pytest_asyncio.collect import marks, options
 from pytest_asyncio.collect.marks import AsyncioMark
-from pytest_asyncio.engine import async_fixtures, event_loop
+from pytest_asyncio.engine import async_fixtures, ended_fixtures, event_loop
 from pytest_asyncio.engine.loops import LoopOwner
 from pytest_asyncio.engine.plan import plan_of
 from pytest_asyncio.engine.session import SessionState
@@ -165,7 +165,7 @@ class _Live:
     def going_on(self) -> Generator[_Live]:
         """Have the loops go on until the end of a block."""
         __tracebackhide__ = True
-        finish_ended = partial(async_fixtures.finish_ended, self._item)
+        finish_ended = partial(ended_fixtures.finish_ended, self._item)
         pytest_private.finalize_after_fixtures(self._item, finish_ended)
         self._item.session.stash[self.KEY] = self
         self._item.stash[HAS_BEEN_LIVE] = True

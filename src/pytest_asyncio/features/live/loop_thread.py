@@ -11,7 +11,7 @@ from typing import Final, final
 
 import pytest
 
-from pytest_asyncio.engine import async_fixtures, event_loop
+from pytest_asyncio.engine import ended_fixtures, event_loop
 from pytest_asyncio.engine.loops import LoopOwner
 from pytest_asyncio.engine.runs import LANE, Lane, Run
 from pytest_asyncio.engine.session import SessionState
@@ -114,7 +114,7 @@ class LoopThread:
         self._is_given_up = True
         self._forget_lane()
         self._owner.give_up()
-        async_fixtures.end_those_on_closed_loops(self._item.session)
+        ended_fixtures.end_those_on_closed_loops(self._item.session)
 
     def _forget_lane(self) -> None:
         self._state.lanes.remove(self._lane)
