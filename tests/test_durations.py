@@ -188,3 +188,20 @@ def test_the_workers_of_xdist_tell_theirs(pytester):
     slowest, together = rows_of(result).items()
     assert together[0] == "all 3"
     assert slowest[1].total >= 0.1
+
+
+def test_a_fixture_that_a_test_requests_while_it_runs_is_a_part_of_its_call(suite):
+    result = suite(
+        """
+        @pytest_asyncio.fixture
+        async def late():
+            await asyncio.sleep(0.2)
+
+        @pytest.mark.asyncio
+        async def test_it(request):
+            await pytest_asyncio.getfixturevalue(request, "late")
+        """,
+        "--asyncio-durations=0",
+    )
+    result.assert_outcomes(passed=1)
+    assert list(rows_of(result)) == ["call test_it.py::test_it", "all 1"]

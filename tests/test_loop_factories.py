@@ -260,6 +260,29 @@ def test_a_late_mark_makes_variants(suite, parameters, loops):
     result.stdout.fnmatch_lines(["*::test_it[[]0-b] *", "*::test_it[[]0-a] *"])
 
 
+def test_variants_of_a_late_mark_share_the_loop_of_their_widest_fixture(suite):
+    result = suite(
+        """
+        @pytest_asyncio.fixture(scope="module")
+        async def wide():
+            return asyncio.get_running_loop()
+
+        async def test_it(wide):
+            assert asyncio.get_running_loop() is wide
+        """,
+        conftest="""
+        def pytest_asyncio_loop_factories():
+            return {"a": asyncio.new_event_loop, "b": asyncio.SelectorEventLoop}
+
+        def pytest_collection_modifyitems(items):
+            for item in items:
+                item.add_marker(pytest.mark.asyncio)
+        """,
+        ini="asyncio_loop_scope = auto",
+    )
+    result.assert_outcomes(passed=2)
+
+
 def test_a_late_mark_that_selects_one_factory_leaves_the_name_of_a_test_alone(suite):
     result = suite(
         """

@@ -327,6 +327,27 @@ def test_any_other_error_stays_as_it_is(suite, error):
     result.stdout.no_fnmatch_line("*loop_scope=[\"']*")
 
 
+def test_a_doctest_may_fail_after_an_async_test(suite):
+    result = suite(
+        """
+        @pytest.mark.asyncio
+        async def test_async():
+            assert 1 == 2
+        """,
+        "--doctest-modules",
+        files={
+            "test_later.py": """
+                def documented():
+                    '''
+                    >>> 1
+                    2
+                    '''
+            """
+        },
+    )
+    result.assert_outcomes(failed=2)
+
+
 def test_the_errors_of_a_doctest_stay_as_they_are(suite):
     result = suite(
         """

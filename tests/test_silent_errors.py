@@ -29,6 +29,33 @@ def test_the_error_of_a_background_task_is_listed_with_its_line(suite):
     )
 
 
+def test_what_python_does_between_two_lines_of_the_suite_is_not(suite):
+    result = suite(
+        """
+        import contextlib
+        async def close():
+            raise KeyError("GBP")
+        async def work():
+            async with contextlib.AsyncExitStack() as stack:
+                stack.push_async_callback(close)
+        @pytest.mark.asyncio
+        async def test_it():
+            task = asyncio.create_task(work(), name="worker")
+            await asyncio.gather(task, return_exceptions=True)
+            assert 1 == 2
+        """
+    )
+    result.stdout.fnmatch_lines(
+        [
+            TITLE,
+            "worker: KeyError('GBP')",
+            "    test_it.py:7 in work",
+            "    test_it.py:5 in close",
+        ],
+        consecutive=True,
+    )
+
+
 def test_an_error_that_was_swallowed_is_listed(suite):
     result = suite(
         """

@@ -171,12 +171,18 @@ def test_a_sync_test_that_returns_an_awaitable_fails(suite, mode):
     result.assert_outcomes(failed=1)
 
 
-@pytest.mark.parametrize("expression", ["helper()", "asyncio.Future()"])
+@pytest.mark.parametrize("expression", ["helper()", "old_helper()", "asyncio.Future()"])
 def test_an_async_test_that_returns_what_it_has_not_awaited_fails(suite, expression):
     result = suite(
         f"""
+        import types
+
         async def helper():
             pass
+
+        @types.coroutine
+        def old_helper():
+            yield
 
         async def test_it():
             return {expression}

@@ -23,8 +23,7 @@ FIXTURE: Final = "event_loop_policy"
 
 
 def is_override(fixturedef: pytest.FixtureDef[Any]) -> bool:
-    if fixturedef.argname != FIXTURE:
-        return False
+    """Tell whether a fixture of that name is not our own."""
     module = attribute(fixturedef.func, "__module__", str) or ""
     return not module.startswith(PACKAGE)
 

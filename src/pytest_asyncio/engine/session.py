@@ -161,7 +161,8 @@ class SessionState:
         if self.open_loops:
             loop = next(reversed(self.open_loops.values()))
             asyncio.set_event_loop(self.found or (None if loop.is_closed() else loop))
-        elif self._loop_before is not None:
+        else:
+            assert self._loop_before is not None
             self._loop_before.put_back()
 
     def obey(self, owner: LoopOwner, policy: Any) -> None:

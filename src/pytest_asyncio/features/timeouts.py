@@ -188,8 +188,7 @@ class _Bound:
         seen: set[tuple[int, int]] = set()
         for _ in range(_LOOKS):
             innermost = frames.innermost(self._thread)
-            if innermost is not None:
-                seen.add((id(innermost), innermost.f_lasti))
+            seen.add((id(innermost), 0 if innermost is None else innermost.f_lasti))
             RealTime.sleep(_BETWEEN_LOOKS)
         return len(seen) > 1
 

@@ -31,15 +31,16 @@ class _Shown:
         self._session: Final = session
         self._seconds: Final = seconds
         self._alarms: Final = Alarms.of(session)
-        self._alarm: Alarm | None = None
-        self.pytest_runtest_logstart()  # The first test has started before.
+        self._alarm = self._set()  # The first test has started before.
 
     def pytest_runtest_logstart(self) -> None:
-        self._alarm = self._alarms.set(self._seconds * _BEFORE, self._show)
+        self._alarm = self._set()
 
     def pytest_runtest_logfinish(self) -> None:
-        if self._alarm is not None:
-            self._alarms.cancel(self._alarm)
+        self._alarms.cancel(self._alarm)
+
+    def _set(self) -> Alarm:
+        return self._alarms.set(self._seconds * _BEFORE, self._show)
 
     def _show(self) -> None:
         hang_report.write(self._session, f"before the {self._seconds:g} s of faulthandler_timeout")
