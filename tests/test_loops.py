@@ -1603,3 +1603,28 @@ def test_after_the_last_loop_synchronous_code_finds_what_it_finds_in_a_fresh_pro
     """)
     result = pytester.runpytest_subprocess("-Wignore::DeprecationWarning", "-pno:cacheprovider")
     result.assert_outcomes(passed=3)
+
+
+def test_a_wide_fixture_that_a_parameter_sets_up_for_each_test_keeps_the_loop_of_its_scope(suite):
+    result = suite(
+        """
+        @pytest.fixture
+        def wide(request, wide):
+            return request.param, wide
+
+        class TestIt:
+            @pytest.mark.parametrize("wide", ["x", "y"], indirect=True)
+            def test_it(self, wide):
+                loops.add(wide[1])
+                assert len(loops) == 1
+
+        loops = set()
+        """,
+        conftest="""
+        @pytest_asyncio.fixture(scope="session")
+        async def wide(request):
+            return asyncio.get_running_loop()
+        """,
+        ini="asyncio_default_fixture_loop_scope = fixture-scope",
+    )
+    result.assert_outcomes(passed=2)

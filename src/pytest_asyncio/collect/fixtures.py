@@ -163,8 +163,10 @@ def loop_scope_of(
 
     A loop must live as long as the fixture: a narrower default widens, and a `loop_scope=` in the
     code that is narrower than the fixture's own scope is a failure. A parameter may have the
-    fixture cached for longer than that.
+    fixture cached for longer than that, or for less, which changes nothing about its loop.
     """
+    if scope != fixturedef.scope:
+        scope = options.widest(scope, fixturedef.scope)
     explicit = own_attribute(fixturedef.func, "_loop_scope")
     if explicit is None:
         default = options.at(item).default_fixture_loop_scope
