@@ -735,6 +735,22 @@ class TestNeverAwaited:
         )
 
     @needs_references
+    def test_tests_at_the_same_time_are_told_of_their_own(self, checked):
+        result = checked(
+            """
+            pytestmark = pytest.mark.asyncio(concurrent=True)
+            async def work(): pass
+            async def test_it():
+                await asyncio.sleep(0.01)
+                work()
+            async def test_next():
+                await asyncio.sleep(0)
+            """,
+        )
+        result.assert_outcomes(failed=1, passed=1)
+        result.stdout.fnmatch_lines(["*NeverAwaitedWarning: test_it never awaited*"])
+
+    @needs_references
     def test_a_mock_is_told_by_the_line_that_calls_it(self, checked):
         result = checked(
             """
@@ -1120,5 +1136,23 @@ def test_no_check_leaves_a_thread_to_a_suite_that_looks_for_those(suite):
         async def test_it(): pass
         """,
         "--asyncio-checks=blocked-loop",
+    )
+    result.assert_outcomes(passed=1)
+
+
+def test_a_task_factory_may_return_what_is_no_task(checked):
+    result = checked(
+        """
+        def make(loop, coroutine, **kwargs):
+            coroutine.close()
+            return "none"
+        @pytest.mark.asyncio
+        async def test_it():
+            loop = asyncio.get_running_loop()
+            loop.set_task_factory(make)
+            assert loop.create_task(asyncio.sleep(0)) == "none"
+            loop.set_task_factory(None)
+        """,
+        names="leaked-tasks",
     )
     result.assert_outcomes(passed=1)

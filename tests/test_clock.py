@@ -700,6 +700,23 @@ def test_a_wait_for_a_thread_is_no_deadlock(virtual, thread):
     ).assert_outcomes(passed=1)
 
 
+def test_a_thread_that_does_not_wait_for_another_is_not_overtaken(virtual, monkeypatch):
+    monkeypatch.setattr("pytest_asyncio.features.clock.virtual.GRACE", 0.0)
+    virtual("""
+        async def test_it():
+            loop, done = asyncio.get_running_loop(), asyncio.Event()
+
+            def work():
+                time.sleep(0.1)
+                loop.call_soon_threadsafe(done.set)
+
+            thread = threading.Thread(target=work)
+            thread.start()
+            await done.wait()
+            thread.join()
+    """).assert_outcomes(passed=1)
+
+
 def test_a_thread_that_was_woken_is_waited_for_however_late_it_runs(virtual, monkeypatch):
     monkeypatch.setattr("pytest_asyncio.features.clock.virtual.GRACE", 0.0)
     virtual("""

@@ -360,6 +360,50 @@ def test_a_signal_that_an_option_names_shows_what_tests_do_and_they_go_on(suite,
     assert "test_it.py::test_it: its call has taken" in output
 
 
+@posix
+def test_the_threads_that_run_code_of_the_suite_are_shown_too(suite, capfd):
+    suite(
+        """
+        import os, signal, threading
+        def serve(begun, over):
+            begun.set()
+            over.wait()
+        @pytest.mark.asyncio
+        async def test_it():
+            begun, over = threading.Event(), threading.Event()
+            thread = threading.Thread(target=serve, args=(begun, over), name="server")
+            thread.start()
+            begun.wait()
+            os.kill(os.getpid(), signal.SIGUSR1)
+            over.set()
+            thread.join()
+        """,
+        ini="asyncio_dump_signal = SIGUSR1",
+    ).assert_outcomes(passed=1)
+    output = capfd.readouterr().err
+    assert "Thread 'server':\n    test_it.py:" in output
+
+
+@posix
+def test_a_child_process_that_goes_on_shows_nothing_at_such_a_signal(ended):
+    result = ended(
+        """
+    import os
+
+    @pytest.mark.asyncio
+    async def test_it():
+        pid = os.fork()
+        if not pid:
+            os.kill(os.getpid(), signal.SIGUSR1)
+            os._exit(0)
+        assert os.waitpid(pid, 0)[1] == 0
+    """,
+        *("-Wdefault", "-oasyncio_dump_signal=SIGUSR1"),
+    )
+    result.assert_outcomes(passed=1)
+    result.stderr.no_fnmatch_line("*what async tests were doing*")
+
+
 def test_signals_in_a_session_outside_of_the_main_thread_are_left_alone(suite):
     before = signal.getsignal(signal.SIGTERM)
     results = []

@@ -287,6 +287,22 @@ def test_ctrl_c_ends_all(concurrent):
 
 
 @pytest.mark.usefixtures("_ctrl_c_is_of_the_inner_run")
+def test_ctrl_c_in_one_that_ends_before_one_that_runs_alone_ends_all(concurrent):
+    result = concurrent("""
+        begun = asyncio.Event()
+        async def test_a(): await begun.wait()
+        def test_alone(capsys): raise AssertionError
+        async def test_b():
+            begun.set()
+            for _ in range(20):
+                await asyncio.sleep(0)
+            raise KeyboardInterrupt
+    """)
+    assert result.ret is pytest.ExitCode.INTERRUPTED
+    result.assert_outcomes(passed=1)
+
+
+@pytest.mark.usefixtures("_ctrl_c_is_of_the_inner_run")
 def test_ctrl_c_in_what_a_plugin_does_about_one_that_has_begun_early_ends_all(concurrent):
     result = concurrent(
         WAITING + "async def test_b(): pass",

@@ -5,6 +5,8 @@ from __future__ import annotations
 import pytest
 from together import ALONE, MODULE, TOGETHER
 
+from pytest_asyncio.features.concurrency import lookahead
+
 
 def test_the_mark_lets_tests_of_a_module_run_at_the_same_time(concurrent):
     concurrent(
@@ -302,3 +304,37 @@ def test_those_with_other_parameters_of_a_wide_fixture_come_later(concurrent):
     """,
         ini="asyncio_default_fixture_loop_scope = fixture-scope",
     ).assert_outcomes(passed=4)
+
+
+def test_doctests_run_alone_between_them(concurrent):
+    result = concurrent(
+        """
+        async def test_a(): await meet()
+        async def test_b(): await meet()
+        """,
+        "--doctest-modules",
+        files={
+            "test_docs.py": """
+                def documented():
+                    '''
+                    >>> 1
+                    1
+                    '''
+            """
+        },
+    )
+    result.assert_outcomes(passed=3)
+
+
+def test_so_many_are_known_before_their_turn_at_most(concurrent, monkeypatch):
+    monkeypatch.setattr(lookahead, "MOST_TESTS", 1)
+    result = concurrent("""
+        async def test_a(): await meet()
+        async def test_b():
+            await meet()
+            running.append(1)
+            await asyncio.sleep(0)
+            assert running == [1]
+        async def test_c(): running.append(1)
+    """)
+    result.assert_outcomes(passed=3)
