@@ -811,3 +811,15 @@ def test_the_time_that_a_clean_up_takes_is_explained(suite, monkeypatch):
         """
     )
     result.stdout.fnmatch_lines("E *It took 0.* s more to end after it was cancelled.")
+
+
+def test_a_timeout_is_reported_where_the_test_has_deleted_its_current_directory(suite):
+    result = suite("""
+        @pytest.mark.asyncio(timeout=0.1)
+        async def test_it(tmp_path, monkeypatch):
+            monkeypatch.chdir(tmp_path)
+            tmp_path.rmdir()
+            await asyncio.Event().wait()
+    """)
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines("E *at *test_it.py:* in test_it: test_it took longer than *")

@@ -12,7 +12,7 @@ import pytest
 
 from pytest_asyncio.support import pytest_private
 from pytest_asyncio.support.callables import kind_of, standing_in_for
-from pytest_asyncio.support.foreign import attribute, is_a
+from pytest_asyncio.support.foreign import attribute, holds, is_a
 from pytest_asyncio.support.frames import PACKAGE
 from pytest_asyncio.support.types import LoopFactory
 from pytest_asyncio.support.warn import warn_at
@@ -133,7 +133,13 @@ def is_overridden(session: pytest.Session) -> bool:
 
 
 def _is_policy(value: object) -> bool:
-    return callable(attribute(value, "new_event_loop", object)) and not is_a(value, type)
+    from pytest_asyncio.support import asyncio_private  # All tests of a suite may be synchronous.
+
+    return (
+        callable(attribute(value, "new_event_loop", object))
+        and not is_a(value, type)
+        and holds(asyncio_private.accepts_policy, value)
+    )
 
 
 def _override_of(item: pytest.Function) -> pytest.FixtureDef[Any] | None:

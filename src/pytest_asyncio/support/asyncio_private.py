@@ -219,6 +219,17 @@ put_policy_in_force: Final[Callable[[Any], None]] = (
 """Sets the event loop policy, where there are policies."""
 
 
+def accepts_policy(value: object) -> bool:
+    """Tell whether asyncio would put something in force as a policy, or has none to compare with.
+
+    Python 3.14 has deprecated the public name.
+    """
+    kind = getattr(asyncio.events, "_AbstractEventLoopPolicy", None) or getattr(
+        asyncio, "AbstractEventLoopPolicy", None
+    )
+    return kind is None or isinstance(value, kind)
+
+
 def default_loop_factory() -> Callable[[], AbstractEventLoop]:
     """Return what makes loops now, whatever policy is set later."""
     policy = policy_in_force()

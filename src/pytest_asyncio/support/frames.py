@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import inspect
 import sys
+from contextlib import suppress
 from pathlib import Path
 from types import CodeType, FrameType, TracebackType
 from typing import Any, Final, Literal, TypeAlias
@@ -180,7 +181,7 @@ def short(filename: str) -> str:
     path = Path(filename)
     if _SITE_PACKAGES in path.parts:
         return "/".join(path.parts[path.parts.index(_SITE_PACKAGES) + 1 :])
-    if path.is_relative_to(Path.cwd()):
+    with suppress(ValueError, OSError):  # It is elsewhere, or a test has deleted where it was.
         return path.relative_to(Path.cwd()).as_posix()
     return "/".join(path.parts[-2:])
 
