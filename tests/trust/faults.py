@@ -100,7 +100,8 @@ def record(event: str) -> None:
 @contextmanager
 def lived(name: str, request: pytest.FixtureRequest) -> Generator[None]:
     """Record that a fixture is up, and that it is down again, and which test has it for itself."""
-    fixture = f"{name} {request.node.name}" if request.scope == "function" else name
+    is_own = isinstance(request.node, pytest.Item)  # also one of a class where there is none
+    fixture = f"{name} {request.node.name}" if is_own else name
     record(f"up {fixture}")
     yield
     record(f"down {fixture}")
@@ -399,7 +400,7 @@ FAULTS: Final = {
     "CancelledError": Fault(lambda: throw(asyncio.CancelledError()), FAILS, "CancelledError"),
     "cancelling itself": Fault(cancel_itself, FAILS, "CancelledError"),
     "time-out": Fault(wait_for_ever, FAILS, "longer than the 0.05 s", timeout=0.05),
-    "time-out of a blocked loop": Fault(block, FAILS, "blocked the event loop at", timeout=0.05),
+    "time-out of a blocked loop": Fault(block, FAILS, "blocked the event loop:", timeout=0.05),
     "time-out that is swallowed": Fault(
         swallow, FAILS, "longer than the 0.05 s", timeout=0.05, is_stubborn=True, ends_loop=True
     ),

@@ -87,8 +87,11 @@ def reason_to_skip(cell: Cell) -> str | None:
         return "no loop runs"
     if cell.code != "sync" and "while it stands" in cell.fault:
         return "the loop does not stand still"
-    if cell.fault == "task factory that raises" and cell.place != "call":
-        return "a fixture may give its loop a task factory, and that one lets no test run"
+    if cell.fault == "task factory that raises" and (cell.place, cell.scope) != (
+        "call",
+        "function",
+    ):
+        return "a loop keeps the task factory that it is given, and that one lets no test run"
     return None
 
 
