@@ -84,6 +84,12 @@ def test_ctrl_c_shows_the_test_its_line_and_the_tasks(interrupted):
     )
 
 
+def test_ctrl_c_ends_a_session_that_writes_to_no_terminal(interrupted):
+    result = interrupted(WAITING, "-pno:terminal")
+    assert result.ret == pytest.ExitCode.INTERRUPTED
+    result.stderr.no_fnmatch_line("*Traceback*")
+
+
 def test_a_full_trace_begins_with_the_lines_of_the_user(interrupted):
     lines = interrupted(WAITING, "--full-trace").outlines
     after = lines[next(i for i, line in enumerate(lines) if "!! KeyboardInterrupt !!" in line) :]

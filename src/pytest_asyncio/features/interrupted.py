@@ -47,6 +47,6 @@ class _CtrlC(Observer):
         if users is None:
             return
         traceback = type(excinfo.traceback)(users)
-        if self._session.config.option.fulltrace:
+        if self._session.config.getoption("fulltrace", False):
             traceback += excinfo.traceback
         excinfo.traceback = traceback
