@@ -544,3 +544,24 @@ def test_pytest_timeout_by_a_signal_ends_what_waits_on_uvloop(ended):
     )
     result.assert_outcomes(failed=1)
     result.stdout.fnmatch_lines(["> *await worker", "*- asyncio tasks -*", "test_it (Task-*"])
+
+
+@posix
+def test_pytest_timeout_by_a_signal_shows_what_a_thread_does_for_a_test_among_others(ended):
+    result = ended(
+        """
+    import threading
+
+    @pytest.mark.asyncio
+    async def test_beside():
+        await asyncio.sleep(0.01)
+
+    @pytest.mark.asyncio
+    async def test_it():
+        await asyncio.to_thread(threading.Event().wait, 1)
+    """,
+        *("-ppytest_timeout", "--timeout=0.3", "--timeout-method=signal"),
+        "-oasyncio_concurrent=true",
+    )
+    result.assert_outcomes(failed=1, passed=1)
+    result.stdout.fnmatch_lines(["*- asyncio tasks -*", "test_it (Task-*", "*Event.wait*"])
