@@ -293,21 +293,22 @@ def test_a_fixture_that_is_used_wrong_fails_its_test(suite, test, fixture, body,
     assert len(re.findall(rf"^(?:E +)?{sentence}$", text, re.MULTILINE)) == 1
 
 
-POLICIES = {
-    **dict.fromkeys(STRANGE_VALUES, "the fixture 'event_loop_policy' must return .+, not .+"),
-    "asyncio.AbstractEventLoop": "the fixture 'event_loop_policy' must return .+, not .+",
-    "type('', (), {'new_event_loop': len})()": "TypeError: policy must be .+",
-}
+NO_POLICIES = (
+    *STRANGE_VALUES,
+    "asyncio.AbstractEventLoop",
+    "type('', (), {'new_event_loop': len})()",
+)
 
 
-@pytest.mark.parametrize("value", POLICIES)
+@pytest.mark.parametrize("value", NO_POLICIES)
 def test_an_event_loop_policy_that_is_none_fails_its_tests(suite, value):
     override = f"@pytest.fixture\ndef event_loop_policy(): return {value}\n"
     source = f"{STRANGE}{override}{NEIGHBOUR}def test_it(): pass"
     result = suite(source, "-Wignore::pytest.PytestDeprecationWarning")
     text = said(result)
     result.assert_outcomes(errors=1, passed=1)
-    assert len(re.findall(rf"^(E +|test.+){POLICIES[value]}$", text, re.MULTILINE)) == 1
+    sentence = r"^(E +|test.+)the fixture 'event_loop_policy' must return .+, not .+$"
+    assert len(re.findall(sentence, text, re.MULTILINE)) == 1
 
 
 @pytest.mark.parametrize("value", STRANGE_VALUES)

@@ -29,10 +29,12 @@ from .session import SessionState
 
 
 def owner_for(
-    fixturedef: pytest.FixtureDef[Any], request: pytest.FixtureRequest, planned: Plan | None
+    fixturedef: pytest.FixtureDef[Any],
+    request: pytest.FixtureRequest,
+    item: pytest.Function,
+    planned: Plan | None,
 ) -> LoopOwner:
     """Return the owner of the loop that a fixture runs on, for an item with a plan or without."""
-    item = pytest_private.item_of(request)
     node = loop_scopes.node_of_fixture(
         fixturedef, request.scope, item, None if planned is None else planned.mark
     )
@@ -64,17 +66,20 @@ def owner_in_use(fixturedef: pytest.FixtureDef[Any]) -> LoopOwner | None:
 
 
 def synchronous(
-    fixturedef: pytest.FixtureDef[Any], request: pytest.FixtureRequest, planned: Plan | None
+    fixturedef: pytest.FixtureDef[Any],
+    request: pytest.FixtureRequest,
+    item: pytest.Function,
+    planned: Plan | None,
 ) -> Callable[..., Any]:
     """Return what pytest can call, in place of its function, to set up a fixture of ours."""
     function = pytest_private.bound_fixture_function(fixturedef, request)
     if kind_of(function) is not None:
-        fixtures.advise_of_unset_option(fixturedef, pytest_private.item_of(request))
-        call = _awaited(function, fixturedef, request, planned)
+        fixtures.advise_of_unset_option(fixturedef, item)
+        call = _awaited(function, fixturedef, request, item, planned)
     else:
         if fixtures.DEFERRAL in request.session.stash:
             function = in_one_go(function, request)
-        call = _on_its_loop(function, fixturedef, request, planned)
+        call = _on_its_loop(function, fixturedef, request, item, planned)
     return standing_in_for(function, call)
 
 
@@ -82,18 +87,19 @@ def _on_its_loop(
     function: Callable[..., Any],
     fixturedef: pytest.FixtureDef[Any],
     request: pytest.FixtureRequest,
+    item: pytest.Function,
     planned: Plan | None,
 ) -> Callable[..., Any]:
     """Let a synchronous function find its loop by `asyncio.get_event_loop()`."""
 
     def call(**kwargs: Any) -> Any:
         __tracebackhide__ = True
-        with owner_for(fixturedef, request, planned).found():
+        with owner_for(fixturedef, request, item, planned).found():
             return function(**kwargs)
 
     def generate(**kwargs: Any) -> Iterator[Any]:
         __tracebackhide__ = True
-        owner = owner_for(fixturedef, request, planned)
+        owner = owner_for(fixturedef, request, item, planned)
         generator: Iterator[Any] = function(**kwargs)
         for _ in range(2):
             with owner.found():
@@ -107,19 +113,20 @@ def _awaited(
     function: Callable[..., Any],
     fixturedef: pytest.FixtureDef[Any],
     request: pytest.FixtureRequest,
+    item: pytest.Function,
     planned: Plan | None,
 ) -> Callable[..., Any]:
     """Let an async function run on its loop."""
 
     def set_up(**kwargs: Any) -> Any:
         __tracebackhide__ = True
-        session = pytest_private.item_of(request).session
+        session = item.session
         # get() costs four times as much to find out that there is none.
         is_deferring = fixtures.DEFERRAL in session.stash
         can_await = session.stash[fixtures.DEFERRAL] if is_deferring else None
-        owner = owner_for(fixturedef, request, planned)
+        owner = owner_for(fixturedef, request, item, planned)
         fixtures.timeout_of(fixturedef)  # It fails here if it is wrong, and not in the run.
-        if can_await is None and owner.running is not None:
+        if can_await is None and owner.state.running is not None:
             _refuse(fixturedef)
         is_deferred = can_await is not None and can_await(owner, fixturedef)
         own = OwnContext()

@@ -110,7 +110,7 @@ def _function_for(
         if failing is not None:
             return failing
     if fixtures.is_ours(fixturedef, item):
-        return start(item.session).synchronous(fixturedef, request, planned)
+        return start(item.session).synchronous(fixturedef, request, item, planned)
     if fixtures.DEFERRAL in request.session.stash:
         return start(item.session).undeferred(fixturedef, request)
     return None

@@ -224,7 +224,7 @@ class Awaited(Setup):
     def _value(self) -> Any:
         __tracebackhide__ = True
         value = self._result(self.run)
-        runs.publish(self.own, self.request, self.owner.running)
+        runs.publish(self.own, self.request, self.owner.state.running)
         self.request.addfinalizer(self.own.put_back)
         return value
 

@@ -51,7 +51,7 @@ class FixtureTask(Setup):
         self.run.task.remove_done_callback(self._end_setup)  # It would take the loop another turn.
         if self.run.task.done():
             self._result(self.run)
-        runs.publish(self.own, self.request, self.owner.running)
+        runs.publish(self.own, self.request, self.owner.state.running)
         self.request.addfinalizer(self._tear_down)
         if self.request.scope != "function":
             finish_after(self.item)

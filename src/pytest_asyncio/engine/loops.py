@@ -115,11 +115,6 @@ class LoopOwner:
             loop = self._open()
         return loop
 
-    @property
-    def running(self) -> Run | None:
-        """The run whose code asks, on this loop or another one, if any is going on."""
-        return self.state.running
-
     @contextmanager
     def found(self) -> Generator[None]:
         """Let a synchronous fixture find the loop, also after it has requested others."""
@@ -202,7 +197,7 @@ class LoopOwner:
 
     async def wait_for(self, run: Run) -> None:
         """Wait for a run on the loop, from code that runs there."""
-        run.within = self.running
+        run.within = self.state.running
         for notify in self.state.on_run_begins:
             notify(run)
         try:

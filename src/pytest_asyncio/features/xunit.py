@@ -69,7 +69,7 @@ def synchronous(
         before, after = xunit_functions.functions_of(kind, item)
         argument = getattr(request, kind.argument)
         # Looked up once: at the teardown, the item that says which loop it is may be over.
-        owner = async_fixtures.owner_for(fixturedef, request, plan_of(item))
+        owner = async_fixtures.owner_for(fixturedef, request, item, plan_of(item))
         own_context = copy_context()
 
         def call(function: Callable[..., Any] | None, phase: Phase) -> None:
