@@ -11,12 +11,10 @@ HEADER = "import asyncio, pytest, pytest_asyncio\n"
 COUNTING = """
     import collections, gc, operator, sys
 
-    # Of Python, of pytest, and of the plugin.
+    # Of Python, and of pytest; of the plugin there are all.
     KINDS = (
         "Task", "_asyncio.Task", "Future", "Context", "Token", "coroutine", "async_generator",
         "SubRequest", "FixtureDef",
-        "AsyncioMark", "CurrentTest", "LoopOwner", "OwnContext", "Plan", "Record", "Run", "Setup",
-        "StartedTest", "_Known",
     )
     counts = []
 
@@ -25,6 +23,11 @@ COUNTING = """
             gc.collect()
         objects = gc.get_objects()
         kinds = collections.Counter(type(thing).__qualname__ for thing in objects)
+        own = collections.Counter(
+            type(thing).__qualname__
+            for thing in objects
+            if type(thing).__module__.startswith("pytest_asyncio.")
+        )
         return {
             "finalizers": sum(len(entry[0]) for entry in session._setupstate.stack.values()),
             "finalizers of fixtures": sum(
@@ -33,7 +36,7 @@ COUNTING = """
                 if isinstance(fixturedef, pytest.FixtureDef)
             ),
             "loops": sum("EventLoop" in kind for kind in kinds.elements()),
-        } | {kind: kinds[kind] for kind in KINDS}
+        } | {kind: kinds[kind] for kind in KINDS} | own
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_teardown(item):
@@ -46,7 +49,8 @@ COUNTING = """
         first, last = counts
         # PyPy frees late some of what the first count has found.
         differs = operator.lt if sys.implementation.name == "pypy" else operator.ne
-        print({it: (first[it], last[it]) for it in first if differs(first[it], last[it])})
+        counted = {it: (first.get(it, 0), last.get(it, 0)) for it in first | last}
+        print({it: counts for it, counts in counted.items() if differs(*counts)})
 """
 
 

@@ -522,3 +522,21 @@ def test_a_wrong_mark_that_a_closer_one_hides_is_ignored_with_a_warning(suite, m
     """)
     result.assert_outcomes(passed=1, warnings=1)
     result.stdout.fnmatch_lines("*Test::test_it: mark.asyncio *It is ignored, for another mark*")
+
+
+def test_a_value_that_cannot_be_shown_is_told_by_its_type(suite):
+    result = suite(
+        """
+        class Unshowable:
+            def __repr__(self):
+                raise SystemExit
+
+        @pytest.mark.asyncio(loop_scope=Unshowable())
+        async def test_it():
+            pass
+        """
+    )
+    result.assert_outcomes(errors=1)
+    result.stdout.fnmatch_lines(
+        "test_it.py::test_it: mark.asyncio got an unexpected loop scope value <*Unshowable object *"
+    )

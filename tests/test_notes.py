@@ -492,6 +492,26 @@ def test_a_test_that_waits_for_a_server_on_a_wider_loop_is_told_the_keyword(suit
     )
 
 
+def test_so_is_one_whose_context_manager_holds_what_is_bound_to_a_wider_loop(suite):
+    result = suite("""
+        import contextlib
+
+        @pytest_asyncio.fixture(scope="module", loop_scope="module")
+        @contextlib.asynccontextmanager
+        async def answer():
+            answered = asyncio.get_running_loop().create_future()
+            yield answered.done
+
+        @pytest.mark.asyncio(timeout=0.05)
+        async def test_it(answer):
+            await asyncio.Event().wait()
+    """)
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(
+        'E *Write @pytest.mark.asyncio(loop_scope="module") at the test to let them share one.'
+    )
+
+
 def test_the_end_of_a_time_out_tells_nothing_of_fixtures_on_the_same_loop(suite):
     result = suite("""
         @pytest_asyncio.fixture

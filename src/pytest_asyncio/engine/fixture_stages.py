@@ -47,8 +47,7 @@ class _Generator:
         self._item = item
 
     def variables(self) -> list[object]:
-        frame = getattr(self._generator, "ag_frame", None)
-        return [] if frame is None else list(frame.f_locals.values())
+        return _variables_of(self._generator)
 
     async def enter(self) -> Any:
         try:
@@ -87,7 +86,9 @@ class _ContextManager:
         self._manager: contextlib.AbstractAsyncContextManager[Any] = manager
 
     def variables(self) -> list[object]:
-        return list(vars(self._manager).values())
+        # Those of contextlib have a generator, and others keep what they hold themselves.
+        own = getattr(self._manager, "__dict__", {})
+        return [*own.values(), *_variables_of(own.get("gen"))]
 
     async def enter(self) -> Any:
         return await self._manager.__aenter__()
@@ -96,3 +97,8 @@ class _ContextManager:
         kind = None if cancellation is None else type(cancellation)
         if not await self._manager.__aexit__(kind, cancellation, None) and cancellation is not None:
             raise cancellation
+
+
+def _variables_of(generator: object) -> list[object]:
+    frame = getattr(generator, "ag_frame", None)
+    return [] if frame is None else list(frame.f_locals.values())
