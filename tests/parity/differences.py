@@ -179,13 +179,21 @@ def policies_below_the_root(suite: Suite) -> bool:
 
 
 def close_is_wrapped(suite: Suite) -> bool:
+    return "flush" in _steps_of(suite)
+
+
+def loops_are_set(suite: Suite) -> bool:
+    return not _steps_of(suite).isdisjoint({"set", "unset"})
+
+
+def _steps_of(suite: Suite) -> set[str]:
     fixtures = [*fixtures_in(suite.root)]
     bodies = [
         *(fixture.setup for fixture in fixtures),
         *(fixture.teardown for fixture in fixtures),
         *(test.body for test in tests_in(suite.root)),
     ]
-    return any("flush" in body.steps for body in bodies if body is not None)
+    return {step for body in bodies if body is not None for step in body.steps}
 
 
 def _has_hook(suite: Suite) -> bool:
@@ -213,11 +221,11 @@ DIFFERENCES = (
         r"\w*EventLoop(Policy)?|(Loop|Policy)[AB]",
     ),
     Difference("**`loop.close()`**", close_is_wrapped, r".*: flush.*"),
+    Difference("**`asyncio.get_event_loop()` in synchronous code**", loops_are_set, r".* finds .*"),
 )
 NOT_NOTED = (
     "**Static methods that are async tests**",
     "**A context variable that a test sets**",
-    "**`asyncio.get_event_loop()` in synchronous code**",
     "**`asyncio.all_tasks()` in a test**",
 )
 """What the suites do not look at, because it differs."""
