@@ -315,6 +315,24 @@ async def test_it():
     result.stdout.fnmatch_lines(f"*Something has called stop() on * of test_{number}.py.")
 
 
+@pytest.mark.parametrize("number", [0, 1])
+def test_a_module_whose_loop_is_closed_by_another_fails_alone(modules, number):
+    source = """
+async def test_it():
+    pytest.loops[__name__] = asyncio.get_running_loop()
+    await pytest.meeting.wait()
+    if __name__ == "test_{0}":
+        pytest.loops["test_{1}"].close()
+    await asyncio.sleep(0.05)
+"""
+    closed = (number + 1) % 3
+    result = modules(
+        *[source.format(number, closed)] * 3, conftest=MEETING.format(3) + "pytest.loops = {}"
+    )
+    result.assert_outcomes(passed=2, failed=1)
+    result.stdout.fnmatch_lines(f"*Something has closed * of test_{closed}.py*")
+
+
 def test_a_timeout_is_that_of_its_test_on_its_loop(modules):
     source = """
 async def test_it():
