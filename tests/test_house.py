@@ -67,3 +67,9 @@ def test_the_map_of_the_house_has_all_of_its_files():
     files = {path.relative_to(PACKAGE).as_posix() for path in PACKAGE.rglob("*.py")}
     folders = {name for name in shown if name.endswith("/")}
     assert {file for file in files if not any(map(file.startswith, folders))} <= shown
+
+
+def test_no_file_is_so_long_that_nobody_reads_it():
+    lines = {name: path.read_text(encoding="utf-8").count("\n") for name, path in MODULES.items()}
+    assert not {name: length for name, length in lines.items() if length > 450}
+    assert lines["plugin"] < 150

@@ -453,7 +453,7 @@ def test_a_failure_is_reported_where_nothing_writes_to_a_terminal(suite):
 
 
 def test_a_traceback_that_ends_in_the_package_is_shown_whole(suite, monkeypatch):
-    monkeypatch.setattr("pytest_asyncio.engine.loops.factory_of", None)
+    monkeypatch.setattr("pytest_asyncio.engine.async_tests.factory_of", None)
     result = suite(
         """
         @pytest.mark.asyncio

@@ -84,7 +84,7 @@ def pytest_report_header(config: pytest.Config) -> list[str]:
 
 
 def pytest_collection(session: pytest.Session) -> None:
-    _read_late_options(session)
+    collection.read_late_options(session)
     if any(known.argname == "benchmark" for known in pytest_private.all_fixtures(session)):
         session.config.pluginmanager.register(_feature("benchmarks"))
 
@@ -92,7 +92,7 @@ def pytest_collection(session: pytest.Session) -> None:
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtestloop(session: pytest.Session) -> None:
     """Switch on what the collected tests ask for."""
-    _read_late_options(session)
+    collection.read_late_options(session)
     _feature("xunit").start(session)
     if any(getattr(item, "nofuncargs", False) for item in session.items):
         session.config.pluginmanager.register(_feature("unittest_methods"))
@@ -144,14 +144,3 @@ def _switch_on_by_mark(item: pytest.Function, plan: Plan) -> None:
 
 def _feature(name: str) -> Any:
     return import_module(f"{PACKAGE}.features.{name}")
-
-
-def _read_late_options(session: pytest.Session) -> None:
-    """Read the options once more, for hooks of the suite may have set some meanwhile."""
-    try:
-        collection.read_options(session.config)
-        options.raise_refused(session.config)
-    except pytest.UsageError as error:
-        if hasattr(session.config, "workerinput"):
-            session.shouldfail = str(error)  # That is what xdist shows of the end of a worker.
-        raise

@@ -56,6 +56,17 @@ def read_options(config: pytest.Config) -> None:
             plugins.unregister(name=AutoMode.NAME)
 
 
+def read_late_options(session: pytest.Session) -> None:
+    """Read the options once more, for hooks of the suite may have set some meanwhile."""
+    try:
+        read_options(session.config)
+        options.raise_refused(session.config)
+    except pytest.UsageError as error:
+        if hasattr(session.config, "workerinput"):
+            session.shouldfail = str(error)  # That is what xdist shows of the end of a worker.
+        raise
+
+
 @final
 class AutoMode:
     """The hooks of a session while it is in auto mode."""

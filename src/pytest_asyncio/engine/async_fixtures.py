@@ -20,10 +20,11 @@ from pytest_asyncio.support.types import ClockName, LoopFactory
 from . import loops
 from .context import OwnContext
 from .deferred_requests import in_one_go, no_deferral
+from .factories import factory_of
 from .fixture_setups import Awaited, Deferred, Setup
 from .fixture_stages import stages_of
 from .fixture_tasks import FixtureTask
-from .loops import LoopOwner, factory_of
+from .loops import LoopOwner
 from .plan import Plan
 from .session import SessionState
 

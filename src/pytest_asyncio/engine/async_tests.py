@@ -15,6 +15,7 @@ from pytest_asyncio.collect import items, loop_factories, loop_scopes, marks, op
 from pytest_asyncio.support import asyncio_private, callables, pytest_private
 
 from . import async_fixtures, context, ended_fixtures, event_loop, loops, runs
+from .factories import factory_of
 from .loops import LoopOwner
 from .plan import OUTCOME, Plan, plan_of
 from .runs import Run
@@ -61,7 +62,7 @@ def prepare(item: pytest.Function, planned: Plan | None = None) -> LoopOwner:
     planned = planned or plan_of(item) or plan(item)  # It may have been marked meanwhile.
     owner = planned.owner
     if owner is None:
-        factory = loops.factory_of(item, planned)
+        factory = factory_of(item, planned)
         owner = planned.owner = loops.owner_of(loop_scopes.node_of(item, planned.mark), factory)
         planned.before = copy_context()
         ended_fixtures.foresee_ends(item)

@@ -14,15 +14,14 @@ from weakref import ref
 
 import pytest
 
-from pytest_asyncio.collect import loop_factories, marks, options, policies
-from pytest_asyncio.collect.marks import AsyncioMark
+from pytest_asyncio.collect import options
 from pytest_asyncio.collect.policies import PolicyLoops
-from pytest_asyncio.support import asyncio_private, finalizers, frames, pytest_private
-from pytest_asyncio.support.foreign import is_a, text
+from pytest_asyncio.support import asyncio_private, finalizers, pytest_private
+from pytest_asyncio.support.foreign import is_a
 from pytest_asyncio.support.types import LoopFactory
 
 from . import event_loop, leftovers, runs
-from .plan import Plan
+from .factories import make_loop
 from .runs import LANE, Run
 from .session import SessionState
 
@@ -47,31 +46,6 @@ def owner_of(node: pytest.Item | pytest.Collector, factory: LoopFactory | None) 
             owner.obey(PolicyLoops.behind(factory))
     owner.factory = factory  # One that is equal, and may name the item that asks.
     return owner
-
-
-def factory_of(item: pytest.Function, plan: Plan | None) -> LoopFactory | None:
-    """Return the loop factory that an item and its fixtures run with; None is asyncio's own."""
-    if plan is None:
-        mark = marks.default(item)
-        return _made_for(item, mark, loop_factories.selected_for(item, mark))
-    if not plan.has_factory:
-        plan.factory = _made_for(item, plan.mark, plan.selected)
-        plan.has_factory = True
-    return plan.factory
-
-
-def _made_for(
-    item: pytest.Function, mark: AsyncioMark, selected: LoopFactory | None
-) -> LoopFactory | None:
-    factory = selected or options.of(item.config).loop_factory
-    if selected is None and policies.is_overridden(item.session):
-        default = SessionState.of(item.session).default_factory
-        factory = policies.factory_of(item, factory or default)
-    if mark.clock == "virtual":
-        make_virtual = SessionState.of(item.session).virtual_factory
-        assert make_virtual is not None  # The feature is switched on by the first who asks for it.
-        return make_virtual(factory, item)
-    return factory
 
 
 @final
@@ -273,20 +247,7 @@ class LoopOwner:
             self._drop()
             if self._has_run:
                 warnings.warn(RuntimeWarning(f"A test or fixture has closed {self}."), stacklevel=1)
-        loop = self._made()
-        if not isinstance(loop, AbstractEventLoop):
-            pytest.fail(
-                f"{self.node.nodeid}: the loop factory {options.shown(self.factory)} returned "
-                f"{options.shown(loop)}, "
-                "which is not an event loop.",
-                pytrace=False,
-            )
-        if loop.is_closed():
-            pytest.fail(
-                f"{self.node.nodeid}: the loop factory {options.shown(self.factory)} returned "
-                "an event loop that is closed. Let it return a new one at each call.",
-                pytrace=False,
-            )
+        loop = make_loop(self.factory or self.state.default_factory, self.node)
         if options.of(self.node.config).debug:
             loop.set_debug(True)
         self._listen_to(loop)
@@ -294,21 +255,6 @@ class LoopOwner:
         self._has_run = False
         self.state.opened(self, loop)
         return loop
-
-    def _made(self) -> Any:
-        """Call the loop factory."""
-        __tracebackhide__ = True
-        try:
-            return (self.factory or self.state.default_factory)()
-        except Exception as error:
-            if not frames.ends_in_own(error.__traceback__):
-                raise
-            # No line of the factory has run: it takes arguments, or is not written in Python.
-            pytest.fail(
-                f"{self.node.nodeid}: the loop factory {options.shown(self.factory)}, called "
-                f"without arguments, raised {type(error).__name__}: {text(error)}.",
-                pytrace=False,
-            )
 
     def _drop(self) -> None:
         loop = self.opened

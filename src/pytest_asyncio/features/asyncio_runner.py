@@ -16,6 +16,7 @@ import pytest
 from pytest_asyncio.collect import loop_scopes
 from pytest_asyncio.collect.options import shown
 from pytest_asyncio.engine import async_tests, loops
+from pytest_asyncio.engine.factories import factory_of
 from pytest_asyncio.engine.loops import LoopOwner
 from pytest_asyncio.engine.plan import plan_of
 from pytest_asyncio.engine.session import SessionState
@@ -119,7 +120,7 @@ def of_test(request: pytest.FixtureRequest) -> LoopRunner:
 def of_scope(request: pytest.FixtureRequest, scope: ScopeName) -> LoopRunner:
     """Return the runner of the loop that a loop scope means for the requesting test."""
     item = pytest_private.item_of(request)
-    factory = loops.factory_of(item, plan_of(item))
+    factory = factory_of(item, plan_of(item))
     node = loop_scopes.node_of_scope(item, scope)
     owner = loops.owner_of(node, factory)
     if isinstance(node, pytest.Package):  # pytest would keep the fixture for the whole session.
