@@ -16,12 +16,7 @@ from typing import Any, Final, TypeAlias, final
 
 import pytest
 
-from pytest_asyncio.engine import (
-    async_tests,
-    deferred_requests,
-    ended_fixtures,
-    fixture_setups,
-)
+from pytest_asyncio.engine import async_tests, deferred_requests, ended_fixtures, fixture_setups
 from pytest_asyncio.engine.fixture_setups import Deferred
 from pytest_asyncio.engine.loops import LoopOwner
 from pytest_asyncio.engine.plan import OUTCOME
