@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from typing import Any, Final, Literal, cast, final
+from typing import Any, Final, Literal, final
 
 import pytest
 
@@ -19,7 +19,7 @@ def start(config: pytest.Config) -> None:
     """
     for plugin in config.pluginmanager.get_plugins():
         if getattr(plugin, "__name__", None) == _MODULE:
-            config.pluginmanager.register(_ByThread(cast("Any", plugin).timeout_timer))
+            config.pluginmanager.register(_ByThread(plugin.timeout_timer))
 
 
 @final

@@ -146,7 +146,8 @@ def needed_by(
     """The fixtures that a fixture requests by its arguments, or through those."""
     path = (*path, fixturedef.argname)
     for name in fixturedef.argnames:
-        definitions = fixture_definitions(item).get(name, ())
+        # What is requested by `getfixturevalue()` only is not among those known before.
+        definitions = fixture_definitions(item).get(name) or visible_fixtures(item, name)
         overridden = path.count(name)
         if overridden < len(definitions):
             requested = definitions[-1 - overridden]
