@@ -65,7 +65,8 @@ def prepare(item: pytest.Function, planned: Plan | None = None) -> LoopOwner:
         factory = factory_of(item, planned)
         owner = planned.owner = loops.owner_of(loop_scopes.node_of(item, planned.mark), factory)
         planned.before = copy_context()
-        ended_fixtures.foresee_ends(item)
+        if owner.state.standing:
+            ended_fixtures.finish_after(item)
     owner.state.make_current(owner.loop)
     return owner
 

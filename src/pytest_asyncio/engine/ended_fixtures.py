@@ -39,13 +39,8 @@ def end_those_on_closed_loops(session: pytest.Session) -> None:
             task.end()
 
 
-def foresee_ends(item: pytest.Function) -> None:
-    """Have an item tear the wide fixtures down, after its own, that end while it uses them."""
-    if SessionState.of(item.session).standing:
-        finish_after(item)
-
-
 def finish_after(item: pytest.Function) -> None:
+    """Have an item tear the wide fixtures down, after its own, that end while it uses them."""
     item.addfinalizer(functools.partial(finish_ended, item))
 
 

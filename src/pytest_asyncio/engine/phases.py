@@ -69,7 +69,8 @@ class Phases:
             forget_plan(item)
             if loops.report_closed_loops(self.state, item):
                 ended_fixtures.end_those_on_closed_loops(item.session)
-            ended_fixtures.finish_ended(item)
+            if self.state.ended:
+                ended_fixtures.finish_ended(item)
         self.state.raise_postponed()
         return result
 
