@@ -91,7 +91,7 @@ def counted(suite, test: str) -> dict[str, int]:
         pytest.param(FUNCTION_LOOP, 108, id="function-loop"),
         pytest.param(SESSION_LOOP, 83, id="session-loop"),
         pytest.param(TIMEOUT, 124, id="timeout"),
-        pytest.param(TWO_FIXTURES, 270, id="two-fixtures", marks=needs_references),
+        pytest.param(TWO_FIXTURES, 275, id="two-fixtures", marks=needs_references),
     ],
 )
 def test_the_plugin_calls_few_functions(suite, test, calls):

@@ -12,7 +12,7 @@ from typing import Any, Final
 import pytest
 
 from pytest_asyncio.collect import collection, header, hooks, items, options
-from pytest_asyncio.collect.fixtures import fixture, names_timeout
+from pytest_asyncio.collect.fixtures import fixture, is_parallel, names_timeout
 from pytest_asyncio.collect.items import is_async_test
 from pytest_asyncio.collect.options import Mode
 from pytest_asyncio.engine import entry
@@ -123,6 +123,8 @@ def pytest_asyncio_started(session: pytest.Session) -> None:
         or any(map(names_timeout, pytest_private.all_fixtures(session)))
     ):
         _feature("timeouts").start(session)
+    if any(map(is_parallel, pytest_private.all_fixtures(session))):
+        _feature("parallel_fixtures").start(session)
     if given.clock == "virtual" or given.has_folders:
         _feature("clock").start(session)
     if given.live or given.has_folders:

@@ -35,6 +35,7 @@ async def coroutine_called(tmp_path: str) -> int:
     scope="module",
     loop_scope="session",
     timeout=2.5,
+    parallel=True,
     params=[1, "two"],
     autouse=True,
     ids=["one", None],

@@ -36,6 +36,7 @@ def fixture(
     scope: ScopeName | Callable[[str, pytest.Config], ScopeName] = ...,
     loop_scope: ScopeName | None = ...,
     timeout: float | None = ...,
+    parallel: bool = ...,
     params: Iterable[object] | None = ...,
     autouse: bool = ...,
     ids: Iterable[str | float | int | bool | None] | Callable[[Any], object | None] | None = ...,
@@ -50,6 +51,7 @@ def fixture(
     scope: ScopeName | Callable[[str, pytest.Config], ScopeName] = ...,
     loop_scope: ScopeName | None = ...,
     timeout: float | None = ...,
+    parallel: bool = ...,
     params: Iterable[object] | None = ...,
     autouse: bool = ...,
     ids: Iterable[str | float | int | bool | None] | Callable[[Any], object | None] | None = ...,
@@ -60,6 +62,8 @@ def fixture(
 def fixture(
     fixture_function: Callable[..., Any] | None = None,
     loop_scope: ScopeName | None = None,
+    *,
+    parallel: bool = False,
     **kwargs: Any,
 ) -> Any:
     """Declare a fixture whose function, if it is async, runs on an event loop.
@@ -71,16 +75,19 @@ def fixture(
     An async generator, or a function decorated with `contextlib.asynccontextmanager`, is one task
     from its setup to its teardown: time-outs, task groups and cancel scopes may be held open over
     the `yield`. A synchronous function finds its loop by `asyncio.get_event_loop()`.
+
+    Async fixtures that are `parallel` are set up at the same time where a test requests several of
+    them, they run on one loop, and none needs another. They are torn down one by one.
     """
     __tracebackhide__ = True
     if fixture_function is None:
 
         def declare(function: Callable[..., Any]) -> Any:
             __tracebackhide__ = True
-            return fixture(function, loop_scope=loop_scope, **kwargs)
+            return fixture(function, loop_scope=loop_scope, parallel=parallel, **kwargs)
 
         return declare
-    _refuse_arguments(fixture_function, kwargs)
+    _refuse_arguments(fixture_function, {**kwargs, "parallel": parallel})
     # A method's function is shared by all instances; other plugins set these two names themselves.
     function: Any = _shared(fixture_function)
     if "timeout" in kwargs and kwargs["timeout"] is None:
@@ -89,6 +96,7 @@ def fixture(
         function._force_asyncio_fixture = True
         function._loop_scope = loop_scope
         function._timeout = kwargs.pop("timeout", None)
+        function._parallel = parallel
     except Exception:
         raise TypeError(
             f"pytest_asyncio.fixture() needs a function, not {options.shown(fixture_function)}."
@@ -115,9 +123,23 @@ def _refuse_arguments(function: Callable[..., Any], arguments: dict[str, Any]) -
             f"Fixture {name!r}: {options.shown(scope)} is not a valid scope. Valid scopes are: "
             f"{', '.join(SCOPES)}."
         )
+    if not isinstance(arguments["parallel"], bool):
+        raise TypeError(
+            f"Fixture {name!r}: parallel must be True or False, not "
+            f"{options.shown(arguments['parallel'])}."
+        )
 
 
-_ARGUMENTS: Final = ("scope", "loop_scope", "timeout", "params", "autouse", "ids", "name")
+_ARGUMENTS: Final = (
+    "scope",
+    "loop_scope",
+    "timeout",
+    "parallel",
+    "params",
+    "autouse",
+    "ids",
+    "name",
+)
 
 
 def is_declared(fixturedef: pytest.FixtureDef[Any]) -> bool:
@@ -206,6 +228,11 @@ def names_loop_scope(fixturedef: pytest.FixtureDef[Any]) -> bool:
 def names_timeout(fixturedef: pytest.FixtureDef[Any]) -> bool:
     """Tell whether a fixture says itself how long each of its phases may take."""
     return own_attribute(fixturedef.func, "_timeout") is not None
+
+
+def is_parallel(fixturedef: pytest.FixtureDef[Any]) -> bool:
+    """Tell whether a fixture may be set up at the same time as others that say so."""
+    return own_attribute(fixturedef.func, "_parallel") is True
 
 
 def timeout_of(fixturedef: pytest.FixtureDef[Any]) -> float | None:

@@ -130,14 +130,15 @@ def _awaited(
         if can_await is None and owner.state.running is not None:
             _refuse(fixturedef)
         is_deferred = can_await is not None and can_await(owner, fixturedef)
-        own = OwnContext()
-        result = own.context.run(function, **kwargs)
-        if is_awaitable(result):
-            setup: Setup = Awaited(result, fixturedef, request, owner, own)
-        elif (stages := stages_of(result, fixturedef, request)) is not None:
-            setup = FixtureTask(stages, fixturedef, request, owner, own)
+        setup = owner.state.early_setups.pop(fixturedef, None)
+        if setup is None:
+            own = OwnContext()
+            result = own.context.run(function, **kwargs)
+            setup = setup_of(result, fixturedef, request, owner, own)
+            if setup is None:
+                return result
         else:
-            return result
+            setup.join(request)
         if is_deferred:
             raise Deferred(setup)
         if can_await is None:
@@ -146,6 +147,20 @@ def _awaited(
             return setup.synchronously()
 
     return set_up
+
+
+def setup_of(
+    result: object,
+    fixturedef: pytest.FixtureDef[Any],
+    request: pytest.FixtureRequest,
+    owner: LoopOwner,
+    own: OwnContext,
+) -> Setup | None:
+    """Return the setup of what a fixture's function has returned, if that is async."""
+    if is_awaitable(result):
+        return Awaited(result, fixturedef, request, owner, own)
+    stages = stages_of(result, fixturedef, request)
+    return None if stages is None else FixtureTask(stages, fixturedef, request, owner, own)
 
 
 def _refuse(fixturedef: pytest.FixtureDef[Any]) -> NoReturn:

@@ -59,6 +59,16 @@ class OwnContext:
         """Let the fixture see what has changed since its setup."""
         bring(self.context)
 
+    def catch_up(self, before: Context) -> None:
+        """Let the fixture see what others have changed since there was `before`, unless it has too.
+
+        Else what it publishes would undo that.
+        """
+        for variable, value in copy_context().items():
+            earlier = before.get(variable, Token.MISSING)
+            if value is not earlier and self.context.get(variable, Token.MISSING) is earlier:
+                self.context.run(variable.set, value)
+
     def put_back(self) -> None:
         if self._undo is not None:
             self._undo()

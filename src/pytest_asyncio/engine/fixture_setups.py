@@ -8,7 +8,7 @@ import functools
 import inspect
 from abc import ABC, abstractmethod
 from asyncio import CancelledError, Future, Task
-from collections.abc import Awaitable, Coroutine, Generator
+from collections.abc import Awaitable, Callable, Coroutine, Generator
 from contextvars import copy_context
 from typing import Any, Final, NoReturn, TypeVar, final
 
@@ -60,11 +60,14 @@ class Setup(ABC):
         own: OwnContext,
     ) -> None:
         self.fixturedef: Final = fixturedef
-        self.request: Final = request
+        self.request = request
         self.owner: Final = owner
         self.loop: Final = owner.loop
         self.own: Final = own
-        self.item: Final = pytest_private.item_of(request)
+        self.item = pytest_private.item_of(request)
+        self.on_join: Callable[[pytest.FixtureRequest], None] | None = None
+        """Is called when pytest requests what was begun early."""
+        self._has_begun = False
         self._policy: Final = asyncio_private.policy_in_force()
         self.settling: Future[None] | None = None
         """Ends when what the setup has come to can be found, for those that wait for it too."""
@@ -75,7 +78,24 @@ class Setup(ABC):
         return self._title
 
     def begin(self) -> None:
-        self.run = Run(self._start(), self.item, "setup", self.fixturedef)
+        """Begin the setup, unless it was begun early, to wait for it next."""
+        if not self._has_begun:
+            self.begin_early()
+        for call in self.owner.state.on_setup_awaited:
+            call(self)
+
+    def begin_early(self) -> None:
+        self._has_begun = True
+        self.run = self._begun()
+
+    def join(self, request: pytest.FixtureRequest) -> None:
+        """Be the setup that a request waits for, which was begun before that."""
+        assert self.on_join is not None
+        self.request, self.item = request, pytest_private.item_of(request)
+        self.on_join(request)
+
+    def _begun(self) -> Run:
+        return Run(self._start(), self.item, "setup", self.fixturedef)
 
     def _start(self) -> Task[Any]:
         coroutine = self._coroutine
@@ -140,14 +160,17 @@ class Setup(ABC):
         __tracebackhide__ = True
         with self.owner.standstill():
             self.begin()
-            if self.owner.is_shared:
+            begins_others = self.owner.state.on_setup_awaited and fixtures.is_parallel(
+                self.fixturedef
+            )
+            if self.owner.is_shared or begins_others:
                 self._go_through_beside_others()
             else:
                 self.go_through(self.run)
             return self.value()
 
     def _go_through_beside_others(self) -> None:
-        """Let tests that run meanwhile wait for the fixture in place of setting it up too."""
+        """Let what runs meanwhile wait for the fixture in place of setting it up too."""
         __tracebackhide__ = True
         with self._settling():
             pytest_private.hold_with_error(self.fixturedef, self.request, Deferred(self))

@@ -39,11 +39,12 @@ class FixtureTask(Setup):
         self._at_yield: Future[None] = self.loop.create_future()
         self._yielded: Future[Any] = self.loop.create_future()
 
-    def begin(self) -> None:
+    def _begun(self) -> Run:
         task = self._start()
         task.add_done_callback(self._end_setup)
-        self.run: Run = Run(task, self.item, "setup", self.fixturedef, awaited=self._yielded)
-        self.run.on_break_off = self._leave
+        run = Run(task, self.item, "setup", self.fixturedef, awaited=self._yielded)
+        run.on_break_off = self._leave
+        return run
 
     def _value(self) -> Any:
         __tracebackhide__ = True

@@ -50,6 +50,9 @@ class Observer:
     def loop_interrupted(self, error: BaseException) -> None:
         """An error, such as Ctrl-C, has left a loop that was running, and nothing is ended yet."""
 
+    def setup_awaited(self, setup: Setup) -> None:
+        """The setup of an async fixture has begun, and is waited for next."""
+
     def run_begins(self, run: Run) -> None:
         """A run enters its loop next."""
 
@@ -96,6 +99,8 @@ class SessionState:
         """What lets other tests run where one waits; None runs one after another."""
         self.open_loops: Final[dict[LoopOwner, AbstractEventLoop]] = {}
         """In the order in which they were opened."""
+        self.early_setups: Final[dict[pytest.FixtureDef[Any], Setup]] = {}
+        """What has begun before pytest has requested it."""
         self.found: AbstractEventLoop | None = None
         """What a synchronous fixture finds by `get_event_loop()` while its function runs."""
         self.standing: Final[dict[Task[None], FixtureTask]] = {}
@@ -113,6 +118,7 @@ class SessionState:
         self.on_loop_ending: Final[list[Callable[[LoopOwner, set[Task[Any]]], None]]] = []
         self.on_loop_closing: Final[list[Callable[[LoopOwner], None]]] = []
         self.on_loop_interrupted: Final[list[Callable[[BaseException], None]]] = []
+        self.on_setup_awaited: Final[list[Callable[[Setup], None]]] = []
         self.on_run_begins: Final[list[Callable[[Run], None]]] = []
         self.on_run_ended: Final[list[Callable[[Run], None]]] = []
         self._on_first_failure: Final[list[Callable[[], None]]] = []
@@ -138,6 +144,7 @@ class SessionState:
             ("loop_ending", self.on_loop_ending),
             ("loop_closing", self.on_loop_closing),
             ("loop_interrupted", self.on_loop_interrupted),
+            ("setup_awaited", self.on_setup_awaited),
             ("run_begins", self.on_run_begins),
             ("first_failure", self._on_first_failure),
         ):

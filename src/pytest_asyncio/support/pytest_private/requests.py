@@ -11,7 +11,13 @@ from typing import Any, Final, cast
 
 import pytest
 from _pytest import python
-from _pytest.fixtures import get_scope_package, getfixturemarker, resolve_fixture_function
+from _pytest.compat import NOTSET
+from _pytest.fixtures import (
+    SubRequest,
+    get_scope_package,
+    getfixturemarker,
+    resolve_fixture_function,
+)
 
 from pytest_asyncio.support.types import ScopeName
 
@@ -132,6 +138,61 @@ def requested_fixture(item: pytest.Function, name: str) -> pytest.FixtureDef[Any
 def requested_fixtures(item: pytest.Function) -> Iterator[pytest.FixtureDef[Any]]:
     """The fixtures that an item has requested so far."""
     yield from request_of(item)._fixture_defs.values()
+
+
+def fixtures_to_request(item: pytest.Function) -> Iterator[pytest.FixtureDef[Any]]:
+    """The fixtures that an item is to request, and has not yet, in their order."""
+    request: Any = request_of(item)
+    for name in item.fixturenames:
+        definitions = request._arg2fixturedefs.get(name)
+        if definitions and name not in request._fixture_defs:
+            yield definitions[-1]
+
+
+def request_early(
+    fixturedef: pytest.FixtureDef[Any], item: pytest.Function
+) -> tuple[pytest.FixtureRequest, list[Callable[[], object]]]:
+    """Return a request that pytest is to make later, and where its finalizers are kept until then.
+
+    pytest makes one only to set a fixture up at once, and expects none to have finalizers before.
+    """
+    parent: Any = request_of(item)
+    callspec, name = callspec_of(item), fixturedef.argname
+    if callspec is not None and name in callspec.params:
+        scope, value = callspec._arg2scope[name], callspec.params[name]
+        index = callspec.indices[name]
+    else:
+        scope, value, index = cast("Any", fixturedef)._scope, NOTSET, 0
+    request: Any = SubRequest(parent, scope, value, index, fixturedef, _ispytest=True)
+    held: list[Callable[[], object]] = []
+    request.addfinalizer = held.append
+    return request, held
+
+
+def made(request: pytest.FixtureRequest) -> None:
+    """Let a request that was made early have finalizers, now that pytest has made it too."""
+    del vars(request)["addfinalizer"]
+
+
+def known_arguments(
+    fixturedef: pytest.FixtureDef[Any], request: pytest.FixtureRequest
+) -> dict[str, Any] | None:
+    """The values of the arguments of a fixture's function, if all of them are requested by now."""
+    any_request: Any = request
+    arguments: dict[str, Any] = {}
+    for name in fixturedef.argnames:
+        if name == "request":
+            arguments[name] = request
+            continue
+        requested: pytest.FixtureDef[Any] | None = any_request._fixture_defs.get(name)
+        # It is one that is overridden while the one that overrides it is set up.
+        if requested is None or requested is not any_request._arg2fixturedefs[name][-1]:
+            return None
+        result = requested.cached_result
+        if result is None or result[2] is not None:
+            return None
+        arguments[name] = result[0]
+    return arguments
 
 
 def may_use(item: pytest.Function, fixturedef: pytest.FixtureDef[Any]) -> bool:
