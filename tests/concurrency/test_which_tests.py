@@ -314,7 +314,7 @@ def test_doctests_run_alone_between_them(concurrent):
         """,
         "--doctest-modules",
         files={
-            "test_docs.py": """
+            "documented.py": """
                 def documented():
                     '''
                     >>> 1
