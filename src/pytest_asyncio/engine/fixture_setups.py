@@ -60,11 +60,11 @@ class Setup(ABC):
         own: OwnContext,
     ) -> None:
         self.fixturedef: Final = fixturedef
-        self.request = request
+        self.request: pytest.FixtureRequest = request
         self.owner: Final = owner
         self.loop: Final = owner.loop
         self.own: Final = own
-        self.item = pytest_private.item_of(request)
+        self.item: pytest.Function = pytest_private.item_of(request)
         self.on_join: Callable[[pytest.FixtureRequest], None] | None = None
         """Is called when pytest requests what was begun early."""
         self._has_begun = False

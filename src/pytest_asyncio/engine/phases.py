@@ -19,10 +19,10 @@ from .session import SessionState
 class Phases:
     """The hooks that are called from the first async test of a session on."""
 
-    prepare = staticmethod(async_tests.prepare)
-    prepare_for = staticmethod(async_tests.prepare_for)
-    synchronous = staticmethod(async_fixtures.synchronous)
-    undeferred = staticmethod(deferred_requests.undeferred)
+    prepare: Final = staticmethod(async_tests.prepare)
+    prepare_for: Final = staticmethod(async_tests.prepare_for)
+    synchronous: Final = staticmethod(async_fixtures.synchronous)
+    undeferred: Final = staticmethod(deferred_requests.undeferred)
 
     def __init__(self, session: pytest.Session) -> None:
         session.config.pluginmanager.register(debuggers)

@@ -35,7 +35,7 @@ class Plan:
         self, item: pytest.Item, mark: AsyncioMark, selected: LoopFactory | None, is_async: bool
     ) -> None:
         vars(item)[_PLAN] = self
-        self.mark = mark
+        self.mark: AsyncioMark = mark
         self.selected: Final = selected
         self.is_async: Final = is_async
         self.is_called: bool = False

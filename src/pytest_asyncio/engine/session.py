@@ -107,7 +107,7 @@ class SessionState:
         """The fixtures that stand at their `yield`, by their tasks."""
         self.ended: Final[list[Setup]] = []
         """Those that have ended too early, and are yet to be torn down."""
-        self.main_lane = Lane()
+        self.main_lane: Lane = Lane()
         """That of the test that pytest runs."""
         self.lanes: Final[list[Lane]] = []
         """Those of the tests beside the one that pytest runs."""

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import time
-from typing import final
+from typing import Final, final
 
 
 @final
 class RealTime:
     """Seconds of the real clock, whatever a test does to `time`."""
 
-    monotonic = staticmethod(time.monotonic)
-    sleep = staticmethod(time.sleep)
+    monotonic: Final = staticmethod(time.monotonic)
+    sleep: Final = staticmethod(time.sleep)

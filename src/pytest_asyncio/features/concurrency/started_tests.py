@@ -1,15 +1,14 @@
 """Started tests: async tests that run beside others, each from its setup to its teardown.
 
-What pytest does for a test is synchronous. Here it is done step by step: a test leaves a step where
-it would have to wait for the loop, and goes on when that has been run. pytest itself looks at each
-phase when it is over: its hooks are called then, around what has been done, written and logged.
+What pytest does at once is done step by step here: a test leaves a step where it would have to wait
+for the loop. Hooks see each phase when it is over, around what was done, written and logged.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Generator
 from collections.abc import Set as AbstractSet
-from contextvars import copy_context
+from contextvars import Context, copy_context
 from enum import Enum, auto
 from functools import partial
 from typing import Any, Final, TypeAlias, final
@@ -46,6 +45,9 @@ class State(Enum):
 class StartedTest(RecordedLane):
     """An async test that runs beside others."""
 
+    context: Context | None
+    run: Run | None
+    on_leave: list[Callable[[], None]]
     _rejoin: Callable[[], None]
 
     def __init__(self, item: pytest.Function, hooks: SetupHooks, recorder: Recorder) -> None:
@@ -55,7 +57,6 @@ class StartedTest(RecordedLane):
         self.is_abandoned: bool = False
         """Whether nothing is to be reported for it any more."""
         self.is_torn_down: bool = False
-        """Whether its own fixtures are."""
         self.state: State = State.TO_BEGIN
         self._shared: Final[list[tuple[pytest.FixtureDef[Any], pytest.FixtureRequest]]] = []
         """The wide fixtures that have been set up for it, and may be used by others."""

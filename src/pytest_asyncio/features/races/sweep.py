@@ -95,7 +95,7 @@ class Cancellation(Variation):
         self._awaits_of_block: Final[list[bool]] = []
         self._blocks: Final[dict[Task[Any], list[CancellableBlock]]] = {}
         self._has_fired = False
-        self.is_over = False
+        self.is_over: bool = False
         self._test: Task[Any] | None = None
         self._where = ""
         self._went_on = ""
