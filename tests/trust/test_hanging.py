@@ -6,10 +6,14 @@ import os
 
 import hanging
 import pytest
+from hypothesis import settings
+
+CELLS = hanging.CELLS if settings.default.max_examples > 300 else hanging.CELLS[::7]
+"""All with `--hypothesis-profile=thorough`, else a share with every end, hang, mode and loop."""
 
 
 @pytest.mark.skipif(os.name == "nt", reason="there are no such signals")
-@pytest.mark.parametrize("cell", hanging.CELLS, ids=str)
+@pytest.mark.parametrize("cell", CELLS, ids=str)
 def test_what_hangs_shows_where(cell, tmp_path):
     if cell.loop == "uvloop":
         pytest.importorskip("uvloop")
