@@ -23,6 +23,13 @@ pytest_plugins = ["pytester"]
 HEADER = "import asyncio, pytest, pytest_asyncio\n"
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Let a test that hangs fail by itself, with its name, whatever runs the suite."""
+    for item in items:
+        if not item.get_closest_marker("timeout"):
+            item.add_marker(pytest.mark.timeout(600))
+
+
 @pytest.fixture
 def suite(
     pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch

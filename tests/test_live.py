@@ -651,8 +651,10 @@ def test_the_end_of_a_time_out_shows_what_the_loops_were_doing(server_suite):
 def test_a_loop_that_is_blocked_for_good_is_given_up(server_suite):
     result = server_suite("""
         blocked, go_on = threading.Event(), threading.Event()
+        threads = []
 
         def block():
+            threads.append(threading.current_thread())
             blocked.set()
             go_on.wait()
 
@@ -671,9 +673,7 @@ def test_a_loop_that_is_blocked_for_good_is_given_up(server_suite):
 
         def test_the_end():
             go_on.set()
-            for thread in threading.enumerate():
-                if thread is not threading.current_thread():
-                    thread.join()
+            threads[0].join()
     """, "-Wdefault")  # fmt: skip
     result.assert_outcomes(passed=2, failed=1)
     result.stdout.fnmatch_lines(
