@@ -25,7 +25,7 @@ SERVER = """
 
 class Slice(NamedTuple):
     process: str
-    lane: str
+    track: str
     category: str
     name: str
     start: float
@@ -38,13 +38,13 @@ def slices_of(path: Path) -> Iterator[Slice]:
     events = json.loads(path.read_text(encoding="utf-8"))["traceEvents"]
     named = [event for event in events if event["ph"] == "M"]
     processes = {it["pid"]: it["args"]["name"] for it in named if it["name"] == "process_name"}
-    lanes = {it["tid"]: it["args"]["name"] for it in named if it["name"] == "thread_name"}
+    tracks = {it["tid"]: it["args"]["name"] for it in named if it["name"] == "thread_name"}
     assert set(processes) == {event["pid"] for event in events}
     for event in events:
         if event["ph"] == "X":
             yield Slice(
                 processes[event["pid"]],
-                lanes[event["tid"]],
+                tracks[event["tid"]],
                 event["cat"],
                 event["name"],
                 event["ts"],
@@ -55,12 +55,12 @@ def slices_of(path: Path) -> Iterator[Slice]:
 
 @pytest.fixture
 def trace(suite, pytester):
-    """Run a suite, and return its slices by (process, lane, name)."""
+    """Run a suite, and return its slices by (process, track, name)."""
 
     def run(source: str = "", *args: str, **kwargs: object) -> dict[tuple[str, str, str], Slice]:
         suite(source, "--asyncio-trace=trace.json", *args, **kwargs)
         found = slices_of(pytester.path / "trace.json")
-        return {(it.process, it.lane, it.name): it for it in found}
+        return {(it.process, it.track, it.name): it for it in found}
 
     return run
 
@@ -107,7 +107,7 @@ def test_a_task_without_a_name_has_that_of_its_coroutine(trace):
     assert ("pytest", "loops of single tests, tasks", "work") in found
 
 
-def test_a_loop_on_virtual_time_has_a_lane_that_says_so(trace):
+def test_a_loop_on_virtual_time_has_a_track_that_says_so(trace):
     found = trace(
         """
         @pytest.mark.asyncio(clock="virtual")
@@ -117,7 +117,7 @@ def test_a_loop_on_virtual_time_has_a_lane_that_says_so(trace):
     assert ("pytest", "loops of single tests (virtual time)", "test_it") in found
 
 
-def test_tasks_at_the_same_time_are_on_lanes_of_their_own(trace):
+def test_tasks_at_the_same_time_are_on_tracks_of_their_own(trace):
     found = trace(
         """
         async def work(turns):
@@ -131,8 +131,8 @@ def test_tasks_at_the_same_time_are_on_lanes_of_their_own(trace):
                 await group.create_task(work(1), name="next")
         """
     )
-    lanes = {name: lane for _, lane, name in found if "tasks" in lane}
-    assert lanes == {
+    tracks = {name: track for _, track, name in found if "tasks" in track}
+    assert tracks == {
         "long": "loops of single tests, tasks",
         "short": "loops of single tests, tasks (2)",
         "next": "loops of single tests, tasks (2)",
@@ -212,13 +212,13 @@ def test_what_blocks_a_loop_is_shown(trace, loop):
     )
     first, last = (it for it in found.values() if it.category == "blocked")
     assert (first.name, last.name) == ("test_it.py:6", "test_it.py:9")
-    assert first.lane.startswith("loops of single tests")
-    assert first.lane.endswith(", blocked")
+    assert first.track.startswith("loops of single tests")
+    assert first.track.endswith(", blocked")
     assert first.end - first.start > 300_000
     assert first.end <= last.start
 
 
-def test_tests_at_the_same_time_are_on_lanes_of_their_own(trace):
+def test_tests_at_the_same_time_are_on_tracks_of_their_own(trace):
     found = trace(
         """
         import time
@@ -242,7 +242,7 @@ def test_tests_at_the_same_time_are_on_lanes_of_their_own(trace):
     assert [it.name for it in found.values() if it.category == "blocked"] == ["test_it.py:14"]
 
 
-def test_two_loops_that_are_open_have_lanes_of_their_own(trace):
+def test_two_loops_that_are_open_have_tracks_of_their_own(trace):
     found = trace("""
         @pytest_asyncio.fixture(loop_scope="module")
         async def server():
@@ -266,7 +266,7 @@ def test_a_fixture_that_its_test_awaits_is_set_up_within_the_slice_of_that(trace
         async def test_it(request):
             await pytest_asyncio.getfixturevalue(request, "late")
     """)
-    assert [name for _, lane, name in found if lane.startswith("loops")] == [
+    assert [name for _, track, name in found if track.startswith("loops")] == [
         "test_it",
         "fixture 'late'",
     ]
@@ -319,7 +319,7 @@ def test_a_fixture_whose_setup_fails_is_shown(trace):
         async def test_it(broken): pass
         """
     )
-    names = [name for _, lane, name in found if lane == "pytest"]
+    names = [name for _, track, name in found if track == "pytest"]
     assert names == ["setup of test_it", "setup of broken", "teardown of test_it"]
 
 
@@ -337,7 +337,7 @@ def test_a_session_that_is_broken_off_is_written(pytester, end):
         """
     )
     pytester.runpytest_subprocess("--asyncio-trace=trace.json")
-    found = [(it.lane, it.name) for it in slices_of(pytester.path / "trace.json")]
+    found = [(it.track, it.name) for it in slices_of(pytester.path / "trace.json")]
     assert ("loops of single tests", "test_it") in found
     assert ("loops of single tests", "teardown of server") in found
 
@@ -420,16 +420,16 @@ def test_each_worker_of_xdist_is_a_process(trace_of_workers):
     found = trace_of_workers("-n2", "--dist=loadfile", test_a=SERVER, test_b=SERVER)
     runs = [it for it in found if it.name == "test_it"]
     assert {it.process for it in runs} == {"gw0", "gw1"}
-    assert {it.lane for it in runs} == {"loop of test_a.py", "loop of test_b.py"}
+    assert {it.track for it in runs} == {"loop of test_a.py", "loop of test_b.py"}
 
 
 def test_what_a_worker_does_after_its_last_report_is_shown(trace_of_workers):
     failing = dedent(SERVER) + "    raise ValueError"
     found = trace_of_workers("-n1", "-x", test_a=failing, test_b=SERVER)
-    assert ("loop of test_a.py", "teardown of server") in [(it.lane, it.name) for it in found]
+    assert ("loop of test_a.py", "teardown of server") in [(it.track, it.name) for it in found]
 
 
-def test_a_worker_that_crashes_loses_the_test_at_hand_only(trace_of_workers):
+def test_a_worker_that_crashes_loses_its_current_test_only(trace_of_workers):
     found = trace_of_workers(
         "-n1",
         test_it="""
@@ -441,5 +441,5 @@ def test_a_worker_that_crashes_loses_the_test_at_hand_only(trace_of_workers):
         async def test_after(): pass
         """,
     )
-    runs = {(it.process, it.name) for it in found if it.lane == "loops of single tests"}
+    runs = {(it.process, it.name) for it in found if it.track == "loops of single tests"}
     assert runs == {("gw0", "test_before"), ("gw1", "test_after")}

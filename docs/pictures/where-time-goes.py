@@ -38,10 +38,10 @@ def traced(*args: str) -> list[dict[str, Any]]:
 
 
 def drawing(events: list[dict[str, Any]]) -> Iterator[str]:
-    lanes = {it["tid"]: it["args"]["name"] for it in events if it["name"] == "thread_name"}
+    tracks = {it["tid"]: it["args"]["name"] for it in events if it["name"] == "thread_name"}
     slices = [event for event in events if event["ph"] == "X"]
     rows: list[tuple[str, list[dict[str, Any]]]] = []
-    for tid, name in lanes.items():
+    for tid, name in tracks.items():
         below = by_depth([event for event in slices if event["tid"] == tid])
         rows += zip([name, *[""] * len(below)], below, strict=False)
 
@@ -64,11 +64,11 @@ def drawing(events: list[dict[str, Any]]) -> Iterator[str]:
     yield "</svg>"
 
 
-def by_depth(of_lane: list[dict[str, Any]]) -> list[list[dict[str, Any]]]:
-    """Sort the slices of a lane by how many others they are in."""
+def by_depth(of_track: list[dict[str, Any]]) -> list[list[dict[str, Any]]]:
+    """Sort the slices of a track by how many others they are in."""
     rows: list[list[dict[str, Any]]] = []
-    for event in of_lane:
-        depth = sum(holds(other, event) for other in of_lane)
+    for event in of_track:
+        depth = sum(holds(other, event) for other in of_track)
         rows += [[] for _ in range(depth + 1 - len(rows))]
         rows[depth].append(event)
     return rows

@@ -22,7 +22,7 @@ from pytest_asyncio.support.types import LoopFactory
 
 from . import event_loop, leftovers, runs
 from .factories import make_loop
-from .runs import LANE, Run
+from .runs import ACTIVE_TEST, Run
 from .session import SessionState
 
 _ENDLESS: Final = 1000
@@ -146,8 +146,8 @@ class LoopOwner:
         """
         __tracebackhide__ = True
         self._has_run = True
-        lane, scheduler = self.state.lane_of_caller(), self.state.scheduler
-        before, lane.run = lane.run, run
+        test, scheduler = self.state.test_of_caller(), self.state.scheduler
+        before, test.run = test.run, run
         for notify in self.state.on_run_begins:
             notify(run)
         try:
@@ -165,7 +165,7 @@ class LoopOwner:
             if run.interruption is not None:
                 self._break_off(run, run.failure or run.interruption)
         finally:
-            lane.run = before
+            test.run = before
             for act in run.on_end:
                 act()
 
@@ -288,8 +288,8 @@ class LoopOwner:
                 handle_exception(its_loop, context)
 
         def stop_and_remember() -> None:
-            lane, its_loop = LANE.get(), reference()
-            self.stopped_by = None if lane is None else lane.run
+            test, its_loop = ACTIVE_TEST.get(), reference()
+            self.stopped_by = None if test is None else test.run
             self._is_stopped = True
             assert its_loop is not None
             stop(its_loop)
@@ -301,7 +301,7 @@ class LoopOwner:
     def _end_by_callback(self, handle: Any, outcome: BaseException) -> None:
         """Let `pytest.fail()` in a callback end the run instead of being logged."""
         run = runs.of_handle(handle)
-        if run is not None and run is not self.state.main_lane.run:
+        if run is not None and run is not self.state.current_test.run:
             run.cancel(outcome)
         elif self.opened is not None:
             self._failure = outcome

@@ -144,8 +144,11 @@ def begin(
     return Run(loop.create_task(coroutine, context=own_context), item, phase, fixturedef)
 
 
-class Lane:
-    """One of several tests that run at the same time, as seen by the code that it runs."""
+class ActiveTest:
+    """One of the tests that run at the same time, as seen by the code that it runs.
+
+    A loop that goes on beside synchronous tests is seen as one more.
+    """
 
     def __init__(self) -> None:
         self.run: Run | None = None
@@ -154,21 +157,21 @@ class Lane:
         self.context: Context | None = None
         """What its own fixtures and its call are run in, once the wider fixtures are set up."""
         self.on_leave: list[Callable[[], None]] = []
-        """What is to be called outside of its context when it is left."""
+        """What is to be called outside of its context when its code waits or ends."""
 
 
-LANE: Final = ContextVar[Lane | None]("LANE", default=None)
+ACTIVE_TEST: Final = ContextVar[ActiveTest | None]("ACTIVE_TEST", default=None)
 
 
 def publish(own: OwnContext, request: pytest.FixtureRequest, running: Run | None) -> None:
     """Let what requests a fixture see its context variables, until the fixture is torn down.
 
-    Code on a loop, or in a lane, that requests it sees them too, but its context ends before the
-    fixture does.
+    Code on a loop, or of a started test, that requests it sees them too, but its context ends
+    before the fixture does.
     """
-    lane = LANE.get()
-    if lane is not None and lane.context is not None and not pytest_private.is_own(request):
-        on_end = lane.on_leave
+    test = ACTIVE_TEST.get()
+    if test is not None and test.context is not None and not pytest_private.is_own(request):
+        on_end = test.on_leave
     elif running is not None:
         on_end = running.on_end
     else:
@@ -193,5 +196,5 @@ def of_handle(handle: Any) -> Run | None:
     """Return the run, of those that go on at the same time, that a callback belongs to."""
     # No public way leads from a callback to its context, and with uvloop none at all.
     context = foreign.attribute(handle, "_context", Context)
-    lane = None if context is None else context.get(LANE)
-    return None if lane is None else lane.run
+    test = None if context is None else context.get(ACTIVE_TEST)
+    return None if test is None else test.run

@@ -13,7 +13,7 @@ import pytest
 from pytest_asyncio.support import asyncio_private
 from pytest_asyncio.support.asyncio_private import CurrentLoop
 
-from .runs import LANE, Lane, Run
+from .runs import ACTIVE_TEST, ActiveTest, Run
 
 if TYPE_CHECKING:
     from pytest_asyncio.support.types import LoopFactory
@@ -107,12 +107,12 @@ class SessionState:
         """The fixtures that stand at their `yield`, by their tasks."""
         self.ended: Final[list[Setup]] = []
         """Those that have ended too early, and are yet to be torn down."""
-        self.main_lane: Lane = Lane()
-        """That of the test that pytest runs."""
-        self.lanes: Final[list[Lane]] = []
-        """Those of the tests beside the one that pytest runs."""
-        self.live_lanes: Final[dict[AbstractEventLoop | None, Lane]] = {}
-        """Those of the loops that go on in threads of their own, among the lanes."""
+        self.current_test: ActiveTest = ActiveTest()
+        """The test that pytest runs."""
+        self.other_tests: Final[list[ActiveTest]] = []
+        """Those that run beside it."""
+        self.live_loops: Final[dict[AbstractEventLoop | None, ActiveTest]] = {}
+        """Those of them that are loops which go on in threads of their own."""
         self.on_test_planned: Final[list[Callable[[pytest.Function, Plan], None]]] = []
         self._on_loop_opened: Final[list[Callable[[LoopOwner], None]]] = []
         self.on_loop_ending: Final[list[Callable[[LoopOwner, set[Task[Any]]], None]]] = []
@@ -193,16 +193,16 @@ class SessionState:
         if asyncio_private.current_loop() is not loop:
             asyncio.set_event_loop(loop)
 
-    def lane_of_caller(self) -> Lane:
-        if self.live_lanes and (lane := self.live_lanes.get(asyncio_private.running_loop())):
-            return lane
-        lane = LANE.get()
-        return self.main_lane if lane is None or lane.is_over else lane
+    def test_of_caller(self) -> ActiveTest:
+        if self.live_loops and (test := self.live_loops.get(asyncio_private.running_loop())):
+            return test
+        test = ACTIVE_TEST.get()
+        return self.current_test if test is None or test.is_over else test
 
     @property
     def running(self) -> Run | None:
         """The run whose code asks, if any is going on."""
-        return self.lane_of_caller().run
+        return self.test_of_caller().run
 
     @property
     def run_of_caller(self) -> Run | None:
@@ -211,16 +211,16 @@ class SessionState:
         What comes from another thread, or was left behind by a test that is over, may be anyone's
         where several tests run at the same time.
         """
-        lane = LANE.get()
-        if lane is not None:
-            return None if lane.is_over else lane.run
-        return None if self.lanes else self.main_lane.run
+        test = ACTIVE_TEST.get()
+        if test is not None:
+            return None if test.is_over else test.run
+        return None if self.other_tests else self.current_test.run
 
     @property
     def all_running(self) -> tuple[Run, ...]:
         """The runs that are going on: one, or those of the tests that run at the same time."""
-        lanes = (self.main_lane, *self.lanes)
-        return tuple(lane.run for lane in lanes if lane.run is not None)
+        tests = (self.current_test, *self.other_tests)
+        return tuple(test.run for test in tests if test.run is not None)
 
     def owner_of(self, loop: AbstractEventLoop) -> LoopOwner:
         """Return the owner of an open loop."""

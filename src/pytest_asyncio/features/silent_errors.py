@@ -13,7 +13,7 @@ import pytest
 
 from pytest_asyncio.collect import options
 from pytest_asyncio.engine.plan import plan_of
-from pytest_asyncio.engine.runs import LANE
+from pytest_asyncio.engine.runs import ACTIVE_TEST
 from pytest_asyncio.engine.session import Observer, SessionState
 from pytest_asyncio.support import asyncio_private, await_chains, pytest_private
 from pytest_asyncio.support.errors import all_of
@@ -74,8 +74,8 @@ class _Failures(Observer):
     def _is_of_another(self, task: Task[Any]) -> bool:
         """Tell whether a task is of a test that runs at the same time, or a run, which reports."""
         context = asyncio_private.context_of(task)
-        lane = None if context is None else context.get(LANE)
-        if lane is not None and not lane.is_over and lane is not self._state.lane_of_caller():
+        test = None if context is None else context.get(ACTIVE_TEST)
+        if test is not None and not test.is_over and test is not self._state.test_of_caller():
             return True
         return any(run.task is task for run in self._state.all_running)
 

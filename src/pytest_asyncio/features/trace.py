@@ -1,7 +1,7 @@
 """`--asyncio-trace`: a session in the Trace Event format, which Perfetto and Chrome open.
 
 The process that runs tests, which may be a worker of pytest-xdist, records. What it has recorded
-travels with the reports of the tests, so that a worker that crashes takes only the test at hand
+travels with the reports of the tests, so that a worker that crashes takes only its current test
 with it. The process that the user has started gathers and writes.
 """
 
@@ -33,8 +33,8 @@ from pytest_asyncio.support.instruments import Instruments
 from .checks.blocked_loop import BlockedLoops
 
 Event: TypeAlias = dict[str, Any]
-"""A slice of the trace. Until it is written, its process is a name, its thread a lane and a part of
-it, and its times are nanoseconds of the real clock."""
+"""A slice of the trace. Until it is written, its process is a name, its thread a track and a part
+of it, and its times are nanoseconds of the real clock."""
 
 _PYTEST: Final = "pytest"
 _OUTPUT: Final = "asyncio_trace"
@@ -45,13 +45,13 @@ _LAST_WORDS: Final[pytest.StashKey[dict[str, Any]]] = pytest.StashKey()
 
 def register(config: pytest.Config) -> None:
     """Have a session traced."""
-    config.pluginmanager.register(Recorder(config))
+    config.pluginmanager.register(Tracer(config))
     if not hasattr(config, "workerinput"):
         config.pluginmanager.register(Writer(config))
 
 
 @final
-class Recorder(Observer):
+class Tracer(Observer):
     """What a process of the session records of the tests that it runs."""
 
     # In a class, where libraries that stop the clock do not find it to replace it.
@@ -65,7 +65,7 @@ class Recorder(Observer):
         self._open: Final[dict[int, Event]] = {}
         self._ended: list[Event] = []
         self._blocked: Final[dict[str, Event]] = {}
-        self._lanes: Final[dict[AbstractEventLoop, str]] = {}
+        self._tracks: Final[dict[AbstractEventLoop, str]] = {}
         self._runs: Final[dict[Run, Event]] = {}
         self._instruments: Final[dict[LoopOwner, Instruments]] = {}
 
@@ -98,12 +98,12 @@ class Recorder(Observer):
     ) -> Generator[None, object, object]:
         """Record the setup of a fixture, and have its teardown recorded."""
         __tracebackhide__ = True
-        lane, name, scope = (_PYTEST, ""), fixturedef.argname, fixturedef.scope
+        track, name, scope = (_PYTEST, ""), fixturedef.argname, fixturedef.scope
         teardown = ExitStack()
         fixturedef.addfinalizer(teardown.close)  # The first that is added is the last to be called.
-        with self._slice(lane, "setup", f"setup of {name}", scope=scope):
+        with self._slice(track, "setup", f"setup of {name}", scope=scope):
             value = yield
-        recorded = self._slice(lane, "teardown", f"teardown of {name}", scope=scope)
+        recorded = self._slice(track, "teardown", f"teardown of {name}", scope=scope)
         fixturedef.addfinalizer(partial(teardown.enter_context, recorded))
         return value
 
@@ -126,33 +126,33 @@ class Recorder(Observer):
     def loop_opened(self, owner: LoopOwner) -> None:
         loop = owner.opened
         assert loop is not None
-        self._lanes[loop] = lane = _lane_of(owner, loop)
+        self._tracks[loop] = track = _track_of(owner, loop)
         # Not by a task factory, which is the suite's own to set, and to read.
-        self._instruments[owner] = {"create_task": self._recording_tasks(loop, lane)}
+        self._instruments[owner] = {"create_task": self._recording_tasks(loop, track)}
         instruments.attach(loop, self._instruments[owner])
 
     def loop_closing(self, owner: LoopOwner) -> None:
         assert owner.opened is not None
         instruments.detach(owner.opened, self._instruments.pop(owner))
-        del self._lanes[owner.opened]
+        del self._tracks[owner.opened]
 
     def run_begins(self, run: Run) -> None:
         if run.within is not None:
             return
-        lane = self._lanes[run.task.get_loop()]
+        track = self._tracks[run.task.get_loop()]
         name, what = run.item.name, {"test": run.item.nodeid}
         if run.fixturedef is not None:
             name, what["scope"] = f"{run.phase} of {run.fixturedef.argname}", run.fixturedef.scope
-        self._runs[run] = self._begin((lane, ""), run.phase, name, **what)
+        self._runs[run] = self._begin((track, ""), run.phase, name, **what)
         if run.fixturedef is not None and run.phase == "setup":
-            self._begin_task(run.task, run.task.get_coro(), lane)
+            self._begin_task(run.task, run.task.get_coro(), track)
 
     def run_ended(self, run: Run) -> None:
         if run.within is None:
-            self._end_blocking(self._lanes[run.task.get_loop()])
+            self._end_blocking(self._tracks[run.task.get_loop()])
             self._end(self._runs.pop(run))
 
-    def _recording_tasks(self, loop: AbstractEventLoop, lane: str) -> Callable[..., Task[Any]]:
+    def _recording_tasks(self, loop: AbstractEventLoop, track: str) -> Callable[..., Task[Any]]:
         """Return what records the tasks that are created on a loop."""
         create = loop.create_task
 
@@ -166,15 +166,15 @@ class Recorder(Observer):
             is_task = is_a(task, Future) and _name_of(coro)  # A task factory may return anything.
             if is_task and creator and not frames.is_runners(creator):
                 frame = frames.users(creator) or creator
-                event = self._begin_task(task, coro, lane)
+                event = self._begin_task(task, coro, track)
                 event["ts"] = began
                 event["args"]["created at"] = frames.place(frame.f_code, frame.f_lineno)
             return task
 
         return create_task
 
-    def _begin_task(self, task: Task[Any], coro: Any, lane: str) -> Event:
-        event = self._begin((lane, "tasks"), "task", _name_of(coro) or "task")
+    def _begin_task(self, task: Task[Any], coro: Any, track: str) -> Event:
+        event = self._begin((track, "tasks"), "task", _name_of(coro) or "task")
 
         def end(task: Task[Any]) -> None:
             # It may have got its name only after it was made.
@@ -190,38 +190,38 @@ class Recorder(Observer):
     def _begin_blocking(self, run: Run, frame: FrameType, threshold: float) -> None:
         """Record what holds a loop. Called in the watchdog's thread."""
         loop = run.task.get_loop()
-        lane = self._lanes[loop]
-        if lane in self._blocked:  # Another run on the loop has found it first.
+        track = self._tracks[loop]
+        if track in self._blocked:  # Another run on the loop has found it first.
             return
         where = f"{frames.short(frame.f_code.co_filename)}:{frame.f_lineno}"
-        event = self._begin((lane, "blocked"), "blocked", where)
+        event = self._begin((track, "blocked"), "blocked", where)
         event["ts"] -= int(threshold * 1e9)
-        self._blocked[lane] = event
+        self._blocked[track] = event
         with suppress(RuntimeError):  # The loop has been closed.
-            loop.call_soon_threadsafe(self._end_blocking, lane)
+            loop.call_soon_threadsafe(self._end_blocking, track)
 
-    def _end_blocking(self, lane: str) -> None:
-        if lane in self._blocked:
-            self._end(self._blocked.pop(lane))
+    def _end_blocking(self, track: str) -> None:
+        if track in self._blocked:
+            self._end(self._blocked.pop(track))
 
     def _phase(self, phase: str, item: pytest.Item) -> AbstractContextManager[None]:
         return self._slice((_PYTEST, ""), phase, f"{phase} of {item.name}", test=item.nodeid)
 
     @contextmanager
     def _slice(
-        self, lane: tuple[str, str], category: str, name: str, **args: str
+        self, track: tuple[str, str], category: str, name: str, **args: str
     ) -> Generator[None]:
-        event = self._begin(lane, category, name, **args)
+        event = self._begin(track, category, name, **args)
         try:
             yield
         finally:
             self._end(event)
 
-    def _begin(self, lane: tuple[str, str], category: str, name: str, **args: str) -> Event:
+    def _begin(self, track: tuple[str, str], category: str, name: str, **args: str) -> Event:
         event = {
             "ph": "X",
             "pid": self._process,
-            "tid": lane,
+            "tid": track,
             "cat": category,
             "name": name,
             "ts": self._now(),
@@ -322,7 +322,7 @@ class _Row:
 
 
 @final
-class _Lane:
+class _Track:
     """The rows of what may overlap, which viewers would take for nested in a single one."""
 
     def __init__(self) -> None:
@@ -341,14 +341,14 @@ class _Lane:
 def _rows_of(events: list[Event]) -> list[tuple[_Row, list[Event]]]:
     """Lay events out in rows, in the order in which they are shown."""
     rows: dict[_Row, list[Event]] = {}
-    lanes: dict[tuple[str, str, str], _Lane] = {}
+    tracks: dict[tuple[str, str, str], _Track] = {}
     for event in sorted(events, key=lambda event: event["ts"]):
         process, (loop, part) = event["pid"], event["tid"]
-        lane = lanes.setdefault((process, loop, part), _Lane())
+        track = tracks.setdefault((process, loop, part), _Track())
         # pytest itself does one thing in the other, which is to be shown as that.
-        number = 1 if loop == _PYTEST else lane.number_of_row_for(event)
+        number = 1 if loop == _PYTEST else track.number_of_row_for(event)
         rows.setdefault(_Row(process, loop, part, number), []).append(event)
-    loops_ = list(dict.fromkeys((process, loop) for process, loop, _ in lanes))
+    loops_ = list(dict.fromkeys((process, loop) for process, loop, _ in tracks))
 
     def order(row: _Row) -> tuple[int, str, int, str, int]:
         process = row.process
@@ -369,8 +369,8 @@ def _last_words_of(config: pytest.Config) -> dict[str, Any]:
     return getattr(config, "workeroutput", kept)
 
 
-def _lane_of(owner: LoopOwner, loop: AbstractEventLoop) -> str:
-    """Return the lane of a loop. Those of single tests, which never run together, share one."""
+def _track_of(owner: LoopOwner, loop: AbstractEventLoop) -> str:
+    """Return the track of a loop. Those of single tests, which never run together, share one."""
     library = type(loop).__module__.partition(".")[0]
     kind = {"asyncio": "", frames.PACKAGE: " (virtual time)"}.get(library, f" ({library})")
     if isinstance(owner.node, pytest.Item):

@@ -12,7 +12,7 @@ import pytest
 
 from pytest_asyncio.engine import async_tests, context
 from pytest_asyncio.engine.loops import LoopOwner
-from pytest_asyncio.engine.runs import LANE, Lane, Run
+from pytest_asyncio.engine.runs import ACTIVE_TEST, ActiveTest, Run
 from pytest_asyncio.engine.session import SessionState
 from pytest_asyncio.support import pytest_private
 
@@ -21,7 +21,7 @@ from .output import Show, Warnings
 
 
 @final
-class CurrentTest(Lane):
+class CurrentTest(ActiveTest):
     """The test that pytest runs."""
 
     def __init__(self, item: pytest.Item, nextitem: pytest.Item | None) -> None:
@@ -55,17 +55,17 @@ class CurrentTest(Lane):
 
     @contextmanager
     def heard(self) -> Generator[None]:
-        """Let pytest run the test, with its own lane, so that none of its warnings comes twice."""
+        """Let pytest run the test as an active one, so that none of its warnings comes twice."""
         state = SessionState.of(self.item.session)
-        before, state.main_lane = state.main_lane, self
-        token = LANE.set(self)
+        before, state.current_test = state.current_test, self
+        token = ACTIVE_TEST.set(self)
         try:
             with output.showing_warnings(self._show):
                 yield
         finally:
             self.is_over = True
-            LANE.reset(token)
-            state.main_lane = before
+            ACTIVE_TEST.reset(token)
+            state.current_test = before
 
     def _show(self, show: Show, warning: WarningMessage) -> None:
         if self._warnings.add(warning) or not self._has_waited:

@@ -1,6 +1,6 @@
 """Records: what each of the tests that run at the same time writes, logs and warns of.
 
-The lane of the code that does it keeps it back, until pytest looks at the test.
+It is kept back until pytest looks at the test.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import Any, Final, TextIO, TypeAlias, TypeGuard, final
 
 import pytest
 
-from pytest_asyncio.engine.runs import LANE, Lane
+from pytest_asyncio.engine.runs import ACTIVE_TEST, ActiveTest
 from pytest_asyncio.support import pytest_private
 
 _STREAMS: Final = ("stdout", "stderr")
@@ -51,15 +51,15 @@ class Record:
                 getattr(sys, stream).write(text)
 
 
-class RecordedLane(Lane):
-    """A lane that keeps back what it does."""
+class RecordedTest(ActiveTest):
+    """A test that keeps back what it does."""
 
     def __init__(self) -> None:
         super().__init__()
         self.record: Record | None = None
         """Where it is kept; None while pytest listens."""
         self.leftovers: Final = Record()
-        """What is told with the lane, although it may come from elsewhere."""
+        """What is reported with the test, although it may come from elsewhere."""
         self.warnings: Final = Warnings()
 
 
@@ -83,22 +83,22 @@ class Warnings:
 
 @final
 class Recorder:
-    """Has the lanes of a session keep back what they do.
+    """Has the tests of a session keep back what they do.
 
-    What is done in no lane, as by a thread that nobody has given a context, is told with the
+    What no test is known to do, as a thread that nobody has given a context, is reported with the
     current test. So is what bypasses `sys.stdout` and `sys.stderr`, and is captured by pytest.
     """
 
     def __init__(self, config: pytest.Config) -> None:
-        self._current: RecordedLane | None = None
+        self._current: RecordedTest | None = None
         self.is_at_work: bool = False
         self._capture: Final = pytest_private.Capture(config)
         self._level: Final = pytest_private.log_level(config)
         self._collector: Final = _Collector(self)
 
     @contextmanager
-    def recording(self, current: RecordedLane) -> Generator[None]:
-        """Let lanes be run, the current test being that of one of them."""
+    def recording(self, current: RecordedTest) -> Generator[None]:
+        """Let tests be run, one of which is the current test."""
         self._current = current
         try:
             with self.recording_others():
@@ -110,7 +110,7 @@ class Recorder:
 
     @contextmanager
     def recording_others(self) -> Generator[None]:
-        """Let lanes be run beside the current test."""
+        """Let tests be run beside the current test."""
         self.is_at_work = True
         handlers = pytest_private.capturing_handlers()
         for handler in handlers:
@@ -143,9 +143,9 @@ class Recorder:
         return isinstance(stream, _Stream) and stream.recorder is self
 
     @contextmanager
-    def looking_at(self, lane: RecordedLane) -> Generator[None]:
-        """Let pytest look at a test, which gets nothing of what is told with the current one."""
-        if lane is self._current:
+    def looking_at(self, test: RecordedTest) -> Generator[None]:
+        """Let pytest look at a test, to which nothing is added that belongs to the current one."""
+        if test is self._current:
             yield
             return
         streams = sys.stdout, sys.stderr
@@ -161,8 +161,8 @@ class Recorder:
 
     def of_caller(self) -> Record | None:
         """Return the record for what the calling code does, if it is to be kept back."""
-        lane = _lane_of_caller() or self._current
-        return None if lane is None else lane.record
+        test = _test_of_caller() or self._current
+        return None if test is None else test.record
 
 
 class _Stream:
@@ -221,9 +221,9 @@ class _Collector(logging.Handler):
         return self._recorder.of_caller() is None
 
 
-def _lane_of_caller() -> RecordedLane | None:
-    lane = LANE.get()
-    return lane if isinstance(lane, RecordedLane) and not lane.is_over else None
+def _test_of_caller() -> RecordedTest | None:
+    test = ACTIVE_TEST.get()
+    return test if isinstance(test, RecordedTest) and not test.is_over else None
 
 
 Show: TypeAlias = Callable[[warnings.WarningMessage], None]
@@ -243,11 +243,11 @@ def showing_warnings(by: Callable[[Show, warnings.WarningMessage], None]) -> Gen
 
 
 def _keep_or_show(show: Show, warning: warnings.WarningMessage) -> None:
-    lane = _lane_of_caller()
-    if lane is None:
+    test = _test_of_caller()
+    if test is None:
         show(warning)
     else:
-        lane.warnings.add(warning)
+        test.warnings.add(warning)
     forget_warnings()
 
 

@@ -19,11 +19,11 @@ from pytest_asyncio.engine import async_tests, deferred_requests, ended_fixtures
 from pytest_asyncio.engine.fixture_setups import Deferred
 from pytest_asyncio.engine.loops import LoopOwner
 from pytest_asyncio.engine.plan import OUTCOME
-from pytest_asyncio.engine.runs import LANE, Run
+from pytest_asyncio.engine.runs import ACTIVE_TEST, Run
 from pytest_asyncio.engine.session import SessionState
 from pytest_asyncio.support import pytest_private
 
-from .output import RecordedLane, Recorder
+from .output import RecordedTest, Recorder
 from .phases import PhaseOfTest, Watch
 
 Wait: TypeAlias = Run | None
@@ -42,7 +42,7 @@ class State(Enum):
 
 
 @final
-class StartedTest(RecordedLane):
+class StartedTest(RecordedTest):
     """An async test that runs beside others."""
 
     context: Context | None
@@ -102,7 +102,7 @@ class StartedTest(RecordedLane):
         pytest_private.own_fixtures(self.item)
         self.record = self._phase.record
         vars(self.item)["setup"] = self._set_up
-        token = LANE.set(self)
+        token = ACTIVE_TEST.set(self)
         self._rejoin = pytest_private.isolate(self.item)
         try:
             self._hooks.act(self.item)
@@ -114,7 +114,7 @@ class StartedTest(RecordedLane):
             self._rejoin()
             del vars(self.item)["setup"]
             self.context = self.context or copy_context()
-            LANE.reset(token)
+            ACTIVE_TEST.reset(token)
             self.watch.pause()
 
     def announce(self) -> None:
@@ -126,7 +126,7 @@ class StartedTest(RecordedLane):
         assert self.context is not None
         self.announce()
         self.watch.go()
-        token = LANE.set(self)
+        token = ACTIVE_TEST.set(self)
         try:
             wait = self.context.run(next, self._life, None)
         except BaseException:
@@ -136,7 +136,7 @@ class StartedTest(RecordedLane):
             on_leave, self.on_leave = self.on_leave, []
             for act in on_leave:
                 act()
-            LANE.reset(token)
+            ACTIVE_TEST.reset(token)
             self.watch.pause()
         return wait
 

@@ -40,7 +40,7 @@ class UnderWay:
 
     def add(self, test: StartedTest) -> None:
         self.started[test.item] = test
-        self._state.lanes.append(test)
+        self._state.other_tests.append(test)
         self.move(test, State.TO_BEGIN)
 
     def first(self) -> StartedTest:
@@ -68,7 +68,7 @@ class UnderWay:
 
     def forget(self, test: StartedTest) -> None:
         del self.started[test.item]
-        self._state.lanes.remove(test)
+        self._state.other_tests.remove(test)
         self._give_up_lost()
 
     def _give_up_lost(self) -> None:

@@ -246,7 +246,7 @@ class _Live:
         __tracebackhide__ = True
         if self.is_over:  # pragma: no cover  # The test has ended just now.
             return
-        run = self._state.main_lane.run
+        run = self._state.current_test.run
         if run is None and not frames.works_for_users(frame):
             self._set_alarm(SOON, self._request_interrupt)
             return

@@ -13,7 +13,7 @@ import pytest
 
 from pytest_asyncio.engine import ended_fixtures, event_loop
 from pytest_asyncio.engine.loops import LoopOwner
-from pytest_asyncio.engine.runs import LANE, Lane, Run
+from pytest_asyncio.engine.runs import ACTIVE_TEST, ActiveTest, Run
 from pytest_asyncio.engine.session import SessionState
 from pytest_asyncio.support import asyncio_private, frames
 
@@ -34,7 +34,7 @@ class LoopThread:
         """Takes what ends the loop by itself, in the loop's thread."""
         self._loop: Final = owner.loop
         self._state: Final = SessionState.of(item.session)
-        self._lane: Final = Lane()
+        self._test: Final = ActiveTest()
         self._thread: threading.Thread | None = None
         self._is_given_up = False
         owner.standstill = self._standing_still
@@ -52,8 +52,8 @@ class LoopThread:
             name=f"live {self._owner}",
             daemon=True,
         )
-        self._state.lanes.append(self._lane)
-        self._state.live_lanes[self._loop] = self._lane
+        self._state.other_tests.append(self._test)
+        self._state.live_loops[self._loop] = self._test
         self._thread.start()
 
     def end(self) -> None:
@@ -75,7 +75,7 @@ class LoopThread:
             )
 
     def _run(self, run: Run) -> None:
-        LANE.set(self._lane)
+        ACTIVE_TEST.set(self._test)
         try:
             self._owner.run(run)
             run.result()
@@ -104,7 +104,7 @@ class LoopThread:
         if self._has_stopped.wait(seconds):
             self._thread.join()
             self._thread = None
-            self._forget_lane()
+            self._forget()
 
     def _stop(self) -> None:
         if not self._is_over.done():
@@ -112,13 +112,13 @@ class LoopThread:
 
     def _give_up(self) -> None:
         self._is_given_up = True
-        self._forget_lane()
+        self._forget()
         self._owner.give_up()
         ended_fixtures.end_those_on_closed_loops(self._item.session)
 
-    def _forget_lane(self) -> None:
-        self._state.lanes.remove(self._lane)
-        del self._state.live_lanes[self._loop]
+    def _forget(self) -> None:
+        self._state.other_tests.remove(self._test)
+        del self._state.live_loops[self._loop]
 
 
 def _place_in(thread: threading.Thread) -> str:
