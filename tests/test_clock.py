@@ -701,7 +701,7 @@ def test_a_wait_for_a_thread_is_no_deadlock(virtual, thread):
 
 
 def test_a_thread_that_does_not_wait_for_another_is_not_overtaken(virtual, monkeypatch):
-    monkeypatch.setattr("pytest_asyncio.features.clock.virtual.GRACE", 0.0)
+    monkeypatch.setattr("pytest_asyncio.features.clock.virtual.WAIT_FOR_SIGN", 0.0)
     virtual("""
         async def test_it():
             loop, done = asyncio.get_running_loop(), asyncio.Event()
@@ -718,7 +718,7 @@ def test_a_thread_that_does_not_wait_for_another_is_not_overtaken(virtual, monke
 
 
 def test_a_thread_that_was_woken_is_waited_for_however_late_it_runs(virtual, monkeypatch):
-    monkeypatch.setattr("pytest_asyncio.features.clock.virtual.GRACE", 0.0)
+    monkeypatch.setattr("pytest_asyncio.features.clock.virtual.WAIT_FOR_SIGN", 0.0)
     virtual("""
         import queue
 

@@ -141,7 +141,7 @@ def test_several_may_wait_for_it_at_the_same_time(on_any_loop):
 
 
 def test_a_task_that_never_waits_is_named(on_any_loop, monkeypatch):
-    monkeypatch.setattr("pytest_asyncio.features.idle.PATIENCE", 0.05)
+    monkeypatch.setattr("pytest_asyncio.features.idle.TIMEOUT", 0.05)
     result = on_any_loop(
         """
         async def spin():
@@ -163,7 +163,7 @@ def test_a_task_that_never_waits_is_named(on_any_loop, monkeypatch):
 
 
 def test_callbacks_that_never_end_are_said_to_be_ready(suite, monkeypatch):
-    monkeypatch.setattr("pytest_asyncio.features.idle.PATIENCE", 0.05)
+    monkeypatch.setattr("pytest_asyncio.features.idle.TIMEOUT", 0.05)
     result = suite(
         """
         @pytest.mark.asyncio

@@ -37,10 +37,10 @@ class RefusingError(RuntimeError):
         super().__init__(f"These tasks did not end when they were cancelled: {names}.")
 
 
-def spin(loop: AbstractEventLoop, future: Future[Any], patience: int | None = None) -> None:
+def spin(loop: AbstractEventLoop, future: Future[Any], iterations: int | None = None) -> None:
     """Run a loop until a future is done, also where another loop is running in the thread.
 
-    If patience is limited, it is so many turns of the loop at most.
+    If `iterations` is given, return after so many of the loop, although it may not be done.
 
     Unlike `run_until_complete()`, it leaves the result, and the traceback of an exception, to
     `future.result()`.
@@ -53,17 +53,17 @@ def spin(loop: AbstractEventLoop, future: Future[Any], patience: int | None = No
             loop.stop()
 
     def stop_early(again: Any) -> None:  # Its own name in it would make a reference cycle.
-        """Spare what never waits another turn of the loop, if there is nothing else to run."""
-        nonlocal patience
+        """Spare what never waits another iteration, if there is nothing else to run."""
+        nonlocal iterations
         if is_over:
             return
         is_idle = future.done() and not getattr(loop, "_ready", True)  # Not all loops tell.
-        if is_idle or patience == 0:
+        if is_idle or iterations == 0:
             loop.stop()
-        elif patience is None or future.done():
+        elif iterations is None or future.done():
             future.add_done_callback(stop)
         else:
-            patience -= 1
+            iterations -= 1
             loop.call_soon(again, again)
 
     loop.call_soon(stop_early, stop_early)
@@ -76,18 +76,18 @@ def spin(loop: AbstractEventLoop, future: Future[Any], patience: int | None = No
                 loop.run_forever()
     finally:
         is_over = True
-    if not future.done() and patience != 0:
+    if not future.done() and iterations != 0:
         raise Stopped
 
 
 @types.coroutine
-def turn() -> Generator[None]:
-    """Wait for the next turn of the loop, as `asyncio.sleep(0)` does, which tests replace."""
+def next_iteration() -> Generator[None]:
+    """Wait for the next iteration of the loop, as `asyncio.sleep(0)` does, which tests replace."""
     yield
 
 
 def run_once(loop: AbstractEventLoop) -> None:
-    """Run a loop for a single round: what is ready, and what news its selector has by now."""
+    """Run a loop for a single iteration: what is ready, and what news its selector has by now."""
     __tracebackhide__ = True
     type(loop).stop(loop)  # Before it runs, this is the way to have it run so.
     outer = asyncio_private.running_loop()

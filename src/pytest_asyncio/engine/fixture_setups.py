@@ -100,7 +100,9 @@ class Setup(ABC):
     def _start(self) -> Task[Any]:
         coroutine = self._coroutine
         if self.loop.is_running() and self.loop.get_task_factory() is not None:
-            coroutine = _after_a_turn(coroutine)  # Started at once, it would be outside of its run.
+            coroutine = _in_next_iteration(
+                coroutine
+            )  # Started at once, it would be outside of its run.
         return self.loop.create_task(coroutine, name=self._title, context=self.own.context)
 
     def value(self) -> Any:
@@ -231,8 +233,8 @@ class Setup(ABC):
             pytest_private.settle(self.fixturedef, value)
 
 
-async def _after_a_turn(coroutine: Coroutine[Any, Any, T]) -> T:
-    await event_loop.turn()
+async def _in_next_iteration(coroutine: Coroutine[Any, Any, T]) -> T:
+    await event_loop.next_iteration()
     return await coroutine
 
 

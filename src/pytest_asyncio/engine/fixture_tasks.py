@@ -49,7 +49,9 @@ class FixtureTask(Setup):
     def _value(self) -> Any:
         __tracebackhide__ = True
         self.run.on_break_off = None  # A cycle would keep the generator from being freed at once.
-        self.run.task.remove_done_callback(self._end_setup)  # It would take the loop another turn.
+        self.run.task.remove_done_callback(
+            self._end_setup
+        )  # It would take the loop another iteration.
         if self.run.task.done():
             self._result(self.run)
         runs.publish(self.own, self.request, self.owner.state.running)

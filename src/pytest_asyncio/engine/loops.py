@@ -307,18 +307,18 @@ class LoopOwner:
             self._failure = outcome
             self.opened.stop()
 
-    def spin(self, future: Future[Any], patience: int | None = None) -> None:
+    def spin(self, future: Future[Any], iterations: int | None = None) -> None:
         """Run the loop until a future is done or something raises, also in a callback.
 
-        Return although it is not done after as many turns of the loop as there is patience, if
-        that is limited. Raises `Stopped` if something stops the loop.
+        If `iterations` is given, return after so many of the loop, although it may not be done.
+        Raises `Stopped` if something stops the loop.
         """
         __tracebackhide__ = True
         self._failure = None
         scheduler = self.state.scheduler
         try:
             with nullcontext() if scheduler is None else scheduler.apart():
-                event_loop.spin(future.get_loop(), future, patience)
+                event_loop.spin(future.get_loop(), future, iterations)
         except event_loop.Stopped:
             if self._failure is None:
                 raise
@@ -330,7 +330,7 @@ class LoopOwner:
             raise self._failure
 
     def run_once(self) -> None:
-        """Run the loop for a single round, as `spin()` does; loops of others may come in turn."""
+        """Run the loop for a single iteration, as `spin()` does; loops of others may come next."""
         __tracebackhide__ = True
         self._failure, self._is_stopped = None, False
         scheduler = self.state.scheduler

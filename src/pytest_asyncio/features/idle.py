@@ -10,13 +10,13 @@ from pytest_asyncio.engine import event_loop
 from pytest_asyncio.support import asyncio_private, await_chains
 from pytest_asyncio.support.real_time import RealTime
 
-PATIENCE: Final = 5.0
+TIMEOUT: Final = 5.0
 """Seconds of the real clock after which a loop that is still busy is a failure."""
 
-_TURNS: Final = 3
-"""How many turns of the loop in a row have to be quiet: in each one it also looks for I/O."""
+_ITERATIONS: Final = 3
+"""How many iterations of the loop in a row have to be quiet: in each one it also looks for I/O."""
 
-_MORE_TURNS: Final = 10
+_MORE_ITERATIONS: Final = 10
 """The same for loops that do not tell which callbacks are ready, as uvloop."""
 
 
@@ -40,11 +40,11 @@ async def idle() -> None:
     """
     __tracebackhide__ = True
     loop = asyncio.get_running_loop()
-    deadline = RealTime.monotonic() + PATIENCE
-    turns = _TURNS if hasattr(loop, "_ready") else _MORE_TURNS
+    deadline = RealTime.monotonic() + TIMEOUT
+    iterations = _ITERATIONS if hasattr(loop, "_ready") else _MORE_ITERATIONS
     quiet = 0
-    while quiet < turns:
-        await event_loop.turn()
+    while quiet < iterations:
+        await event_loop.next_iteration()
         quiet = 0 if _busy(loop) or _has_callbacks(loop) else quiet + 1
         if not quiet and RealTime.monotonic() > deadline:
             raise TimeoutError(_explain(loop))
@@ -74,4 +74,4 @@ def _has_callbacks(loop: Any) -> bool:
 def _explain(loop: AbstractEventLoop) -> str:
     busy = sorted(map(await_chains.described, _busy(loop)))
     what = f"these tasks never wait: {', '.join(busy)}" if busy else "callbacks are ready"
-    return f"The event loop was not idle within {PATIENCE:g} s: {what}."
+    return f"The event loop was not idle within {TIMEOUT:g} s: {what}."

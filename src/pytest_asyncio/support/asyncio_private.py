@@ -135,7 +135,7 @@ def task_of_step(handle: Handle) -> Task[Any] | None:
 
 
 def ready_of(loop: BaseEventLoop) -> deque[Handle]:
-    """Return what a loop is to call in its next turn, which nothing else can put off."""
+    """Return what a loop is to call in its next iteration, which nothing else can put off."""
     state: Any = loop
     ready: deque[Handle] = state._ready
     return ready

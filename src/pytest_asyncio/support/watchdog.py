@@ -41,7 +41,7 @@ class Alarms:
         self._wakes_at = math.inf
         self._is_over = False
         self._thread = threading.Thread(
-            target=self._call_in_turn, name="pytest-asyncio alarms", daemon=True
+            target=self._call_due, name="pytest-asyncio alarms", daemon=True
         )
 
     @classmethod
@@ -69,7 +69,7 @@ class Alarms:
         with self._changed:
             self._alarms.discard(alarm)
 
-    def _call_in_turn(self) -> None:
+    def _call_due(self) -> None:
         while self._call_next():
             pass
 

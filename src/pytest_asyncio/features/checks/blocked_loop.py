@@ -88,7 +88,7 @@ class BlockedLoops(Observer):
 
 @final
 class _Watched:
-    """A run whose loop is asked again and again whether it turns."""
+    """A run whose loop is asked again and again whether it goes on."""
 
     # In a class, where libraries that replace the file system do not find it.
     _open = staticmethod(io.open)
@@ -101,7 +101,7 @@ class _Watched:
         self._thread: Final = threading.get_ident()
         self._statistics: Final = _STATISTICS.format(threading.get_native_id())
         self._alarms: Final = alarms
-        self._has_turned = True
+        self._has_iterated = True
         self._is_over = False
         self._holder: ref[Task[Any]] | None = None
         self._held_for = 0.0
@@ -118,7 +118,7 @@ class _Watched:
     def _look(self) -> None:
         """See, in the alarms' thread, whether the loop is held by what held it before.
 
-        Not all that runs between two turns is one callback: tasks that are ready at the same time
+        Not all that runs between two iterations is one callback: tasks that are ready at the same time
         run one after the other.
         """
         if self._is_over:  # pragma: no cover  # The run has ended just now.
@@ -126,12 +126,12 @@ class _Watched:
         task = asyncio.current_task(self._loop)
         holder = None if task is None else ref(task)
         before, self._starved_for = self._starved_for, self._read_starved_for()
-        if self._has_turned or holder != self._holder:
+        if self._has_iterated or holder != self._holder:
             self._holder, self._held_for = holder, 0.0
         else:
             self._hold(max(0.0, self._threshold / _LOOKS - (self._starved_for - before)))
-        if self._has_turned:
-            self._has_turned = False
+        if self._has_iterated:
+            self._has_iterated = False
             with suppress(RuntimeError):  # The loop has been closed.
                 self._loop.call_soon_threadsafe(self._answer)
         self._wait()
@@ -150,7 +150,7 @@ class _Watched:
             return 0.0
 
     def _answer(self) -> None:
-        self._has_turned = True
+        self._has_iterated = True
 
     def _tell(self) -> None:
         """Tell what the loop's thread is doing."""

@@ -16,8 +16,8 @@ from pytest_asyncio.support import await_chains
 from . import BaseCheck, CheckWarning, Culprit, Report
 from ._origins import Origins
 
-_TURNS: Final = 10
-"""How often the loop turns for what is about to end."""
+_ITERATIONS: Final = 10
+"""Of the loop, for what is about to end."""
 
 
 class LeakedTaskWarning(CheckWarning):
@@ -48,7 +48,7 @@ class Check(BaseCheck):
         self._end_on(owner.opened, started)
 
     def _end_on(self, loop: AbstractEventLoop, left: set[Task[Any]]) -> None:
-        _see_through(loop, _turn())
+        _see_through(loop, _iterate())
         for task in left:
             if not task.done() and not task.cancelling():
                 self._tell(task)
@@ -77,6 +77,6 @@ def _see_through(loop: AbstractEventLoop, coroutine: Coroutine[Any, Any, Any]) -
             event_loop.spin(loop, task)
 
 
-async def _turn() -> None:
-    for _ in range(_TURNS):
-        await event_loop.turn()
+async def _iterate() -> None:
+    for _ in range(_ITERATIONS):
+        await event_loop.next_iteration()

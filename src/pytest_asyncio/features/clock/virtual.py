@@ -41,14 +41,14 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 Ts = TypeVarTuple("Ts")
 
-GRACE: Final = 0.05
+WAIT_FOR_SIGN: Final = 0.05
 """Seconds of the real clock without a sign from outside, after which the clock may jump."""
 
 RESOLUTION: Final = 1e-9
 """Seconds within which timers count as due together, as on a loop with a real clock."""
 
 SPINS: Final = 10_000
-"""Turns without rest after which the clock moves on: a task may yield until a timer is due."""
+"""Iterations without rest after which the clock moves on: a task may yield until a timer is due."""
 
 _OWN_THREADS: Final = "pytest-asyncio"
 
@@ -104,8 +104,8 @@ def of_test(request: pytest.FixtureRequest) -> Generator[Clock]:
 class Schedule(Protocol):
     """What a loop is up to, in place of doing each thing as soon as it can."""
 
-    def before_turn(self, loop: VirtualLoop, is_idle: bool) -> None:
-        """See a loop before each of its turns, whether or not there is anything to do in it."""
+    def before_iteration(self, loop: VirtualLoop, is_idle: bool) -> None:
+        """See a loop before each of its iterations, whether or not there is anything to do in it."""
         ...
 
     def lateness(self, loop: VirtualLoop, moment: float) -> float:
@@ -190,7 +190,7 @@ class VirtualLoop(asyncio.BaseEventLoop):
       being made, subprocesses. While there is any, a timer takes its real time.
     - *Signs* may come, or may not, where a socket or pipe is open, a signal has a handler, or a
       thread runs that was started since the loop was opened. When none has come for the time of
-      `GRACE`, the clock jumps.
+      `WAIT_FOR_SIGN`, the clock jumps.
 
     Both are bounded by the real time that a timer takes: it is never later than on a real clock.
     """
@@ -225,7 +225,7 @@ class VirtualLoop(asyncio.BaseEventLoop):
         self._step: _Step | None = None
         self._step_since = 0.0
         self.schedule: Schedule | None = None
-        self._turns = 0
+        self._iterations = 0
         """How many there were without rest since the clock moved, or something came from outside.
         """
 
@@ -263,7 +263,7 @@ class VirtualLoop(asyncio.BaseEventLoop):
         __tracebackhide__ = True
         events = self._poll(0)
         if self.schedule is not None:
-            self.schedule.before_turn(self, not (events or self._ready))
+            self.schedule.before_iteration(self, not (events or self._ready))
         if events or self._ready or timeout == 0:
             if self._is_spinning(events) and (step := self._next_step()) is not None:
                 self._arrive_at(step)
@@ -271,25 +271,25 @@ class VirtualLoop(asyncio.BaseEventLoop):
         step = self._next_step()
         if step is None:
             return self._wait_for_sign()
-        patience = self._patience(step)
-        if patience > 0:
-            events = self._poll(min(patience, GRACE))
-            if events or self._ready or patience > GRACE:
+        seconds = self._time_before(step)
+        if seconds > 0:
+            events = self._poll(min(seconds, WAIT_FOR_SIGN))
+            if events or self._ready or seconds > WAIT_FOR_SIGN:
                 return events
         self._arrive_at(step)
         return []
 
     def _is_spinning(self, events: list[Any]) -> bool:
         """Tell whether tasks have done nothing but yield for so long that time has to pass."""
-        self._turns = 0 if events else self._turns + 1
-        return self._turns % SPINS == SPINS - 1
+        self._iterations = 0 if events else self._iterations + 1
+        return self._iterations % SPINS == SPINS - 1
 
     def _wait_for_sign(self) -> list[Any]:
         """Wait for what is outside, which alone could wake the loop."""
         __tracebackhide__ = True
         is_open = self._has_work() or self._is_open()
         if is_open or any(self._new_threads()):
-            events = self._poll(GRACE)
+            events = self._poll(WAIT_FOR_SIGN)
             is_busy = any(map(outside.is_busy, self._new_threads()))
             if events or is_open or is_busy or self._ready:  # which threads fill before they wait
                 return events
@@ -327,7 +327,7 @@ class VirtualLoop(asyncio.BaseEventLoop):
 
     def move_to(self, moment: float) -> None:
         """Move the clock to a moment, unless it is past that."""
-        self._turns = 0
+        self._iterations = 0
         self._now = max(self._now, moment)
         # asyncio calls what is due before `time() + resolution`, which has to be after `time()`.
         self._clock_resolution = max(RESOLUTION, math.ulp(self._now))
@@ -341,14 +341,14 @@ class VirtualLoop(asyncio.BaseEventLoop):
         moments = {timer.when() for timer in self._scheduled if not timer.cancelled()}
         return sorted(moment for moment in moments if self._now < moment <= until)
 
-    def _patience(self, step: _Step) -> float:
+    def _time_before(self, step: _Step) -> float:
         """Return how many real seconds are given to what is outside before the clock moves."""
         if step is not self._step:
             self._step, self._step_since = step, self._real_time()
         if self._has_work():
             limit = math.inf
         elif self._is_open() or any(self._new_threads()):
-            limit = GRACE
+            limit = WAIT_FOR_SIGN
         else:
             return 0
         if isinstance(step, _Arrival):

@@ -28,7 +28,7 @@ class RunningLoops:
         self._state: Final = state
 
     def spin(
-        self, owner: LoopOwner, run: Run, future: Future[Any], patience: int | None = None
+        self, owner: LoopOwner, run: Run, future: Future[Any], iterations: int | None = None
     ) -> None:
         """Run a loop as `LoopOwner.spin()` does, for a run, and those of the others in turns.
 
@@ -36,11 +36,11 @@ class RunningLoops:
         """
         __tracebackhide__ = True
         if not self._tests.started:
-            owner.spin(future, patience)
+            owner.spin(future, iterations)
             return
         owners = self._owners_beside(owner)
         if len(owners) == 1:
-            self._attend(owner, run, partial(owner.spin, future, patience))
+            self._attend(owner, run, partial(owner.spin, future, iterations))
             return
         with in_turns(owners) as turns:
             while not (future.done() or run.failure):

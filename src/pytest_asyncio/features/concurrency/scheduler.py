@@ -32,8 +32,8 @@ from .started_tests import SetupHooks, StartedTest, State
 from .under_way import UnderWay
 from .which_tests import Kind, WhichTests
 
-PATIENCE: Final = 8
-"""Turns of the loop that a test may take before it counts as one that waits."""
+ITERATIONS: Final = 8
+"""Iterations of the loop that a test may take before it counts as one that waits."""
 
 
 def start(session: pytest.Session) -> None:
@@ -153,7 +153,7 @@ class _Concurrency:
     ) -> None:
         is_serial = fixturedef.argname in self._which.serial_fixtures
         if is_serial and self._tests.under_way:
-            _turn_away(fixturedef, request)
+            _refuse(fixturedef, request)
         if not pytest_private.is_own(request):
             self._next.set_up(fixturedef, pytest_private.node_of(request))
         test = StartedTest.of(pytest_private.item_of(request)) if self._tests.started else None
@@ -197,7 +197,7 @@ class _Concurrency:
         """Run a loop until what a run awaits is done. While that takes time, others run too."""
         __tracebackhide__ = True
         with pytest_private.current_test_kept() if self._tests.started else nullcontext():
-            self._loops.spin(owner, run, run.awaited, PATIENCE)
+            self._loops.spin(owner, run, run.awaited, ITERATIONS)
         if not run.awaited.done():
             with pytest_private.current_test_kept():
                 self._wait_beside_others(owner, run)
@@ -396,7 +396,7 @@ class _Concurrency:
             self._state.postpone(interruption)
 
 
-def _turn_away(fixturedef: pytest.FixtureDef[Any], request: pytest.FixtureRequest) -> NoReturn:
+def _refuse(fixturedef: pytest.FixtureDef[Any], request: pytest.FixtureRequest) -> NoReturn:
     """Refuse what acts on all tests, and what nobody could foresee."""
     pytest.fail(
         f"{pytest_private.item_of(request).nodeid} runs beside other tests, and asks for "

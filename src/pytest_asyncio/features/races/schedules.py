@@ -1,8 +1,8 @@
 """Schedules: a test is run again on a virtual clock that is late, as on a busy machine.
 
-All that a schedule does can happen: several timers fall due in one turn of the loop, or while it
+All that a schedule does can happen: several timers fall due in one iteration of the loop, or while it
 has other things to do. Callbacks, timers that are due, and I/O keep their order. Where a test asks
-for it, the next step of a task may come a turn later.
+for it, the next step of a task may come an iteration later.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ LIMIT_OF_RUN: Final = 1.0
 _CHOICES: Final = 4
 """How many of the next timers may fall due together with one."""
 
-_PATIENCE: Final = 10.0
+_SHRINKING_TIME: Final = 10.0
 """Seconds that it may take to find out what a failure does not need."""
 
 _HAS_IO: Final = "I/O or threads have a say too, so that it need not fail again."
@@ -67,7 +67,7 @@ def search(item: pytest.Function, mark: AsyncioMark, told: Repeated) -> Search:
 
 def _shrink(failing: Schedule, error: BaseException) -> Search:
     """Run a test without some of the decisions with which it fails, as long as it fails alike."""
-    size, start, end = len(failing.decisions), 0, _time() + _PATIENCE
+    size, start, end = len(failing.decisions), 0, _time() + _SHRINKING_TIME
     while size and _time() < end:
         kept = list(failing.decisions.items())
         if start >= len(kept):
@@ -163,7 +163,7 @@ class Schedule(Variation):
             ]
         )
 
-    def before_turn(self, loop: VirtualLoop, is_idle: bool) -> None:
+    def before_iteration(self, loop: VirtualLoop, is_idle: bool) -> None:
         """Let the clock go on although there is something to do, and steps of tasks wait."""
         is_idle = is_idle and not self._put_off
         self._put_back(loop)

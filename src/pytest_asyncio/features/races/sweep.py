@@ -62,7 +62,7 @@ def search(item: pytest.Function, told: Repeated) -> Search:
 def _places(awaits: Sequence[bool]) -> Iterator[Place]:
     for number, has_future in enumerate(awaits, 1):
         yield Place(is_woken=False, number=number)
-        if has_future:  # What waits for a turn of the loop only is woken from the start.
+        if has_future:  # What only waits for the next iteration is woken from the start.
             yield Place(is_woken=True, number=number)
 
 
