@@ -19,7 +19,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     collector: Any = item.parent
     if _HAS_ORDINARY_LOOPS in collector.stash:
         return
-    has_policy = not pytest_private.has_one_fixture(item.session, policies.FIXTURE)
+    has_policy = not pytest_private.has_one_fixture(item.session, policies.POLICY_FIXTURE)
     has_factories = hooks.offer_loop_factories(metafunc.config)
     if has_policy:
         policies.request_override(metafunc)

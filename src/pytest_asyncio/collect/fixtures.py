@@ -22,11 +22,8 @@ R = TypeVar("R")
 XUNIT: Final = "_xunit_setup_"
 """How the names begin of the fixtures that pytest makes of `setup_module` and the like."""
 
-DEFERRAL: Final = pytest.StashKey[Callable[[Any, pytest.FixtureDef[Any]], bool]]()
-"""Set while a fixture is requested by what can await its setup.
-
-Tells whether it can, given the owner of the fixture's loop.
-"""
+CAN_AWAIT: Final = pytest.StashKey[Callable[[Any, pytest.FixtureDef[Any]], bool]]()
+"""Set while a fixture is requested by code that can await some setups: which, by the loop owner."""
 
 
 @overload

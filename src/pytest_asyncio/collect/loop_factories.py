@@ -17,7 +17,7 @@ from .marks import AsyncioMark
 if TYPE_CHECKING:
     from asyncio import AbstractEventLoop
 
-FIXTURE: Final = "_asyncio_loop_factory"
+_PARAMETER: Final = "_asyncio_loop_factory"
 ASYNCIO: Final = "asyncio"
 """Names asyncio's own loops where an option names the loop factory of all other tests."""
 
@@ -78,8 +78,8 @@ def selected_for(item: pytest.Function, mark: AsyncioMark) -> NamedFactory | Non
         item.config
     ):  # as in nearly all suites
         return None
-    if FIXTURE in (parameters := _parameters_of(item)):
-        factory: NamedFactory | None = parameters[FIXTURE]
+    if _PARAMETER in (parameters := _parameters_of(item)):
+        factory: NamedFactory | None = parameters[_PARAMETER]
         return factory
     if (only := _only_ones(item).get(item.originalname)) is not None:
         return only
@@ -97,9 +97,10 @@ def parametrize(metafunc: pytest.Metafunc) -> None:
         return  # The test itself fails with it, and no other test is lost.
     if choice is None:
         return
-    pytest_private.request_first(item, FIXTURE, pytest_private.visible_fixtures(item, FIXTURE))
+    definitions = pytest_private.visible_fixtures(item, _PARAMETER)
+    pytest_private.request_first(item, _PARAMETER, definitions)
     metafunc.parametrize(
-        FIXTURE,
+        _PARAMETER,
         [
             factory or pytest.param(None, marks=_unavailable(name, item))
             for name, factory in choice.items()
@@ -114,7 +115,7 @@ def apply_late_marks(collected: list[pytest.Item], config: pytest.Config) -> Non
     """Honour the marks that were added after the tests were parametrized."""
     kept = [variant for item in collected for variant in _variants_of(item)]
     gone = set(collected).difference(kept)
-    deselected = [item for item in collected if item in gone and FIXTURE in _parameters_of(item)]
+    deselected = [item for item in collected if item in gone and _PARAMETER in _parameters_of(item)]
     if deselected:
         config.hook.pytest_deselected(items=deselected)
     has_new = len(kept) + len(deselected) > len(collected)
@@ -130,14 +131,14 @@ def _variants_of(item: pytest.Item) -> list[pytest.Item]:
         return [item]  # The test itself fails with it.
     if choice is None:
         return [item]
-    if FIXTURE in (parameters := _parameters_of(item)):
+    if _PARAMETER in (parameters := _parameters_of(item)):
         names = {factory and factory.name for factory in choice.values()}
-        factory: NamedFactory | None = parameters[FIXTURE]
+        factory: NamedFactory | None = parameters[_PARAMETER]
         return [item] if (factory and factory.name) in names else []
     variants: list[pytest.Item] = []
     for index, (name, factory) in enumerate(choice.items()):
         id = pytest.HIDDEN_PARAM if len(choice) == 1 else name
-        variant = pytest_private.variant(item, FIXTURE, index, factory, id, _scope_of(item))
+        variant = pytest_private.variant(item, _PARAMETER, index, factory, id, _scope_of(item))
         if factory is None:
             variant.add_marker(_unavailable(name, item))
         variants.append(variant)

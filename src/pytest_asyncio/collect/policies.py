@@ -19,7 +19,7 @@ from pytest_asyncio.support.warn import warn_at
 
 from .options import shown
 
-FIXTURE: Final = "event_loop_policy"
+POLICY_FIXTURE: Final = "event_loop_policy"
 
 
 def is_override(fixturedef: pytest.FixtureDef[Any]) -> bool:
@@ -33,15 +33,15 @@ def is_pending(item: pytest.Function) -> bool:
     return (
         is_overridden(item.session)
         and _override_of(item) is not None
-        and not pytest_private.has_requested(item, FIXTURE)
+        and not pytest_private.has_requested(item, POLICY_FIXTURE)
     )
 
 
 def request_override(metafunc: pytest.Metafunc) -> None:
     """Have a test request the override that it sees, as if it were autouse."""
-    definitions = pytest_private.visible_fixtures(metafunc.definition, FIXTURE)
+    definitions = pytest_private.visible_fixtures(metafunc.definition, POLICY_FIXTURE)
     if is_override(definitions[-1]):
-        pytest_private.request_first(metafunc.definition, FIXTURE, definitions)
+        pytest_private.request_first(metafunc.definition, POLICY_FIXTURE, definitions)
 
 
 def warn_of_override(fixturedef: pytest.FixtureDef[Any], item: pytest.Item) -> None:
@@ -108,7 +108,7 @@ def factory_of(item: pytest.Function, otherwise: LoopFactory) -> PolicyLoops:
     """Return what makes an item's loops in a suite that overrides the policy anywhere."""
     if _override_of(item) is None:
         return PolicyLoops(otherwise, None, None)
-    policy = pytest_private.request_of(item).getfixturevalue(FIXTURE)
+    policy = pytest_private.request_of(item).getfixturevalue(POLICY_FIXTURE)
     if policy is None:  # as asyncio's own default
         return PolicyLoops(otherwise, None, None)
     if not _is_policy(policy):
@@ -117,7 +117,7 @@ def factory_of(item: pytest.Function, otherwise: LoopFactory) -> PolicyLoops:
             f"not {shown(policy)}.",
             pytrace=False,
         )
-    fixturedef = pytest_private.requested_fixture(item, FIXTURE)
+    fixturedef = pytest_private.requested_fixture(item, POLICY_FIXTURE)
     return PolicyLoops(policy.new_event_loop, policy, fixturedef)
 
 
@@ -127,7 +127,7 @@ def is_overridden(session: pytest.Session) -> bool:
         return session.stash[_OVERRIDDEN]
     except KeyError:
         overridden = session.stash[_OVERRIDDEN] = not pytest_private.has_one_fixture(
-            session, FIXTURE
+            session, POLICY_FIXTURE
         )
         return overridden
 
@@ -144,8 +144,8 @@ def _is_policy(value: object) -> bool:
 
 def _override_of(item: pytest.Function) -> pytest.FixtureDef[Any] | None:
     definitions = pytest_private.fixture_definitions(item).get(
-        FIXTURE
-    ) or pytest_private.visible_fixtures(item, FIXTURE)  # as for unittest and doctest
+        POLICY_FIXTURE
+    ) or pytest_private.visible_fixtures(item, POLICY_FIXTURE)  # as for unittest and doctest
     return definitions[-1] if definitions and is_override(definitions[-1]) else None
 
 

@@ -19,7 +19,7 @@ from pytest_asyncio.support.types import ClockName, LoopFactory
 
 from . import loops
 from .context import OwnContext
-from .deferred_requests import in_one_go, no_deferral
+from .deferred_requests import in_one_go, not_deferring
 from .factories import factory_of
 from .fixture_setups import Awaited, Deferred, Setup
 from .fixture_stages import stages_of
@@ -78,7 +78,7 @@ def synchronous(
         fixtures.advise_of_unset_option(fixturedef, item)
         call = _awaited(function, fixturedef, request, item, planned)
     else:
-        if fixtures.DEFERRAL in request.session.stash:
+        if fixtures.CAN_AWAIT in request.session.stash:
             function = in_one_go(function, request)
         call = _on_its_loop(function, fixturedef, request, item, planned)
     return standing_in_for(function, call)
@@ -123,8 +123,8 @@ def _awaited(
         __tracebackhide__ = True
         session = item.session
         # get() costs four times as much to find out that there is none.
-        is_deferring = fixtures.DEFERRAL in session.stash
-        can_await = session.stash[fixtures.DEFERRAL] if is_deferring else None
+        is_deferring = fixtures.CAN_AWAIT in session.stash
+        can_await = session.stash[fixtures.CAN_AWAIT] if is_deferring else None
         owner = owner_for(fixturedef, request, item, planned)
         fixtures.timeout_of(fixturedef)  # It fails here if it is wrong, and not in the run.
         if can_await is None and owner.state.running is not None:
@@ -143,7 +143,7 @@ def _awaited(
             raise Deferred(setup)
         if can_await is None:
             return setup.synchronously()
-        with no_deferral(session):
+        with not_deferring(session):
             return setup.synchronously()
 
     return set_up

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from pytest_asyncio.collect.fixtures import DEFERRAL
+from pytest_asyncio.collect.fixtures import CAN_AWAIT
 from pytest_asyncio.support import pytest_private
 from pytest_asyncio.support.callables import kind_of, standing_in_for
 from pytest_asyncio.support.foreign import holds
@@ -22,26 +22,26 @@ from .session import SessionState
 
 
 @contextlib.contextmanager
-def deferral(
+def deferring(
     session: pytest.Session, can_await: Callable[[LoopOwner, pytest.FixtureDef[Any]], bool]
 ) -> Generator[None]:
     """Leave a request of a fixture with `Deferred` where its loop's owner can be awaited."""
-    session.stash[DEFERRAL] = can_await
+    session.stash[CAN_AWAIT] = can_await
     try:
         yield
     finally:
-        del session.stash[DEFERRAL]
+        del session.stash[CAN_AWAIT]
 
 
 @contextlib.contextmanager
-def no_deferral(session: pytest.Session) -> Generator[None]:
+def not_deferring(session: pytest.Session) -> Generator[None]:
     """Have what is requested set up in one go, although the request before could be left."""
-    can_await = session.stash[DEFERRAL]
-    del session.stash[DEFERRAL]
+    can_await = session.stash[CAN_AWAIT]
+    del session.stash[CAN_AWAIT]
     try:
         yield
     finally:
-        session.stash[DEFERRAL] = can_await
+        session.stash[CAN_AWAIT] = can_await
 
 
 def undeferred(
@@ -63,7 +63,7 @@ def in_one_go(function: Callable[..., Any], request: pytest.FixtureRequest) -> C
 
     def call(**kwargs: Any) -> Any:
         __tracebackhide__ = True
-        with no_deferral(request.session):
+        with not_deferring(request.session):
             value = own.context.run(function, **kwargs)
         runs.publish(own, request, SessionState.of(request.session).running)
         request.addfinalizer(own.put_back)
@@ -72,7 +72,7 @@ def in_one_go(function: Callable[..., Any], request: pytest.FixtureRequest) -> C
     def generate(**kwargs: Any) -> Iterator[Any]:
         __tracebackhide__ = True
         generator: Iterator[Any] = function(**kwargs)
-        with no_deferral(request.session):
+        with not_deferring(request.session):
             values: list[Any] = own.context.run(list, itertools.islice(generator, 1))
         runs.publish(own, request, SessionState.of(request.session).running)
         try:

@@ -102,7 +102,7 @@ def _function_for(
     planned: Plan | None,
 ) -> Callable[..., Any] | None:
     """Return what pytest is to call in place of the fixture function, if anything."""
-    if fixturedef.argname == policies.FIXTURE:
+    if fixturedef.argname == policies.POLICY_FIXTURE:
         policies.warn_of_override(fixturedef, item)
         return policies.refused(fixturedef)  # It has no loop, for it says what makes them.
     if planned is not None and planned.is_async:
@@ -111,7 +111,7 @@ def _function_for(
             return failing
     if fixtures.is_ours(fixturedef, item):
         return start(item.session).synchronous(fixturedef, request, item, planned)
-    if fixtures.DEFERRAL in request.session.stash:
+    if fixtures.CAN_AWAIT in request.session.stash:
         return start(item.session).undeferred(fixturedef, request)
     return None
 

@@ -100,9 +100,7 @@ class Setup(ABC):
     def _start(self) -> Task[Any]:
         coroutine = self._coroutine
         if self.loop.is_running() and self.loop.get_task_factory() is not None:
-            coroutine = _in_next_iteration(
-                coroutine
-            )  # Started at once, it would be outside of its run.
+            coroutine = _in_next_iteration(coroutine)  # At once, it would be outside of its run.
         return self.loop.create_task(coroutine, name=self._title, context=self.own.context)
 
     def value(self) -> Any:

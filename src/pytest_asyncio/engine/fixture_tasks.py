@@ -49,9 +49,7 @@ class FixtureTask(Setup):
     def _value(self) -> Any:
         __tracebackhide__ = True
         self.run.on_break_off = None  # A cycle would keep the generator from being freed at once.
-        self.run.task.remove_done_callback(
-            self._end_setup
-        )  # It would take the loop another iteration.
+        self.run.task.remove_done_callback(self._end_setup)  # It would cost an iteration.
         if self.run.task.done():
             self._result(self.run)
         runs.publish(self.own, self.request, self.owner.state.running)

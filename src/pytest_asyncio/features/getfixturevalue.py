@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from pytest_asyncio.collect import options
-from pytest_asyncio.engine.deferred_requests import deferral
+from pytest_asyncio.engine.deferred_requests import deferring
 from pytest_asyncio.engine.fixture_setups import Deferred, raise_again
 from pytest_asyncio.engine.fixture_tasks import FixtureTask
 from pytest_asyncio.engine.loops import LoopOwner
@@ -38,7 +38,7 @@ async def getfixturevalue(request: pytest.FixtureRequest, name: str) -> Any:
         await _finish(outdated, request)
     while True:
         try:
-            with deferral(request.session, _is_running):
+            with deferring(request.session, _is_running):
                 return request.getfixturevalue(name)
         except Deferred as deferred:
             setup = deferred.setup

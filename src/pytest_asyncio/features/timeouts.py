@@ -25,8 +25,10 @@ from pytest_asyncio.support.watchdog import Alarms
 from . import task_tree
 
 REACTION: Final = 1.0
-"""Seconds after which a loop that does not react to the end of a time-out counts as blocked."""
+"""Seconds in which a run is to react to the end of its time-out.
 
+One that takes longer is reported to have done so, and a loop that does nothing counts as blocked.
+"""
 
 _LOOKS: Final = 5
 _BETWEEN_LOOKS: Final = 0.001
@@ -34,7 +36,7 @@ _BETWEEN_LOOKS: Final = 0.001
 
 
 def start(session: pytest.Session) -> None:
-    """Bound every run of a session from now on that has a time-out.
+    """Have every run of a session from now on that has a time-out end with it.
 
     Called when the first of them is known, so that a session without one does not pay for it.
     """
@@ -45,12 +47,12 @@ def start(session: pytest.Session) -> None:
 
 @final
 class Timeouts(Observer):
-    """Bounds the runs of a session that have a time-out."""
+    """The time-outs of a session."""
 
     KEY: ClassVar = pytest.StashKey["Timeouts"]()
 
     def __init__(self) -> None:
-        self._bounds: Final[dict[Run, _Bound]] = {}
+        self._deadlines: Final[dict[Run, _Deadline]] = {}
 
     def test_planned(self, item: pytest.Function, plan: Plan) -> None:
         # Suites look in fixtures for threads that a test leaves behind: the watchdog's is older.
@@ -60,12 +62,12 @@ class Timeouts(Observer):
     def run_begins(self, run: Run) -> None:
         seconds = _seconds(run)
         if seconds:
-            self._bounds[run] = _Bound(run, seconds)
+            self._deadlines[run] = _Deadline(run, seconds)
 
     def run_ended(self, run: Run) -> None:
-        bound = self._bounds.pop(run, None)
-        if bound is not None:
-            bound.end()
+        deadline = self._deadlines.pop(run, None)
+        if deadline is not None:
+            deadline.end()
 
 
 def _seconds(run: Run) -> float | None:
@@ -87,7 +89,7 @@ def _seconds(run: Run) -> float | None:
 
 
 @final
-class _Bound:
+class _Deadline:
     """A run with a deadline.
 
     At the deadline its task is cancelled, then a second time if that has not ended it, and then
@@ -117,7 +119,7 @@ class _Bound:
     def end(self) -> None:
         self._is_over = True
         self._alarms.cancel(self._alarm)
-        self._remaining = iter(())  # The steps hold the bound that holds them.
+        self._remaining = iter(())  # The steps hold the deadline that holds them.
         if self._error is None or self._run.interruption is not None:
             return
         self._run.failure = self._error

@@ -118,8 +118,8 @@ class _Watched:
     def _look(self) -> None:
         """See, in the alarms' thread, whether the loop is held by what held it before.
 
-        Not all that runs between two iterations is one callback: tasks that are ready at the same time
-        run one after the other.
+        Not all that runs in one iteration is one callback: tasks that are ready together run one
+        after the other.
         """
         if self._is_over:  # pragma: no cover  # The run has ended just now.
             return

@@ -63,10 +63,10 @@ class Check(BaseCheck):
         instruments.detach(owner.opened, self._instruments.pop(owner))
 
     def end(self, culprit: Culprit) -> None:
-        """Tell of what is open, unless a fixture lives on that may close it."""
-        living = {task.get_loop() for task in ended_fixtures.standing(self.session)}
+        """Report what is open, unless a fixture that is set up may close it."""
+        in_use = {task.get_loop() for task in ended_fixtures.standing(self.session)}
         for resource, origin in tuple(self._opened.items()):
-            if origin.culprit is culprit and origin.loop not in living:
+            if origin.culprit is culprit and origin.loop not in in_use:
                 self._tell(resource, origin)
 
     def _recording(self, loop: AbstractEventLoop) -> Instruments:

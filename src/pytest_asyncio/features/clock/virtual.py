@@ -105,7 +105,7 @@ class Schedule(Protocol):
     """What a loop is up to, in place of doing each thing as soon as it can."""
 
     def before_iteration(self, loop: VirtualLoop, is_idle: bool) -> None:
-        """See a loop before each of its iterations, whether or not there is anything to do in it."""
+        """See a loop before each of its iterations, also where there is nothing to do in it."""
         ...
 
     def lateness(self, loop: VirtualLoop, moment: float) -> float:

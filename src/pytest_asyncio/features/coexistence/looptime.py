@@ -27,6 +27,6 @@ def _show_loop(item: pytest.Function, plan: Plan) -> None:
     if not plan.is_async:
         return
     scope = loop_scopes.scope_of_node(loop_scopes.node_of(item, plan.mark))
-    for name in (policies.FIXTURE, f"_{scope}_scoped_runner"):
+    for name in (policies.POLICY_FIXTURE, f"_{scope}_scoped_runner"):
         if name not in item.fixturenames:
             item.fixturenames.append(name)

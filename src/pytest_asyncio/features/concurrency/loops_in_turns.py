@@ -1,10 +1,10 @@
 """Several event loops in one thread, each of which runs when it has something to do.
 
 A loop waits in its selector, and only one selector at a time can wait in a thread. So where tests
-on several loops are under way, none of the loops waits: each is run for a single iteration of what is
-due on it, and where nothing is, all of their selectors are waited for at once, in one more, until
-the first of them has news or the first timer is due. Threads of their own would be simpler, and
-would break what suites take for granted: that all of their code runs in one thread.
+on several loops are under way, none of the loops waits: each is run for a single iteration where
+something is due on it, and where nothing is, all of their selectors are waited for at once, in one
+more, until the first of them has news or the first timer is due. Threads of their own would be
+simpler, and would break what suites take for granted: that all of their code runs in one thread.
 """
 
 from __future__ import annotations

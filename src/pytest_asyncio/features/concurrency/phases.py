@@ -13,7 +13,7 @@ from .output import Record
 
 
 @final
-class Watch:
+class Stopwatch:
     """The time that a phase takes: its own, without that of the tests beside it."""
 
     # In a class, where libraries that stop the clock do not find them to replace them.
@@ -45,6 +45,6 @@ class PhaseOfTest:
     def __init__(self, when: Phase, record: Record | None = None) -> None:
         self.when: Final[Phase] = when
         self.record: Final = record or Record()
-        self.watch: Final = Watch()
+        self.stopwatch: Final = Stopwatch()
         self.failure: BaseException | None = None
         self.result: Any = None

@@ -325,7 +325,7 @@ class _Concurrency:
         self._tests.move(test, State.IN_RUN)
         for notify in self._state.on_run_begins:
             notify(run)
-        test.watch.go()
+        test.stopwatch.go()
         run.awaited.add_done_callback(partial(self._end_run, test, run))
 
     def _end_run(self, test: StartedTest, run: Run, _: object) -> None:

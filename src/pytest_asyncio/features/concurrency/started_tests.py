@@ -24,7 +24,7 @@ from pytest_asyncio.engine.session import SessionState
 from pytest_asyncio.support import pytest_private
 
 from .output import RecordedTest, Recorder
-from .phases import PhaseOfTest, Watch
+from .phases import PhaseOfTest, Stopwatch
 
 Wait: TypeAlias = Run | None
 """What a started test waits for: the end of a run, or, if it is None, its turn to be reported."""
@@ -86,8 +86,8 @@ class StartedTest(RecordedTest):
         return self.run is not None and not (self.run.awaited.done() or self.run.failure)
 
     @property
-    def watch(self) -> Watch:
-        return self._phase.watch
+    def stopwatch(self) -> Stopwatch:
+        return self._phase.stopwatch
 
     @property
     def owner(self) -> LoopOwner:
@@ -97,7 +97,7 @@ class StartedTest(RecordedTest):
 
     def begin(self) -> None:
         """Set up what the test shares with others, and of its own what comes before a wait."""
-        self.watch.go()
+        self.stopwatch.go()
         self.item.stash[_STARTED_TEST] = self
         pytest_private.own_fixtures(self.item)
         self.record = self._phase.record
@@ -115,7 +115,7 @@ class StartedTest(RecordedTest):
             del vars(self.item)["setup"]
             self.context = self.context or copy_context()
             ACTIVE_TEST.reset(token)
-            self.watch.pause()
+            self.stopwatch.pause()
 
     def announce(self) -> None:
         """Let the environment tell that the test runs."""
@@ -125,7 +125,7 @@ class StartedTest(RecordedTest):
         """Go on to the next run that is to be waited for, or to where there is none."""
         assert self.context is not None
         self.announce()
-        self.watch.go()
+        self.stopwatch.go()
         token = ACTIVE_TEST.set(self)
         try:
             wait = self.context.run(next, self._life, None)
@@ -137,7 +137,7 @@ class StartedTest(RecordedTest):
             for act in on_leave:
                 act()
             ACTIVE_TEST.reset(token)
-            self.watch.pause()
+            self.stopwatch.pause()
         return wait
 
     def land(self) -> None:
@@ -159,7 +159,7 @@ class StartedTest(RecordedTest):
         errors = [partial(fixture_setups.raise_again, error) for error in reversed(self._errors)]
         pytest_private.put_finalizers(self.item, errors)
         rejoin = pytest_private.isolate(self.item)
-        self.watch.go()
+        self.stopwatch.go()
         teardown = partial(self.hook.pytest_runtest_teardown, item=self.item, nextitem=nextitem)
         try:
             self._report(self._phase, teardown)
@@ -230,7 +230,7 @@ class StartedTest(RecordedTest):
         yield from self._tear_down()
 
     def _enter(self, phase: PhaseOfTest) -> PhaseOfTest:
-        self.watch.pause()
+        self.stopwatch.pause()
         self._phase, self.record = phase, phase.record
         self.announce()
         return phase
@@ -280,7 +280,7 @@ class StartedTest(RecordedTest):
         __tracebackhide__ = True
         while not self.is_abandoned:
             try:
-                with deferred_requests.deferral(self.item.session, self._can_await):
+                with deferred_requests.deferring(self.item.session, self._can_await):
                     set_up()
                 return
             except Deferred as deferred:
@@ -383,8 +383,8 @@ class StartedTest(RecordedTest):
         call: pytest.CallInfo[Any] = _call_info(
             look, when=phase.when, reraise=(KeyboardInterrupt, pytest.exit.Exception)
         )
-        phase.watch.pause()
-        phase.watch.put_into(call)
+        phase.stopwatch.pause()
+        phase.stopwatch.put_into(call)
         report = self.hook.pytest_runtest_makereport(item=self.item, call=call)
         if self._has_turn:
             self._log(call, report)

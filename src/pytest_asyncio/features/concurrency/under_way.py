@@ -54,7 +54,7 @@ class UnderWay:
         """Let a test be in another state: the only place where that changes."""
         test.state = state
         if state in (State.TO_BEGIN, State.READY):
-            test.watch.pause()
+            test.stopwatch.pause()
             self.ready.append(test)
             self.wake()
         if state in (State.DOWN, State.WAITING_FOR_TURN):

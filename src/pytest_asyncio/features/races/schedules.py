@@ -1,6 +1,6 @@
 """Schedules: a test is run again on a virtual clock that is late, as on a busy machine.
 
-All that a schedule does can happen: several timers fall due in one iteration of the loop, or while it
+All that a schedule does can happen: several timers fall due in one iteration, or while the loop
 has other things to do. Callbacks, timers that are due, and I/O keep their order. Where a test asks
 for it, the next step of a task may come an iteration later.
 """
