@@ -140,7 +140,7 @@ _ARGUMENTS: Final = (
 
 
 def is_declared(fixturedef: pytest.FixtureDef[Any]) -> bool:
-    """Tell whether a fixture was declared by `pytest_asyncio.fixture`."""
+    """Return whether a fixture was declared by `pytest_asyncio.fixture`."""
     return own_attribute(fixturedef.func, "_force_asyncio_fixture") is True
 
 
@@ -164,7 +164,7 @@ def title_of(fixturedef: pytest.FixtureDef[Any], phase: str = "") -> str:
 
 
 def is_ours(fixturedef: pytest.FixtureDef[Any], item: pytest.Item) -> bool:
-    """Tell whether the plugin sets a fixture up for an item: all declared ones, in auto mode all
+    """Return whether the plugin sets a fixture up for an item: all declared ones, in auto mode all
     async ones that no other framework sets up.
     """
     return is_declared(fixturedef) or (
@@ -210,7 +210,7 @@ def loop_scope_of(
 
 
 def has_loop_of_package(fixturedef: pytest.FixtureDef[Any], item: pytest.Item) -> bool:
-    """Tell whether a fixture is a package's, and runs on a package's loop."""
+    """Return whether a fixture is a package's, and runs on a package's loop."""
     if fixturedef.scope != "package":
         return False
     explicit = own_attribute(fixturedef.func, "_loop_scope")
@@ -218,17 +218,17 @@ def has_loop_of_package(fixturedef: pytest.FixtureDef[Any], item: pytest.Item) -
 
 
 def names_loop_scope(fixturedef: pytest.FixtureDef[Any]) -> bool:
-    """Tell whether a fixture says itself which loop scope it has."""
+    """Return whether a fixture says itself which loop scope it has."""
     return own_attribute(fixturedef.func, "_loop_scope") is not None
 
 
 def names_timeout(fixturedef: pytest.FixtureDef[Any]) -> bool:
-    """Tell whether a fixture says itself how long each of its phases may take."""
+    """Return whether a fixture says itself how long each of its phases may take."""
     return own_attribute(fixturedef.func, "_timeout") is not None
 
 
 def is_parallel(fixturedef: pytest.FixtureDef[Any]) -> bool:
-    """Tell whether a fixture may be set up at the same time as others that say so."""
+    """Return whether a fixture may be set up at the same time as others that say so."""
     return own_attribute(fixturedef.func, "_parallel") is True
 
 

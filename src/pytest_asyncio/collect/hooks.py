@@ -12,7 +12,7 @@ from pytest_asyncio.support.types import LoopFactory
 
 
 def offer_loop_factories(config: pytest.Config) -> bool:
-    """Tell whether anything in the session implements the hook for loop factories."""
+    """Return whether anything in the session implements the hook for loop factories."""
     return bool(config.hook.pytest_asyncio_loop_factories.get_hookimpls())
 
 

@@ -16,7 +16,7 @@ _OTHER_FRAMEWORKS: Final = ("anyio", "trio")
 
 
 def is_async_test(item: pytest.Item) -> TypeGuard[pytest.Function]:
-    """Tell whether an item is an async test that the plugin runs.
+    """Return whether an item is an async test that the plugin runs.
 
     These are marked with `asyncio`; in auto mode, all are that are not another framework's.
     """
@@ -28,7 +28,7 @@ def is_async_test(item: pytest.Item) -> TypeGuard[pytest.Function]:
 
 
 def is_marked(item: pytest.Item) -> TypeGuard[pytest.Function]:
-    """Tell whether the plugin runs an item if it turns out to be async.
+    """Return whether the plugin runs an item if it turns out to be async.
 
     The methods of a `unittest.TestCase` are called by unittest.
     """
@@ -42,7 +42,7 @@ def is_marked(item: pytest.Item) -> TypeGuard[pytest.Function]:
 
 
 def is_marked_late(item: pytest.Item) -> bool:
-    """Tell whether a mark was added to an item after it was planned, by one of its fixtures."""
+    """Return whether a mark was added to an item after it was planned, by one of its fixtures."""
     for mark in item.own_markers:  # noqa: SIM110  # Most have none, for which any() costs more.
         if mark.name == "asyncio":
             return True
@@ -95,7 +95,7 @@ def keywords_in_use(session: pytest.Session) -> frozenset[str]:
 
 
 def are_concurrent(session: pytest.Session, keywords: frozenset[str]) -> bool:
-    """Tell whether async tests of a session, whose marks use keywords, run at the same time."""
+    """Return whether async tests of a session, whose marks use keywords, run at the same time."""
     given = options.of(session.config)
     if given.concurrency == 1:
         return False
@@ -106,7 +106,7 @@ def are_concurrent(session: pytest.Session, keywords: frozenset[str]) -> bool:
 
 
 def are_repeated(session: pytest.Session, keywords: frozenset[str]) -> bool:
-    """Tell whether async tests of a session are run more than once."""
+    """Return whether async tests of a session are run more than once."""
     given = options.of(session.config)
     return bool({"cancel", "schedules"} & keywords or given.cancel or given.schedules or given.late)
 
@@ -125,12 +125,12 @@ def _is_async(item: pytest.Function) -> bool:
 
 
 def _is_for_auto_mode(item: pytest.Function) -> bool:
-    """Tell whether neither unittest nor another framework's plugin is to run an async test."""
+    """Return whether neither unittest nor another framework's plugin is to run an async test."""
     return not getattr(item, "nofuncargs", False) and not is_of_another_framework(item)
 
 
 def has_other_fixtures(item: pytest.Item) -> bool:
-    """Tell whether another framework's plugin sets up the async fixtures of a test.
+    """Return whether another framework's plugin sets up the async fixtures of a test.
 
     anyio does where its backend is requested, as it is by those of its tests that are async.
     """
@@ -143,7 +143,7 @@ def has_other_fixtures(item: pytest.Item) -> bool:
 
 
 def is_of_another_framework(item: pytest.Item) -> bool:
-    """Tell whether the mark of another framework, whose plugin is there, leaves a test to it."""
+    """Return whether the mark of another framework, whose plugin is there, leaves a test to it."""
     return any(
         item.config.pluginmanager.hasplugin(name) and item.get_closest_marker(name) is not None
         for name in _OTHER_FRAMEWORKS

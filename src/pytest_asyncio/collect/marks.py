@@ -55,7 +55,7 @@ def merged(item: pytest.Item) -> AsyncioMark:
 
 
 def name_live(item: pytest.Item) -> bool:
-    """Tell whether a mark says something about live loops, which are for synchronous tests."""
+    """Return whether a mark says something about live loops, which are for synchronous tests."""
     return any("live" in mark.kwargs for mark in item.iter_markers("asyncio"))
 
 

@@ -407,7 +407,7 @@ def raise_refused(config: pytest.Config) -> None:
 
 
 def invalid(option: str, value: object, help: str, reason: str = "") -> pytest.UsageError:
-    """Return what tells users that an option cannot have a value, and where they can read more."""
+    """Return the error for an option that cannot have a value, with where users can read more."""
     what = f"{shown(value)} is not a valid {option}{': ' if reason else ''}{reason}"
     return pytest.UsageError(f"{what}. {help}\nSee {REFERENCE}#{option.replace('_', '-')}")
 

@@ -23,13 +23,13 @@ POLICY_FIXTURE: Final = "event_loop_policy"
 
 
 def is_override(fixturedef: pytest.FixtureDef[Any]) -> bool:
-    """Tell whether a fixture of that name is not our own."""
+    """Return whether a fixture of that name is not our own."""
     module = attribute(fixturedef.func, "__module__", str) or ""
     return not module.startswith(PACKAGE)
 
 
 def is_pending(item: pytest.Function) -> bool:
-    """Tell whether an item has yet to request the override that it sees."""
+    """Return whether an item has yet to request the override that it sees."""
     return (
         is_overridden(item.session)
         and _override_of(item) is not None
@@ -122,7 +122,7 @@ def factory_of(item: pytest.Function, otherwise: LoopFactory) -> PolicyLoops:
 
 
 def is_overridden(session: pytest.Session) -> bool:
-    """Tell whether anything in a session overrides the policy."""
+    """Return whether anything in a session overrides the policy."""
     try:
         return session.stash[_OVERRIDDEN]
     except KeyError:

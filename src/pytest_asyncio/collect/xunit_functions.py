@@ -41,7 +41,7 @@ _KINDS: Final = {
 
 
 def are_async(fixturedef: pytest.FixtureDef[Any], item: pytest.Function) -> bool:
-    """Tell whether a fixture calls async functions for an item."""
+    """Return whether a fixture calls async functions for an item."""
     if not fixturedef.argname.startswith(XUNIT):
         return False
     kind = kind_of(fixturedef)

@@ -57,7 +57,7 @@ def spin(loop: AbstractEventLoop, future: Future[Any], iterations: int | None = 
         nonlocal iterations
         if is_over:
             return
-        is_idle = future.done() and not getattr(loop, "_ready", True)  # Not all loops tell.
+        is_idle = future.done() and not getattr(loop, "_ready", True)  # Not all loops show it.
         if is_idle or iterations == 0:
             loop.stop()
         elif iterations is None or future.done():
@@ -96,7 +96,7 @@ def run_once(loop: AbstractEventLoop) -> None:
 
 
 def is_outcome_of(task: Task[Any], error: BaseException) -> bool:
-    """Tell whether an error is what a task has raised."""
+    """Return whether an error is what a task has raised."""
     return task.done() and not task.cancelled() and task.exception() is error
 
 
@@ -115,9 +115,9 @@ async def cancel(tasks: set[Task[Any]]) -> set[Task[Any]]:
 
 
 def has_nothing_left(loop: AbstractEventLoop) -> bool:
-    """Tell whether there is nothing to run or to await before a loop is closed.
+    """Return whether there is nothing to run or to await before a loop is closed.
 
-    Only asyncio's own loops tell. The others are run, and so are those with an end of their own.
+    Only asyncio's own loops show it. The others are run, and so are those with an end of their own.
     """
     own: Any = asyncio.BaseEventLoop
     state: Any = loop
@@ -149,13 +149,13 @@ async def _end_tasks(spared: AbstractSet[Task[Any]]) -> None:
     tasks = all_tasks(loop) - {current_task(loop)} - spared
     refusing = await cancel(tasks)
     for task in tasks - refusing:
-        tell_of_error(task, "unhandled exception while the event loop was closed")
+        report_error(task, "unhandled exception while the event loop was closed")
     if refusing:
         raise RefusingError(refusing)
 
 
-def tell_of_error(task: Task[Any], message: str) -> None:
-    """Let the loop tell what a task that was cancelled has raised instead."""
+def report_error(task: Task[Any], message: str) -> None:
+    """Have the loop report what a task that was cancelled has raised instead."""
     if not task.cancelled() and (error := task.exception()) is not None:
         context = {"message": message, "exception": error, "task": task}
         task.get_loop().call_exception_handler(context)

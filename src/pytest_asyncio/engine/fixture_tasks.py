@@ -84,7 +84,7 @@ class FixtureTask(Setup):
         del state.standing[self.run.task]
         try:
             if self.owner.has_lost(self.loop):
-                self._tell_of_closed_loop()
+                self._report_closed_loop()
                 return
             if self._teardown is None:
                 with self.owner.standstill():
@@ -124,10 +124,10 @@ class FixtureTask(Setup):
         self._teardown = Run(task, self.item, "teardown", self.fixturedef)
         return self._teardown
 
-    def _tell_of_closed_loop(self) -> None:
+    def _report_closed_loop(self) -> None:
         state = "closed" if self.loop.is_closed() else "blocked"
         message = f"The async {self} cannot be torn down: its event loop is {state}."
-        if self.owner.has_given_up(self.loop):  # That has been told, and may have been Ctrl-C.
+        if self.owner.has_given_up(self.loop):  # That is reported, and may have been Ctrl-C.
             advise(self.item, message)
         else:
             pytest.fail(message, pytrace=False)

@@ -226,11 +226,11 @@ class LoopOwner:
         self._drop()
 
     def has_lost(self, loop: AbstractEventLoop) -> bool:
-        """Tell whether nothing can run on a loop any more: it is closed, or was given up."""
+        """Return whether nothing can run on a loop any more: it is closed, or was given up."""
         return loop.is_closed() or loop is self._given_up
 
     def has_given_up(self, loop: AbstractEventLoop) -> bool:
-        """Tell whether it has been told that a loop was closed before its time."""
+        """Return whether a loop was closed before its time, and that is reported."""
         return loop is self._given_up
 
     def report_closed_loop(self, culprit: pytest.Item) -> None:
@@ -388,7 +388,7 @@ class LoopOwner:
         if not run.is_given_up:
             self.cancel({task}, interruption)
             if task.done() and not event_loop.is_outcome_of(task, interruption):
-                event_loop.tell_of_error(task, "unhandled exception after a run was broken off")
+                event_loop.report_error(task, "unhandled exception after a run was broken off")
         if not task.done():
             interruption.add_note(
                 f"{run.refusing.get_name()} did not end when it was cancelled, "
@@ -405,7 +405,7 @@ class LoopOwner:
 
 
 def report_closed_loops(state: SessionState, item: pytest.Item) -> bool:
-    """Warn about a test that has closed loops which it shares with others; tell if it has."""
+    """Warn about a test if it has closed loops that it shares with others; return whether."""
     closed = [owner for owner, loop in state.open_loops.items() if loop.is_closed()]
     for owner in closed:
         owner.report_closed_loop(item)

@@ -75,7 +75,7 @@ class Scheduler(Protocol):
         ...
 
     def may_use(self, fixturedef: pytest.FixtureDef[Any], besides: pytest.Item) -> bool:
-        """Tell whether a test that is under way, besides one, may use a fixture."""
+        """Return whether a test that is under way, besides one, may use a fixture."""
         ...
 
     def apart(self) -> AbstractContextManager[None]:

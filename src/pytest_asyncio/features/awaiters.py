@@ -29,7 +29,7 @@ class Waiting:
         }
 
     def has_part(self, task: Task[Any]) -> bool:
-        """Tell whether a task waits for another one, or the other way round."""
+        """Return whether a task waits for another one, or the other way round."""
         waiting = (*self.awaiters.values(), *self.holders.values())
         return bool(self.awaiters[task]) or any(task in them for them in waiting)
 

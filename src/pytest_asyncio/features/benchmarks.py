@@ -29,7 +29,7 @@ _MEASURING: Final = "pytest_benchmark"
 
 @pytest.fixture
 def _asyncio_benchmark_timer(request: pytest.FixtureRequest) -> _Timer:
-    """What tells pytest-benchmark the time, which it reads from the mark of the test."""
+    """Where pytest-benchmark gets the time from, which it reads from the mark of the test."""
     config, item = request.config, pytest_private.item_of(request)
     mark = item.get_closest_marker(_NAME)
     keywords: dict[str, Any] = {} if mark is None else dict(mark.kwargs)

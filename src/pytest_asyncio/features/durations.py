@@ -99,7 +99,7 @@ class Durations(Observer):
         node.stash[_SPENT] = node.stash.get(_SPENT, _NOTHING).plus(spent)
 
     def _idle_clock(self, loop: Any) -> IdleClock:
-        """Make the clock of a loop that tells for how long it has waited so far.
+        """Make the clock of a loop that shows for how long it has waited so far.
 
         asyncio's own loops wait in one place, the `select()` of their selector or proactor, so
         that this is exact: a callback that blocks the loop is at work. Of others, as uvloop, only

@@ -56,7 +56,7 @@ async def getfixturevalue(request: pytest.FixtureRequest, name: str) -> Any:
 
 
 def _name_requester(refused: pytest_private.Failed, requester: FrameType | None) -> None:
-    """Where pytest tells which line requests a fixture, let that be the one that awaits it."""
+    """Where pytest says which line requests a fixture, let that be the one that awaits it."""
     if requester is not None and refused.msg:
         line = f"{frames.short(requester.f_code.co_filename)}:{requester.f_lineno}"
         own = rf"(?<=^Requested here:\n).*{Path(__file__).name}:\d+$"

@@ -92,7 +92,7 @@ def _phase_of(fixture: pytest.FixtureDef[object], phase: str) -> str:
 
 
 def _synchronous(session: pytest.Session, interruption: BaseException | None) -> Iterator[str]:
-    """Tell where synchronous code is, if any test runs, and what may keep it waiting."""
+    """Return where synchronous code is, if any test runs, and what may keep it waiting."""
     current = os.environ.get("PYTEST_CURRENT_TEST")
     at = _place_of(chain_of(None, interruption))
     if current is not None and at:

@@ -17,7 +17,7 @@ _ITERATIONS: Final = 3
 """How many iterations of the loop in a row have to be quiet: in each one it also looks for I/O."""
 
 _MORE_ITERATIONS: Final = 10
-"""The same for loops that do not tell which callbacks are ready, as uvloop."""
+"""The same for loops that do not show which callbacks are ready, as uvloop."""
 
 
 async def idle() -> None:
@@ -67,7 +67,7 @@ def _is_in_idle(task: Task[Any]) -> bool:
 
 
 def _has_callbacks(loop: Any) -> bool:
-    """Tell whether more is ready than the tasks that wait for this as well, if the loop tells."""
+    """Return whether more is ready than the tasks that wait for this too, if the loop shows it."""
     return len(getattr(loop, "_ready", ())) > sum(map(_is_in_idle, asyncio.all_tasks(loop)))
 
 

@@ -1,4 +1,4 @@
-"""Locks: which one a task waits for, and which tasks hold it. asyncio does not tell."""
+"""Locks: which one a task waits for, and which tasks hold it. asyncio does not say."""
 
 from __future__ import annotations
 

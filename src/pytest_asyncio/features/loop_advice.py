@@ -181,7 +181,7 @@ def _others_to_change(item: pytest.Function, names: set[str], target: _Node) -> 
 
 
 def _is_in_use(node: _Node, session: pytest.Session) -> bool:
-    """Tell whether something on the loop of a node may be waited for."""
+    """Return whether something on the loop of a node may be waited for."""
     open_loops = SessionState.of(session).open_loops.items()
     loops = [loop for owner, loop in open_loops if owner.node is node and not loop.is_closed()]
     return any(
@@ -190,13 +190,13 @@ def _is_in_use(node: _Node, session: pytest.Session) -> bool:
 
 
 def _has_io(loop: Any) -> bool:
-    """Tell whether a loop listens to anything but calls from other threads, if it tells."""
+    """Return whether a loop listens to anything but calls from other threads, if it shows that."""
     selector: Any = getattr(loop, "_selector", None)
     return hasattr(selector, "get_map") and len(selector.get_map()) > loop._internal_fds
 
 
 def _is_bound(loop: AbstractEventLoop, session: pytest.Session) -> bool:
-    """Tell whether a fixture at its `yield` holds something that is bound to a loop."""
+    """Return whether a fixture at its `yield` holds something that is bound to a loop."""
     held = ended_fixtures.held_on(loop, session)
     return any(getattr(value, "_loop", None) is loop for value in held) or any(
         type(value).__module__.startswith("uvloop") for value in held

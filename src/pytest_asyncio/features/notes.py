@@ -88,7 +88,7 @@ def explain(error: BaseException, item: pytest.Item) -> None:
 
 
 def _is_timeout(error: BaseException) -> bool:
-    """Tell whether an error is the end of a time-out: a client's, or pytest-timeout's."""
+    """Return whether an error is the end of a time-out: a client's, or pytest-timeout's."""
     if any("timeout" in cls.__name__.lower() for cls in type(error).__mro__):
         return True
     if isinstance(error, pytest.fail.Exception):
@@ -127,7 +127,7 @@ def _note_on(part: BaseException, error: BaseException, item: pytest.Function) -
 
 
 def _ends_a_wait(part: BaseException, message: str) -> bool:
-    """Tell whether something has come to its end that others were waited for in vain."""
+    """Return whether something has come to its end that others were waited for in vain."""
     return (
         isinstance(part, (TimeoutError, asyncio.InvalidStateError, EOFError))
         or any(sign in type(part).__name__ for sign in _NAMES_OF_ENDS)

@@ -72,7 +72,7 @@ class _Failures(Observer):
                 yield from (f"    {line}" for line in await_chains.lines_of(chain, waits=False))
 
     def _is_of_another(self, task: Task[Any]) -> bool:
-        """Tell whether a task is of a test that runs at the same time, or a run, which reports."""
+        """Return whether a task is of another test at the same time, or a run, which reports."""
         context = asyncio_private.context_of(task)
         test = None if context is None else context.get(ACTIVE_TEST)
         if test is not None and not test.is_over and test is not self._state.test_of_caller():
@@ -81,7 +81,7 @@ class _Failures(Observer):
 
 
 def _was_raised_elsewhere(error: BaseException, task: Task[Any]) -> bool:
-    """Tell whether code that awaited a task has got its error, and so could handle it."""
+    """Return whether code that awaited a task has got its error, and so could handle it."""
     first = next((frame.f_code for frame, _ in traceback.walk_tb(error.__traceback__)), None)
     code: CodeType | None = getattr(task.get_coro(), "cr_code", None)
     return first is not code

@@ -15,7 +15,7 @@ HAS_BEEN_LIVE: Final[pytest.StashKey[bool]] = pytest.StashKey()
 
 
 def is_beside_live_loops(item: pytest.Function) -> bool:
-    """Tell whether an item is synchronous, and its loops are, or were, live."""
+    """Return whether an item is synchronous, and its loops are, or were, live."""
     return HAS_BEEN_LIVE in item.stash and not _is_async(item)
 
 

@@ -127,7 +127,7 @@ def keep(error: BaseException, text: str, session: pytest.Session) -> None:
 
 
 def is_attached(error: BaseException) -> bool:
-    """Tell whether the report of an error shows the tree of tasks."""
+    """Return whether the report of an error shows the tree of tasks."""
     return _KEPT in vars(error)
 
 
@@ -208,7 +208,7 @@ class _Tree:
             yield f"which is held by {names}"
 
     def _is_of_interest(self, task: Task[Any]) -> bool:
-        """Tell whether others may wait for what a task that has ended was to do."""
+        """Return whether others may wait for what a task that has ended was to do."""
         error = asyncio_private.error_of(task)
         return error is not None and (
             error is self._interruption or not asyncio_private.is_retrieved(task)

@@ -186,7 +186,7 @@ class _Deadline:
             print(f"\n{self._message()}.", file=sys.__stderr__, flush=True)
 
     def _is_going_on(self) -> bool:
-        """Tell whether the thread computes, rather than to stand in one call."""
+        """Return whether the thread computes, rather than to stand in one call."""
         seen: set[tuple[int, int]] = set()
         for _ in range(_LOOKS):
             innermost = frames.innermost(self._thread)
@@ -242,7 +242,7 @@ _NOBODYS: Final[pytest.StashKey[set[str]]] = pytest.StashKey()
 
 
 def _is_loops(frame: FrameType) -> bool:
-    """Tell whether the loop itself is at work in a frame, rather than what it has called.
+    """Return whether the loop itself is at work in a frame, rather than what it has called.
 
     A callback in C has no frame but that which calls it.
     """

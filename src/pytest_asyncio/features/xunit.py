@@ -40,13 +40,13 @@ class _Fixtures:
 
 
 def is_ours(fixturedef: pytest.FixtureDef[Any], request: pytest.FixtureRequest) -> bool:
-    """Tell whether a fixture calls an async xunit function of asyncio tests."""
+    """Return whether a fixture calls an async xunit function of asyncio tests."""
     item = pytest_private.item_of(request)
     return xunit_functions.are_async(fixturedef, item) and _is_for_asyncio(request)
 
 
 def _is_for_asyncio(request: pytest.FixtureRequest) -> bool:
-    """Tell whether there is an asyncio test among those that the functions are for."""
+    """Return whether there is an asyncio test among those that the functions are for."""
     item = pytest_private.item_of(request)
     if options.at(item).auto_mode or items.is_marked(item):
         return True

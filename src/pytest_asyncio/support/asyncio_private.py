@@ -36,7 +36,7 @@ def future_of(task: Task[Any]) -> Future[Any] | None:
 
 
 def callbacks_of(future: Future[Any]) -> list[Any]:
-    """Return what is to be called when a future is done: asyncio does not tell who awaits it."""
+    """Return what is to be called when a future is done: asyncio does not say who awaits it."""
     return [callback for callback, _ in getattr(future, "_callbacks", None) or ()]
 
 
@@ -57,7 +57,7 @@ def error_of(task: Task[Any]) -> BaseException | None:
 
 
 def is_retrieved(task: Task[Any]) -> bool:
-    """Tell whether somebody has asked for what a task has raised."""
+    """Return whether somebody has asked for what a task has raised."""
     return not getattr(task, "_log_traceback", False)
 
 
@@ -220,7 +220,7 @@ put_policy_in_force: Final[Callable[[Any], None]] = (
 
 
 def accepts_policy(value: object) -> bool:
-    """Tell whether asyncio would put something in force as a policy, or has none to compare with.
+    """Return whether asyncio would put something in force as a policy, or has none to compare with.
 
     Python 3.14 has deprecated the public name.
     """

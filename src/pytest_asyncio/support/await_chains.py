@@ -16,7 +16,7 @@ from typing import Any, Final, NamedTuple
 from pytest_asyncio.support import asyncio_private, frames
 from pytest_asyncio.support.foreign import attribute
 
-_OPAQUE: Final = {  # They tell nobody what they wait for, except the garbage collector.
+_OPAQUE: Final = {  # They show nobody what they wait for, except the garbage collector.
     "anext_awaitable",
     "async_generator_asend",
     "async_generator_athrow",

@@ -17,7 +17,7 @@ Kind: TypeAlias = Literal["coroutine", "generator"]
 
 
 def kind_of(function: Callable[..., Any]) -> Kind | None:
-    """Tell whether calling `function` gives a coroutine, an async generator, or neither.
+    """Return whether calling `function` gives a coroutine, an async generator, or neither.
 
     What wraps an async function counts as async: `functools.wraps`, `functools.partial`, static
     and class methods, methods, objects with an async `__call__`, and decorators written in C that
@@ -43,14 +43,14 @@ def kind_of(function: Callable[..., Any]) -> Kind | None:
 
 
 def is_itself_async(function: Callable[..., Any]) -> bool:
-    """Tell whether a function is async, and does not only wrap one, which it may run."""
+    """Return whether a function is async, and does not only wrap one, which it may run."""
     return foreign.holds(inspect.iscoroutinefunction, function) or foreign.holds(
         inspect.isasyncgenfunction, function
     )
 
 
 def is_awaitable(value: object) -> TypeGuard[Awaitable[Any]]:
-    """Tell whether a value can be awaited, by its type."""
+    """Return whether a value can be awaited, by its type."""
     kind = type(value)
     if kind is CoroutineType:
         return True
@@ -110,7 +110,7 @@ _DEEPEST: Final = 100
 
 
 def returns_nothing(function: Callable[..., Any]) -> bool:
-    """Tell whether a function can return nothing but None, as one whose `return` was forgotten."""
+    """Return whether a function can return only None, as one whose `return` was forgotten."""
     code = foreign.attribute(function, "__code__", CodeType)
     if code is None:
         return False

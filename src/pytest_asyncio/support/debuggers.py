@@ -23,7 +23,7 @@ def pytest_leave_pdb(config: pytest.Config) -> None:
 
 
 def is_active(config: pytest.Config, thread: int) -> bool:
-    """Tell whether the user is in a debugger, or one follows what a thread does."""
+    """Return whether the user is in a debugger, or one follows what a thread does."""
     if config.stash.get(_IN_PDB, False):
         return True
     if sys.version_info >= (3, 12):  # pragma: no cover  # There is nothing to ask before.

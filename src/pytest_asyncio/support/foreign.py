@@ -32,12 +32,12 @@ def own_attribute(of: object, name: str) -> Any:
 
 
 def is_a(value: object, kind: type[Any] | tuple[type[Any], ...]) -> TypeGuard[Any]:
-    """Tell whether a value is of a kind, by its type, and not by what it says its class is."""
+    """Return whether a value is of a kind, by its type, and not by what it says its class is."""
     return issubclass(type(value), kind)
 
 
 def holds(predicate: Callable[[Any], object], value: object) -> bool:
-    """Tell whether a predicate holds for an object; it does not where it cannot be told."""
+    """Return whether a predicate holds for an object; it does not where that is unknown."""
     try:
         return bool(predicate(value))
     except KeyboardInterrupt:

@@ -1,4 +1,4 @@
-"""Frames: whose code they run, and how users are told of a line."""
+"""Frames: whose code they run, and how a line is shown to users."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ Kind: TypeAlias = Literal["user", "package", "python", "runner"]
 
 
 def kind_of(frame: FrameType) -> Kind:
-    """Tell whose code a frame runs."""
+    """Return whose code a frame runs."""
     root = module_of(frame).partition(".")[0]
     if root in _RUNNERS:
         return "runner"
@@ -40,12 +40,12 @@ def kind_of(frame: FrameType) -> Kind:
 
 
 def is_users(frame: FrameType) -> bool:
-    """Tell whether a frame runs code that is neither Python's own nor the test runner's."""
+    """Return whether a frame runs code that is neither Python's own nor the test runner's."""
     return kind_of(frame) in ("user", "package")
 
 
 def works_for_users(frame: FrameType | None) -> bool:
-    """Tell whether a frame runs the user's code, or Python's own on behalf of that."""
+    """Return whether a frame runs the user's code, or Python's own on behalf of that."""
     while frame is not None and not (is_users(frame) or is_runners(frame)):
         frame = frame.f_back
     return frame is not None and is_users(frame)
@@ -62,7 +62,7 @@ def _global(frame: FrameType, name: str) -> str:
 
 
 def is_runners(frame: FrameType) -> bool:
-    """Tell whether a frame runs code of the test runner."""
+    """Return whether a frame runs code of the test runner."""
     return module_of(frame).partition(".")[0] in _RUNNERS
 
 
@@ -84,13 +84,13 @@ def users(frame: FrameType | None) -> FrameType | None:
 
 
 def is_library(filename: str) -> bool:
-    """Tell whether a file is one of Python's own."""
+    """Return whether a file is one of Python's own."""
     path = Path(filename)
     return path.is_relative_to(_LIBRARY) and _SITE_PACKAGES not in path.parts
 
 
 def is_users_file(filename: str) -> bool:
-    """Tell whether a file is neither Python's own, nor an installed package's, nor ours."""
+    """Return whether a file is neither Python's own, nor an installed package's, nor ours."""
     path = Path(filename)
     is_installed = _SITE_PACKAGES in path.parts or path.is_relative_to(_OWN)
     return not (is_installed or path.is_relative_to(_LIBRARY) or filename.startswith("<"))
@@ -152,7 +152,7 @@ def hide_own(traceback: TracebackType | None) -> TracebackType | None:
 
 
 def ends_in_own(traceback: TracebackType | None) -> bool:
-    """Tell whether the last line of a traceback, if it has any, is this package's."""
+    """Return whether the last line of a traceback, if it has any, is this package's."""
     is_last = True
     while traceback is not None:
         is_last = is_own(traceback.tb_frame)
@@ -171,7 +171,7 @@ def definition_of(function: Any) -> tuple[str, int] | None:
 
 
 def place(code: CodeType, line: int | None) -> str:
-    """Tell a line of code: `tests/test_it.py:12 in test_it`."""
+    """Name a line of code: `tests/test_it.py:12 in test_it`."""
     return f"{short(code.co_filename)}:{line} in {code.co_qualname}"
 
 

@@ -32,7 +32,7 @@ class CheckWarning(pytest.PytestWarning):
 @final
 @dataclass(frozen=True, eq=False)
 class Culprit:
-    """A test, or a fixture from its setup to its teardown, that is told of what it leaves."""
+    """A test, or a fixture from its setup to its teardown, to which a finding is ascribed."""
 
     name: str
 
@@ -88,10 +88,10 @@ def _module(name: str) -> Any:
 
 @final
 class Checks:
-    """The checks that a session has switched on, and what they have found and not told yet.
+    """The checks that a session has switched on, and what they have found and not reported yet.
 
-    A test is told at the end of its call; where it has fixtures of its own, which may yet end what
-    it has left, after their teardown.
+    What a test leaves is reported at the end of its call; where it has fixtures of its own, which
+    may yet end that, after their teardown.
     """
 
     KEY: ClassVar = pytest.StashKey["Checks"]()
@@ -125,7 +125,7 @@ class Checks:
                 test = item.stash[_TEST] = Culprit(item.name)
                 item.addfinalizer(partial(self._end_test, item, test))
 
-        return (yield from self._tell_after(finish))
+        return (yield from self._raise_after(finish))
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtest_call(self, item: pytest.Item) -> Generator[None, object, object]:
@@ -138,12 +138,12 @@ class Checks:
             if _TEST not in item.stash:
                 self._look(culprit)
 
-        return (yield from self._tell_after(finish))
+        return (yield from self._raise_after(finish))
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtest_teardown(self) -> Generator[None, object, object]:
         __tracebackhide__ = True
-        return (yield from self._tell_after(lambda: None))
+        return (yield from self._raise_after(lambda: None))
 
     def _report(self, finding: CheckWarning, filename: str, line: int) -> None:
         self._found.append((finding, filename, line))
@@ -160,9 +160,9 @@ class Checks:
     def _end(self, culprit: Culprit) -> None:
         __tracebackhide__ = True
         self._look(culprit)
-        self._tell()
+        self._raise_found()
 
-    def _tell_after(self, finish: Callable[[], None]) -> Generator[None, object, object]:
+    def _raise_after(self, finish: Callable[[], None]) -> Generator[None, object, object]:
         __tracebackhide__ = True
         try:
             result = yield
@@ -172,18 +172,18 @@ class Checks:
                 failure.add_note(f"{type(error).__name__}: {error}")
             raise
         finish()
-        self._tell()
+        self._raise_found()
         return result
 
-    def _tell(self) -> None:
+    def _raise_found(self) -> None:
         __tracebackhide__ = True
         errors = self._take()
         if len(errors) == 1:
             raise errors[0]
         if errors:
-            self._tell_together(errors)
+            self._raise_group(errors)
 
-    def _tell_together(self, errors: list[Warning]) -> NoReturn:
+    def _raise_group(self, errors: list[Warning]) -> NoReturn:
         __tracebackhide__ = pytest_private.GROUPS_MAY_BE_HIDDEN
         raise ExceptionGroup(f"{len(errors)} checks failed", errors)
 

@@ -29,7 +29,7 @@ The time alone may be long because the machine has stood still.
 """
 
 _STATISTICS: Final = "/proc/self/task/{}/schedstat"
-"""Where Linux tells how long a thread has run, and has waited for a processor, in nanoseconds."""
+"""Where Linux says how long a thread has run, and has waited for a processor, in nanoseconds."""
 
 
 class BlockedLoopWarning(CheckWarning):
@@ -139,10 +139,10 @@ class _Watched:
     def _hold(self, seconds: float) -> None:
         before, self._held_for = self._held_for, self._held_for + seconds
         if before < self._threshold <= self._held_for:
-            self._tell()
+            self._report()
 
     def _read_starved_for(self) -> float:
-        """Return for how long a loaded machine has kept the loop's thread waiting, if it tells."""
+        """Return for how long a loaded machine has kept the thread waiting, if that is known."""
         try:
             with self._open(self._statistics, encoding="ascii") as file:
                 return int(file.read().split()[1]) / 1e9
@@ -152,8 +152,8 @@ class _Watched:
     def _answer(self) -> None:
         self._has_iterated = True
 
-    def _tell(self) -> None:
-        """Tell what the loop's thread is doing."""
+    def _report(self) -> None:
+        """Report what the loop's thread is doing."""
         innermost = frames.innermost(self._thread)
         frame = frames.users(innermost) or innermost
         config = self._run.item.config

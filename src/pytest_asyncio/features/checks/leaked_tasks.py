@@ -51,10 +51,10 @@ class Check(BaseCheck):
         _see_through(loop, _iterate())
         for task in left:
             if not task.done() and not task.cancelling():
-                self._tell(task)
+                self._report_leak(task)
         _see_through(loop, event_loop.cancel(left))
 
-    def _tell(self, task: Task[Any]) -> None:
+    def _report_leak(self, task: Task[Any]) -> None:
         origin = self._origins.find(task)
         assert origin is not None
         step = await_chains.last_of_users(await_chains.chain_of(task))

@@ -102,7 +102,7 @@ class Check(BaseCheck):
 
 
 def _is_after(change: _Change, other: _Change) -> bool:
-    """Tell whether a change was made on top of another one."""
+    """Return whether a change was made on top of another one."""
     is_same_setting = change.owner is other.owner and change.setting == other.setting
     return is_same_setting and change.before is other.value
 

@@ -56,16 +56,16 @@ class Check(BaseCheck):
             nonlocal is_garbage
             is_garbage = phase == "start"
 
-        def tell(coroutine: CoroutineType[Any, Any, Any]) -> None:
+        def report(coroutine: CoroutineType[Any, Any, Any]) -> None:
             if _recorder() is recorder:
-                self._tell(coroutine, self._begun[-1].item, is_garbage)
+                self._report_dropped(coroutine, self._begun[-1].item, is_garbage)
             else:  # The test looks at its warnings itself.
                 before(coroutine)
 
         depth = sys.get_coroutine_origin_tracking_depth()
         sys.set_coroutine_origin_tracking_depth(max(depth, _DEPTH))
         # Python calls this from a coroutine's finalizer, where an error could not be raised.
-        warnings._warn_unawaited_coroutine = tell  # type: ignore[attr-defined]
+        warnings._warn_unawaited_coroutine = report  # type: ignore[attr-defined]
         collections: list[Any] = getattr(gc, "callbacks", [])  # PyPy has none.
         collections.append(note_collection)
         try:
@@ -75,7 +75,7 @@ class Check(BaseCheck):
             warnings._warn_unawaited_coroutine = before  # type: ignore[attr-defined]
             sys.set_coroutine_origin_tracking_depth(depth)
 
-    def _tell(
+    def _report_dropped(
         self, coroutine: CoroutineType[Any, Any, Any], item: pytest.Function, is_garbage: bool
     ) -> None:
         culprit = self._culprit_among(coroutine.cr_origin or (), item) if is_garbage else ""
@@ -96,7 +96,7 @@ class Check(BaseCheck):
         )
 
     def _culprit_among(self, origin: Iterable[tuple[str, int, str]], item: pytest.Function) -> str:
-        """Tell who has made a coroutine, maybe long ago, that the garbage collector has found."""
+        """Return who has made a coroutine, maybe long ago, that the garbage collector has found."""
         places = {(filename, name) for filename, _, name in origin}
         for candidate in (item, *self.session.items):
             function = attribute(candidate, "function", object)

@@ -59,7 +59,7 @@ class Check(BaseCheck):
     def loop_closing(self, owner: LoopOwner) -> None:
         for resource, origin in tuple(self._opened.items()):
             if origin.loop is owner.opened:
-                self._tell(resource, origin)
+                self._report_if_open(resource, origin)
         instruments.detach(owner.opened, self._instruments.pop(owner))
 
     def end(self, culprit: Culprit) -> None:
@@ -67,7 +67,7 @@ class Check(BaseCheck):
         in_use = {task.get_loop() for task in ended_fixtures.standing(self.session)}
         for resource, origin in tuple(self._opened.items()):
             if origin.culprit is culprit and origin.loop not in in_use:
-                self._tell(resource, origin)
+                self._report_if_open(resource, origin)
 
     def _recording(self, loop: AbstractEventLoop) -> Instruments:
         """Return what remembers what is opened on a loop."""
@@ -99,8 +99,8 @@ class Check(BaseCheck):
 
         return open_recorded
 
-    def _tell(self, resource: Any, origin: Origin) -> None:
-        """Tell of a resource, once, if it is open."""
+    def _report_if_open(self, resource: Any, origin: Origin) -> None:
+        """Report a resource, once, if it is open."""
         del self._opened[resource]
         if not _is_open(resource):
             return
@@ -111,7 +111,7 @@ class Check(BaseCheck):
 
 
 def _is_users(opening: Any) -> bool:
-    """Tell whether users have what is opened, and not only asyncio, as the pipes of a subprocess.
+    """Return whether users have what is opened, and not only asyncio, as the pipes of a subprocess.
 
     A task that starts at once opens these on the stack of the user's code.
     """
@@ -133,7 +133,7 @@ def _is_open(resource: Any) -> bool:
 
 
 def _is_global(resource: object) -> bool:
-    """Tell whether a module or a class holds a resource, which is to outlive all tests."""
+    """Return whether a module or a class holds a resource, which is to outlive all tests."""
     return any(
         isinstance(referrer, dict) and ("__spec__" in referrer or "__module__" in referrer)
         for referrer in gc.get_referrers(resource)

@@ -57,7 +57,7 @@ class Check(BaseCheck):
     def end(self, culprit: Culprit) -> None:
         for task, origin in self._origins.started_by(culprit).items():
             if not asyncio_private.is_retrieved(task):
-                self._tell(
+                self._report_exception(
                     culprit,
                     f"nobody has retrieved the exception of the task {task.get_name()!r}",
                     task.exception(),
@@ -68,17 +68,19 @@ class Check(BaseCheck):
         handle = loop.default_exception_handler
         tests, reference = self._tests[loop], ref(loop)
 
-        def handle_and_tell(context: dict[str, Any]) -> None:
+        def handle_and_report(context: dict[str, Any]) -> None:
             error = context.get("exception")
             if not is_a(error, _OUTCOMES):
                 origin = self._origin(context)
                 culprit = origin.culprit if origin else self._culprit(context, reference(), tests)
                 message = text(context.get("message", "")) or "unhandled exception"
-                self._tell(culprit, message, error if is_a(error, BaseException) else None, origin)
+                self._report_exception(
+                    culprit, message, error if is_a(error, BaseException) else None, origin
+                )
             handle(context)
 
         # Not called where a test has set an exception handler, which is to handle them.
-        loop.default_exception_handler = handle_and_tell  # type: ignore[method-assign]
+        loop.default_exception_handler = handle_and_report  # type: ignore[method-assign]
 
     def _origin(self, context: dict[str, Any]) -> Origin | None:
         generator: object = context.get("asyncgen")
@@ -90,7 +92,7 @@ class Check(BaseCheck):
     def _culprit(
         self, context: dict[str, Any], loop: AbstractEventLoop | None, tests: set[str]
     ) -> Culprit | str | None:
-        """Tell whose fault it is that something of unknown origin fails, if that is certain.
+        """Return whose fault it is that something of unknown origin fails, if that is certain.
 
         A finalizer may be called long after its test, while another one runs.
         """
@@ -106,7 +108,7 @@ class Check(BaseCheck):
             return CULPRIT.get()
         return next(iter(tests)) if len(tests) == 1 else None
 
-    def _tell(
+    def _report_exception(
         self,
         culprit: Culprit | str | None,
         what: str,

@@ -12,7 +12,7 @@ _WAITING: Final = threading.Condition.wait.__code__
 
 
 def is_busy(thread: threading.Thread) -> bool:
-    """Tell whether a thread may be doing anything but wait, for ever, for another thread."""
+    """Return whether a thread may be doing anything but wait, for ever, for another thread."""
     frame = frames.innermost(thread.ident or 0)
     if frame is None or frame.f_code is not _WAITING:
         return True
@@ -23,7 +23,7 @@ def is_busy(thread: threading.Thread) -> bool:
 
 
 def is_waited_for(process: Any) -> bool:
-    """Tell whether a subprocess runs and somebody waits for its end or its output."""
+    """Return whether a subprocess runs and somebody waits for its end or its output."""
     if process.get_returncode() is not None:
         return False
     protocol = process.get_protocol()

@@ -201,7 +201,7 @@ class VirtualLoop(asyncio.BaseEventLoop):
     # In a class, where libraries that stop the clock do not find it to replace it.
     _real_time = staticmethod(time.monotonic)
 
-    if TYPE_CHECKING:  # What all loops of asyncio have, and their type stubs do not tell.
+    if TYPE_CHECKING:  # What all loops of asyncio have, and their type stubs lack.
         _clock_resolution: float
         _default_executor: Any
         _internal_fds: int
@@ -280,7 +280,7 @@ class VirtualLoop(asyncio.BaseEventLoop):
         return []
 
     def _is_spinning(self, events: list[Any]) -> bool:
-        """Tell whether tasks have done nothing but yield for so long that time has to pass."""
+        """Return whether tasks have done nothing but yield for so long that time has to pass."""
         self._iterations = 0 if events else self._iterations + 1
         return self._iterations % SPINS == SPINS - 1
 
@@ -293,7 +293,7 @@ class VirtualLoop(asyncio.BaseEventLoop):
             is_busy = any(map(outside.is_busy, self._new_threads()))
             if events or is_open or is_busy or self._ready:  # which threads fill before they wait
                 return events
-        self._tell_deadlock()
+        self._report_deadlock()
         return []
 
     def _next_step(self) -> _Step | None:
@@ -333,7 +333,7 @@ class VirtualLoop(asyncio.BaseEventLoop):
         self._clock_resolution = max(RESOLUTION, math.ulp(self._now))
 
     def has_io(self) -> bool:
-        """Tell whether something outside of the loop may have a say in what happens on it."""
+        """Return whether something outside of the loop may have a say in what happens on it."""
         return self._has_work() or self._is_open() or any(self._new_threads())
 
     def timers(self, until: float) -> list[float]:
@@ -360,7 +360,7 @@ class VirtualLoop(asyncio.BaseEventLoop):
         return bool(self._work) or any(map(outside.is_waited_for, self._processes))
 
     def _is_open(self) -> bool:
-        """Tell whether the loop listens to anything but calls from other threads."""
+        """Return whether the loop listens to anything but calls from other threads."""
         selector = self._selector
         # A proactor keeps account of what it has begun.
         listening = selector.get_map() if hasattr(selector, "get_map") else selector._cache
@@ -387,7 +387,7 @@ class VirtualLoop(asyncio.BaseEventLoop):
         self._processes.add(started[0])
         return started
 
-    def _tell_deadlock(self) -> None:
+    def _report_deadlock(self) -> None:
         """Fail the test or fixture that runs: nothing will ever wake any task of the loop."""
         __tracebackhide__ = True
         held = (

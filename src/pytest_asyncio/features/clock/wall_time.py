@@ -65,7 +65,7 @@ def following(loop: AbstractEventLoop, clock: Callable[[], float]) -> Generator[
 def _replace(replacements: Mapping[Any, Any]) -> None:
     """Replace objects wherever a module has them under a name of its own.
 
-    The standard library's own modules, which are told by name, look them up in `time` and
+    The standard library's own modules, which are known by name, look them up in `time` and
     `datetime`, or need the real time, to wait for other threads.
     """
     by_id = {id(old): new for old, new in replacements.items()}

@@ -41,7 +41,7 @@ class CurrentTest(ActiveTest):
         return async_tests.owner_of(self.item)
 
     def owns(self, run: Run, owner: LoopOwner) -> bool:
-        """Tell whether a run is that of the test, or of a fixture of its own, on its loop."""
+        """Return whether a run is that of the test, or of a fixture of its own, on its loop."""
         return (
             run.item is self.item
             and (run.fixturedef is None or run.fixturedef.scope == "function")

@@ -68,7 +68,7 @@ class Lookahead:
         self._modules = 0
 
     def come_to(self, item: pytest.Item, nextitem: pytest.Item | None) -> bool:
-        """Know which test is the current one; tell whether it was the one to come."""
+        """Know which test is the current one; return whether it was the one to come."""
         before, self._current, self._following = self._current, (item, nextitem), None
         if not self._known or before is None:
             return True
@@ -170,7 +170,7 @@ class Lookahead:
         return True
 
     def _enter(self, item: pytest.Item) -> bool:
-        """Tell whether the nodes of a test may be set up beside those of the tests before it."""
+        """Return whether the nodes of a test may be set up beside those of the tests before it."""
         assert self._current is not None
         last = self._known[-1].item if self._known else self._current[0]
         if not self._known:

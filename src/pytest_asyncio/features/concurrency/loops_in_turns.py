@@ -23,13 +23,13 @@ _LOOK: Final = 0.001
 
 @final
 class LoopsInTurns:
-    """Tells which of several loops are to run next."""
+    """Finds which of several loops are to run next."""
 
     def __init__(self, owners: Sequence[LoopOwner], selector: selectors.BaseSelector) -> None:
         self._owners: Final = owners
         self._selector: Final = selector
         self._others: Final = set[LoopOwner]()
-        """Those whose loops tell nothing."""
+        """Those whose loops have no descriptor to wait for."""
         for owner in owners:
             descriptor = asyncio_private.selector_of(owner.loop)
             if descriptor is None:

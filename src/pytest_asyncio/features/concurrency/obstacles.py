@@ -77,7 +77,7 @@ def _sentence(obstacle: str) -> str:
 
 
 def _is_given(config: pytest.Config, option: str) -> bool:
-    """Tell whether an option that another plugin may have is given, in the ini file too."""
+    """Return whether an option that another plugin may have is given, in the ini file too."""
     try:
         in_ini = bool(config.getini(option))
     except ValueError:

@@ -74,7 +74,7 @@ class Warnings:
         self.kept: Final[list[warnings.WarningMessage]] = []
 
     def add(self, warning: warnings.WarningMessage) -> bool:
-        """Keep a warning, and tell whether it counts."""
+        """Keep a warning, and return whether it counts."""
         counts = _is_always_shown(warning) or not any(_is_same(warning, kept) for kept in self.kept)
         if counts:
             self.kept.append(warning)
@@ -232,7 +232,7 @@ Show: TypeAlias = Callable[[warnings.WarningMessage], None]
 @contextmanager
 def showing_warnings(by: Callable[[Show, warnings.WarningMessage], None]) -> Generator[None]:
     """Have warnings shown by a function, which is first given what would have shown them."""
-    # Not warnings.showwarning, which is not told where an object comes from that was not closed.
+    # Not warnings.showwarning, which is not given the source of an object that was not closed.
     module: Any = warnings
     show: Show = module._showwarnmsg_impl
     module._showwarnmsg_impl = partial(by, show)
@@ -267,7 +267,7 @@ def _is_same(warning: warnings.WarningMessage, other: warnings.WarningMessage) -
 
 
 def _is_always_shown(warning: warnings.WarningMessage) -> bool:
-    """Tell whether the filters want a warning at each time, and not once for each place."""
+    """Return whether the filters want a warning at each time, and not once for each place."""
     actions = (
         action
         for action, message, category, _, line in warnings.filters

@@ -96,11 +96,11 @@ class RunningLoops:
             culprit.cancel(error)
 
     def _is_outcome(self, error: BaseException) -> bool:
-        """Tell whether a run has raised an error, which asyncio has let through, and is told it."""
+        """Return whether a run itself has raised an error that asyncio has let through."""
         return any(event_loop.is_outcome_of(run.task, error) for run in self._state.all_running)
 
     def _has_given_up(self, owner: LoopOwner) -> bool:
-        """Tell whether a run does not end. A started test's is the last one on its loop."""
+        """Return whether a run does not end. A started test's is the last one on its loop."""
         for test in tuple(self._tests.under_way):
             if test.state is State.IN_RUN and test.run is not None and test.run.is_given_up:
                 self._tests.lost.add(test.owner)

@@ -55,7 +55,7 @@ def start(session: pytest.Session) -> None:
 
 @final
 class _Advice:
-    """Tells, with the first test of a session, why they run one by one."""
+    """Says, with the first test of a session, why they run one by one."""
 
     def __init__(self, hooks: Sequence[str]) -> None:
         self._hooks: Final = hooks
@@ -243,11 +243,11 @@ class _Concurrency:
         return nullcontext()
 
     def may_use(self, fixturedef: pytest.FixtureDef[Any], besides: pytest.Item) -> bool:
-        """Tell whether a test that is under way, besides one, may use a fixture."""
+        """Return whether a test that is under way, besides one, may use a fixture."""
         return self._tests.may_use(fixturedef, besides)
 
     def _has_to_wait(self, item: pytest.Function) -> bool:
-        """Tell whether a test needs a fixture anew that has died, and is not torn down yet."""
+        """Return whether a test needs a fixture anew that has died, and is not torn down yet."""
         return any(
             self._tests.may_use(ended, item) for ended in ended_fixtures.ended_fixtures_of(item)
         )
@@ -267,7 +267,7 @@ class _Concurrency:
         self._tests.forget(test)
         test.finish(nextitem)
         test.hook.pytest_runtest_logfinish(nodeid=item.nodeid, location=item.location)
-        test.tell_warnings()
+        test.report_warnings()
 
     def _run_until_down(self, test: StartedTest) -> None:
         with self._recorder.recording(test):

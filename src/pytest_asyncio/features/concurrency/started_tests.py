@@ -64,7 +64,7 @@ class StartedTest(RecordedTest):
         self._recorder: Final = recorder
         self._has_turn = False
         self._phase = PhaseOfTest("setup")
-        self._told = self._phase
+        self._reported = self._phase
         """The phase that pytest looks at."""
         self._errors: Final[list[BaseException]] = []
         self._reports: Final[list[tuple[pytest.CallInfo[None], pytest.TestReport]]] = []
@@ -118,7 +118,7 @@ class StartedTest(RecordedTest):
             self.stopwatch.pause()
 
     def announce(self) -> None:
-        """Let the environment tell that the test runs."""
+        """Let the environment say that the test runs."""
         pytest_private.announce(self.item, self._phase.when)
 
     def advance(self) -> Wait:
@@ -167,7 +167,7 @@ class StartedTest(RecordedTest):
             rejoin()
             self.end()
 
-    def tell_warnings(self) -> None:
+    def report_warnings(self) -> None:
         """Let pytest know of the warnings, as it does at the very end of a test."""
         for warning in self.warnings.kept:
             self.hook.pytest_warning_recorded.call_historic(
@@ -207,14 +207,14 @@ class StartedTest(RecordedTest):
 
     def replay(self) -> None:
         """Write and log what belongs to the phase that pytest looks at."""
-        self._told.record.replay()
+        self._reported.record.replay()
 
     def outcome(self) -> Any:
         """Return or raise what came of the phase that pytest looks at."""
         __tracebackhide__ = True
-        if self._told.failure is not None:
-            raise self._told.failure
-        return self._told.result
+        if self._reported.failure is not None:
+            raise self._reported.failure
+        return self._reported.result
 
     def _live(self) -> Generator[Wait]:
         yield from self._go_on_setting_up()
@@ -237,7 +237,7 @@ class StartedTest(RecordedTest):
 
     def _may_call(self) -> bool:
         reports = [report for _, report in self._reports]
-        return not (self.is_abandoned or self._told.failure) and all(
+        return not (self.is_abandoned or self._reported.failure) and all(
             report.passed for report in reports
         )
 
@@ -248,7 +248,7 @@ class StartedTest(RecordedTest):
 
     def _look_at_call(self) -> None:
         __tracebackhide__ = True
-        self.item.stash[OUTCOME] = self._told_outcome
+        self.item.stash[OUTCOME] = self._replayed_outcome
         try:
             with self._recorder.looking_at(self):
                 self.hook.pytest_runtest_call(item=self.item)
@@ -323,7 +323,7 @@ class StartedTest(RecordedTest):
             SessionState.of(self.item.session).postpone(failure)
             self._raise_postponed()
 
-    def _told_outcome(self) -> Any:
+    def _replayed_outcome(self) -> Any:
         __tracebackhide__ = True
         self.replay()
         return self.outcome()
@@ -379,7 +379,7 @@ class StartedTest(RecordedTest):
             yield None
 
     def _report(self, phase: PhaseOfTest, look: Callable[[], object]) -> None:
-        self._told, self.record = phase, None
+        self._reported, self.record = phase, None
         call: pytest.CallInfo[Any] = _call_info(
             look, when=phase.when, reraise=(KeyboardInterrupt, pytest.exit.Exception)
         )

@@ -83,7 +83,7 @@ class UnderWay:
         self._give_up_lost()
 
     def may_use(self, fixturedef: pytest.FixtureDef[Any], besides: pytest.Item) -> bool:
-        """Tell whether a test that is under way, besides one, may use a fixture."""
+        """Return whether a test that is under way, besides one, may use a fixture."""
         tests = [test.item for test in self.under_way if test.context is not None]
         if self.current is not None and isinstance(self.current.item, pytest.Function):
             tests.append(self.current.item)

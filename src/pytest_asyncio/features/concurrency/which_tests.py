@@ -57,7 +57,7 @@ class Kind:
 
 @final
 class WhichTests:
-    """Tells which tests of a session may run beside others."""
+    """Knows which tests of a session may run beside others."""
 
     def __init__(self, serial_fixtures: Iterable[str]) -> None:
         self.serial_fixtures: Final = SERIAL_FIXTURES.union(serial_fixtures)
@@ -100,7 +100,7 @@ def needs_of(item: pytest.Item) -> dict[object, object]:
 
 
 def _is_patched(test: Callable[..., object]) -> bool:
-    """Tell whether `unittest.mock.patch` decorates a test, and so acts on the whole process."""
+    """Return whether `unittest.mock.patch` decorates a test, and so acts on the whole process."""
     return any(attribute(layer, "patchings", list) is not None for layer in callables.layers(test))
 
 

@@ -65,7 +65,7 @@ def live(item: pytest.Function) -> Generator[None]:
 
 
 def is_elsewhere(session: pytest.Session) -> bool:
-    """Tell whether the caller is in another thread than the code beside which loops are live."""
+    """Return whether the caller is in another thread than the code beside which loops are live."""
     loops = _of(session)
     return loops is not None and loops.thread is not threading.current_thread()
 
@@ -106,7 +106,7 @@ class _Hooks:
 
 
 def _is_asked_for(item: pytest.Function) -> bool:
-    """Tell whether a mark or the option asks for live loops in a synchronous test."""
+    """Return whether a mark or the option asks for live loops in a synchronous test."""
     __tracebackhide__ = True
     planned = plan_of(item)
     if planned is not None and planned.is_async:

@@ -122,7 +122,7 @@ class LoopThread:
 
 
 def _place_in(thread: threading.Thread) -> str:
-    """Tell at which line of the user's a thread is, if it is at any."""
+    """Say at which line of the user's a thread is, if it is at any."""
     innermost = None if thread.ident is None else frames.innermost(thread.ident)
     frame = frames.users(innermost) or innermost
     return "" if frame is None else f" at {frames.place(frame.f_code, frame.f_lineno)}"

@@ -80,20 +80,20 @@ class Attempt:
         if self.error is None:
             self._item.user_properties[:] = self._properties
 
-    def finish(self, nextitem: pytest.Item | None, told: Repeated) -> None:
+    def finish(self, nextitem: pytest.Item | None, repeated: Repeated) -> None:
         """Report the run, and tear down what the next item does not need."""
         session = self._item.session
         for phase in self._phases:
-            self._report(*phase, told)
+            self._report(*phase, repeated)
         if session.shouldfail or session.shouldstop:
             nextitem = None
         if not self._is_down:
-            self._report(*self._go_through("teardown", nextitem=nextitem), told)
+            self._report(*self._go_through("teardown", nextitem=nextitem), repeated)
             return
         # Hooks of the test's teardown have been called. What is wider is left.
         phase = self._take("teardown", partial(pytest_private.tear_down, session, nextitem))
         if phase[1].failed:
-            self._report(*phase, told)
+            self._report(*phase, repeated)
 
     def _go_through(self, when: Phase, **arguments: Any) -> _Phase:
         hook = getattr(self._hook, f"pytest_runtest_{when}")
@@ -109,11 +109,10 @@ class Attempt:
         return call, self._hook.pytest_runtest_makereport(item=self._item, call=call)
 
     def _report(
-        self, call: pytest.CallInfo[None], report: pytest.TestReport, told: Repeated
+        self, call: pytest.CallInfo[None], report: pytest.TestReport, repeated: Repeated
     ) -> None:
         if report.when == "call":
-            report.duration = told.seconds
-            told.tell(report)
+            repeated.add_to(report)
         self._hook.pytest_runtest_logreport(report=report)
         if pytest_private.is_interactive(call, report):
             self._hook.pytest_exception_interact(node=self._item, call=call, report=report)

@@ -18,8 +18,8 @@ NAMES: Final = ("leaked-tasks", "never-awaited", "open-resources", "unhandled-ex
 class Leaks:
     """Makes failures of the runs of a sweep what checks find in them.
 
-    What they find in the test as it is, they tell as ever if the session has switched them on, and
-    it counts no more in the runs that are cancelled.
+    What they find in the test as it is, they report as ever if the session has switched them on,
+    and it counts no more in the runs that are cancelled.
     """
 
     def __init__(self, session: pytest.Session, names: tuple[str, ...]) -> None:
@@ -55,7 +55,7 @@ class Leaks:
         return checks.warn(found) if self._has_checks else []
 
     def _new(self, found: list[Found]) -> list[Warning]:
-        """Return the first finding that is none of the test as it is; it tells of the others."""
+        """Return the first finding that is none of the test as it is; it names the others."""
         if any(file == self._own_file for _, file, _ in found):
             return []
         new = [finding for finding, _, _ in found if type(finding) not in self._known]

@@ -58,10 +58,10 @@ class _Races(Observer):
         if mark is None or self._config.getoption("setuponly", False):
             return None
         assert isinstance(item, pytest.Function)
-        told = Repeated()
+        repeated = Repeated()
         item.ihook.pytest_runtest_logstart(nodeid=item.nodeid, location=item.location)
         try:
-            self._run(item, nextitem, _search(item, mark, told), told)
+            self._run(item, nextitem, _search(item, mark, repeated), repeated)
         finally:
             self._variation = None
             self._leaks.stop()
@@ -70,7 +70,11 @@ class _Races(Observer):
         return True
 
     def _run(
-        self, item: pytest.Function, nextitem: pytest.Item | None, search: Search, told: Repeated
+        self,
+        item: pytest.Function,
+        nextitem: pytest.Item | None,
+        search: Search,
+        repeated: Repeated,
     ) -> None:
         self._limit = 0.0
         last_sign = time.monotonic()
@@ -80,8 +84,8 @@ class _Races(Observer):
             variation.look_for(self._leaks)
             attempt = Attempt(item)
             attempt.begin()
-            told.runs += 1
-            told.seconds += attempt.seconds
+            repeated.runs += 1
+            repeated.seconds += attempt.seconds
             had_failed = attempt.error is not None
             self._limit = self._limit or max(LEAST, FACTOR * attempt.seconds)
             try:
@@ -93,8 +97,8 @@ class _Races(Observer):
                 break
             if time.monotonic() - last_sign > PROGRESS:
                 last_sign = time.monotonic()
-                self._show_progress(told.runs)
-        attempt.finish(nextitem, told)
+                self._show_progress(repeated.runs)
+        attempt.finish(nextitem, repeated)
 
     def _show_progress(self, runs: int) -> None:
         terminal: Any = self._config.pluginmanager.getplugin("terminalreporter")
@@ -150,8 +154,8 @@ def _mark_of(item: pytest.Item) -> AsyncioMark | None:
     return mark if mark.cancel or mark.schedules else None
 
 
-def _search(item: pytest.Function, mark: AsyncioMark, told: Repeated) -> Search:
+def _search(item: pytest.Function, mark: AsyncioMark, repeated: Repeated) -> Search:
     if mark.cancel:
-        yield from sweep.search(item, told)
+        yield from sweep.search(item, repeated)
     if mark.schedules:
-        yield from schedules.search(item, mark, told)
+        yield from schedules.search(item, mark, repeated)

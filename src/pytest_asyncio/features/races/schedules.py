@@ -44,7 +44,7 @@ _HAS_IO: Final = "I/O or threads have a say too, so that it need not fail again.
 _time: Final = time.monotonic
 
 
-def search(item: pytest.Function, mark: AsyncioMark, told: Repeated) -> Search:
+def search(item: pytest.Function, mark: AsyncioMark, repeated: Repeated) -> Search:
     """Run a test as it is, and then once for each seed."""
     given = options.of(item.config)
     delays_tasks = bool(mark.delay_tasks)

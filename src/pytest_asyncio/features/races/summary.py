@@ -19,8 +19,8 @@ class Repeated:
         self.left_out: int = 0
         """How many runs there would be more, were they not bounded."""
 
-    def tell(self, report: pytest.TestReport) -> None:
-        """Let the report of a test's call tell it to the process that has the terminal."""
+    def add_to(self, report: pytest.TestReport) -> None:
+        """Have the report of a test's call carry it to the process that has the terminal."""
         report.duration = self.seconds
         vars(report)[_REPEATED] = [self.runs, self.left_out]
 

@@ -37,7 +37,7 @@ class Place(NamedTuple):
         return f"{'woken' if self.is_woken else 'waiting'}:{self.number}"
 
 
-def search(item: pytest.Function, told: Repeated) -> Search:
+def search(item: pytest.Function, repeated: Repeated) -> Search:
     """Run a test as it is, and then once for each place to cancel it."""
     given = options.of(item.config)
     first = Cancellation(item)
@@ -49,7 +49,7 @@ def search(item: pytest.Function, told: Repeated) -> Search:
     if given.cancel not in (None, options.EVERYWHERE):
         places = [place for place in places if str(place) == given.cancel]
     chosen = _spread(places, given.cancel_runs)
-    told.left_out += len(places) - len(chosen)
+    repeated.left_out += len(places) - len(chosen)
     before: Cancellation | None = None
     for place in chosen:
         cancellation = Cancellation(item, place, len(awaits), first.has_block, before)

@@ -33,7 +33,7 @@ def written_in_ini(name: str, config: pytest.Config) -> object:
 
 
 def is_in_code(mark: pytest.Mark, item: pytest.Item) -> bool:
-    """Tell whether a mark of an item is written in the code: no hook or fixture has added it.
+    """Return whether a mark of an item is written in the code: no hook or fixture has added it.
 
     pytest keeps both kinds in one list.
     """

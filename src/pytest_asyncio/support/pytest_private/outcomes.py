@@ -43,7 +43,7 @@ def refuse(message: str) -> NoReturn:
 
 
 def is_refusal_of_async(error: BaseException) -> TypeGuard[_Failed]:
-    """Tell whether pytest has refused to set a fixture up because it is async.
+    """Return whether pytest has refused to set a fixture up because it is async.
 
     It says that in words only.
     """

@@ -100,7 +100,7 @@ def log_level(config: pytest.Config) -> int | None:
 
 
 def shows_at_once(config: pytest.Config) -> bool:
-    """Tell whether what tests write or log is shown, or written to a file, as soon as they do."""
+    """Return whether what tests write or log is shown, or written to a file, as soon as they do."""
     logs: Any = config.pluginmanager.getplugin("logging-plugin")
     has_log_file = config.getoption("log_file", None) or config.getini("log_file")
     return (
@@ -141,7 +141,7 @@ def _is_by_itself(logger: object) -> TypeGuard[logging.Logger]:
 
 
 def announce(item: pytest.Item, when: Literal["setup", "call", "teardown"]) -> None:
-    """Let PYTEST_CURRENT_TEST tell which test runs, in the words of pytest."""
+    """Let PYTEST_CURRENT_TEST say which test runs, in the words of pytest."""
     _update_current_test_var(item, when)
 
 
@@ -156,7 +156,7 @@ def warnings_of(item: pytest.Item) -> AbstractContextManager[None]:
 
 @contextmanager
 def current_test_kept() -> Generator[None]:
-    """Let PYTEST_CURRENT_TEST tell afterwards what it tells now, whatever else is run.
+    """Let PYTEST_CURRENT_TEST say afterwards what it says now, whatever else is run.
 
     A test that clears the environment for a while would have pytest stumble over its absence.
     """
@@ -174,5 +174,5 @@ _CURRENT_TEST: Final = "PYTEST_CURRENT_TEST"
 
 
 def is_interactive(call: pytest.CallInfo[None], report: pytest.TestReport) -> bool:
-    """Tell whether `pytest_exception_interact` is to be called."""
+    """Return whether `pytest_exception_interact` is to be called."""
     return check_interactive_exception(call, report)

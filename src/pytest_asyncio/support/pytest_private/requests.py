@@ -51,13 +51,13 @@ def callspec_of(item: pytest.Item) -> Any:
 
 
 def definition_of(request: pytest.FixtureRequest) -> pytest.FixtureDef[Any]:
-    """The fixture that is set up by a request, which its name alone would not tell."""
+    """The fixture that is set up by a request, which its name alone does not determine."""
     definition: pytest.FixtureDef[Any] = cast("Any", request)._fixturedef
     return definition
 
 
 def is_fixture(function: object) -> bool:
-    """Tell whether a function is declared as a fixture, and so not called by the name it has."""
+    """Return whether a function is declared as a fixture, and so not called by the name it has."""
     return getfixturemarker(function) is not None
 
 
@@ -119,14 +119,14 @@ def package_of(
 ) -> pytest.Package | pytest.Session:
     """The package, the innermost that is asked about, in which a fixture of packages is shared.
 
-    `request.node` tells when the fixture is requested, and not before.
+    `request.node` is known when the fixture is requested, and not before.
     """
     node: pytest.Package | pytest.Session = get_scope_package(cast("Any", package), fixturedef)  # type: ignore[assignment]
     return node
 
 
 def has_requested(item: pytest.Function, name: str) -> bool:
-    """Tell whether an item has requested a fixture so far, itself or through another fixture."""
+    """Return whether an item has requested a fixture so far, itself or through another fixture."""
     return name in request_of(item)._fixture_defs
 
 
@@ -196,7 +196,7 @@ def known_arguments(
 
 
 def may_use(item: pytest.Function, fixturedef: pytest.FixtureDef[Any]) -> bool:
-    """Tell whether an item has requested this very fixture; a finished item may have."""
+    """Return whether an item has requested this very fixture; a finished item may have."""
     is_finished = not cast("Any", request_of(item))
     return is_finished or fixturedef in requested_fixtures(item)
 
@@ -217,7 +217,7 @@ def needed_by(
 
 
 def will_request(item: pytest.Item, fixturedef: pytest.FixtureDef[Any]) -> bool:
-    """Tell whether an item, or a fixture that it requests, requests this very fixture statically.
+    """Return whether an item, or a fixture that it requests, requests this very fixture statically.
 
     Not every fixture of a name that the item requests is used: one may override another.
     """
@@ -234,7 +234,7 @@ def definitions_used(item: pytest.Item) -> Iterator[pytest.FixtureDef[Any]]:
 
 
 def has_one_fixture(session: pytest.Session, name: str) -> bool:
-    """Tell whether a single fixture of the whole session is called `name`.
+    """Return whether a single fixture of the whole session is called `name`.
 
     It spares each test function of a suite the look-up of those that are visible to it.
     """
@@ -280,13 +280,13 @@ def arguments_of(item: pytest.Function) -> dict[str, Any]:
 
 
 def is_wide(item: pytest.Function, name: str) -> bool:
-    """Tell whether an item shares the fixture that it requests by a name with other items."""
+    """Return whether an item shares the fixture that it requests by a name with other items."""
     definitions = fixture_definitions(item).get(name)
     return definitions is not None and is_shared(item, definitions[-1])
 
 
 def is_shared(item: pytest.Function, fixturedef: pytest.FixtureDef[Any]) -> bool:
-    """Tell whether an item shares a fixture with others.
+    """Return whether an item shares a fixture with others.
 
     A function without a class is its own class.
     """
@@ -297,7 +297,7 @@ def is_shared(item: pytest.Function, fixturedef: pytest.FixtureDef[Any]) -> bool
 def scope_for(item: pytest.Function, fixturedef: pytest.FixtureDef[Any]) -> ScopeName:
     """The scope that a fixture is cached for when an item requests it: its own, or its parameter's.
 
-    `request.scope` tells when the fixture is requested, and not before.
+    `request.scope` is known when the fixture is requested, and not before.
     """
     callspec = callspec_of(item)
     if callspec is not None and fixturedef.argname in callspec._arg2scope:
@@ -313,7 +313,7 @@ def node_of(request: pytest.FixtureRequest) -> object:
 
 
 def is_own(request: pytest.FixtureRequest) -> bool:
-    """Tell whether a fixture is set up for one item only."""
+    """Return whether a fixture is set up for one item only."""
     any_request: Any = request
     return any_request.node is item_of(request)
 

@@ -33,7 +33,7 @@ def isolate(item: pytest.Item) -> Callable[[], None]:
 
 
 def is_set_up(item: pytest.Item) -> bool:
-    """Tell whether an item is on the stack of nodes that are set up and not torn down."""
+    """Return whether an item is on the stack of nodes that are set up and not torn down."""
     return item in _setup_state(item).stack
 
 
