@@ -171,7 +171,7 @@ def test_the_tasks_run_on_the_loop_of_the_test(suite, scope):
     result.assert_outcomes(passed=1)
 
 
-def test_a_fixture_on_another_loop_is_told_so(suite):
+def test_a_fixture_on_another_loop_is_reported(suite):
     result = suite(
         """
         @pytest_asyncio.fixture(loop_scope="session")
@@ -212,7 +212,7 @@ def test_no_task_begins_after_the_teardown(suite):
     )
 
 
-def test_what_is_no_coroutine_is_told_so(suite):
+def test_what_is_no_coroutine_is_reported(suite):
     result = suite(
         """
         @pytest.mark.asyncio
@@ -249,7 +249,7 @@ def test_a_task_that_refuses_to_end_is_named(suite):
     )
 
 
-def test_a_test_that_closes_its_loop_is_told_of_that_alone(suite):
+def test_a_test_that_closes_its_loop_is_reported_for_that_alone(suite):
     result = suite(
         """
         @pytest.mark.asyncio
@@ -270,7 +270,7 @@ def test_a_test_that_closes_its_loop_is_told_of_that_alone(suite):
 
 
 @pytest.mark.parametrize("check", ["leaked-tasks", "unhandled-exceptions"])
-def test_the_checks_have_nothing_to_tell(suite, check):
+def test_the_checks_have_nothing_to_report(suite, check):
     result = suite(
         f"""
         {DIE}

@@ -208,7 +208,7 @@ def test_other_functions_are_refused(benchmarks):
     )
 
 
-def test_an_async_test_is_told_to_be_synchronous(benchmarks):
+def test_an_async_test_is_advised_to_be_synchronous(benchmarks):
     result = benchmarks("""
         @pytest.mark.asyncio
         async def test_it(asyncio_benchmark):

@@ -162,7 +162,7 @@ def test_a_wide_fixture_is_set_up_once_for_all_runs(suite):
     assert result.stdout.str().count("down once") == 1
 
 
-def test_a_run_that_spoils_a_wide_fixture_is_told_as_that(suite):
+def test_a_run_that_spoils_a_wide_fixture_is_reported_as_that(suite):
     result = suite(
         """
     @pytest.fixture(scope="module")
@@ -189,7 +189,7 @@ def test_a_run_that_spoils_a_wide_fixture_is_told_as_that(suite):
     )
 
 
-def test_a_test_that_cannot_be_run_twice_is_told_as_that(suite):
+def test_a_test_that_cannot_be_run_twice_is_reported_as_that(suite):
     result = suite(
         """
     runs = []
@@ -396,7 +396,7 @@ def test_a_teardown_that_fails_in_the_midst_of_a_sweep_ends_it(suite):
     result.stdout.fnmatch_lines(["*left*", "*--asyncio-cancel=waiting:1", "*OSError: wide*"])
 
 
-def test_the_line_of_a_library_is_told_with_the_one_that_has_led_there(suite):
+def test_the_line_of_a_library_is_reported_with_the_one_that_has_led_there(suite):
     result = suite(
         """
     import sys
@@ -477,7 +477,7 @@ def test_what_a_test_itself_leaks_counts_in_a_block_only(suite, block, outcome):
     result.assert_outcomes(**{outcome: 1})
 
 
-def test_of_many_findings_the_first_tells_of_the_others(suite):
+def test_of_many_findings_the_first_names_the_others(suite):
     result = suite(
         """
     @pytest.mark.asyncio(cancel=True)
@@ -599,7 +599,7 @@ def test_a_value_of_the_option_that_is_none_is_refused(suite, value):
     result.stderr.fnmatch_lines([f"ERROR: '{value}' is not a valid asyncio_cancel*waiting:4*"])
 
 
-def test_the_number_of_runs_is_bounded_and_what_is_left_out_is_told(suite):
+def test_the_number_of_runs_is_bounded_and_what_is_left_out_is_reported(suite):
     result = suite(
         """
     runs = []
@@ -821,7 +821,7 @@ def test_the_debugger_opens_in_the_run_that_fails(suite, monkeypatch):
     result.stdout.fnmatch_lines(["*down*", "*fixtures are up: 1*", "*down*"])
 
 
-def test_workers_of_xdist_tell_how_often_a_test_was_run(suite):
+def test_workers_of_xdist_report_how_often_a_test_was_run(suite):
     pytest.importorskip("xdist")
     result = suite(
         """

@@ -57,7 +57,7 @@ def checked(suite):
         (("--asyncio-checks=leaked-tasks",), "asyncio_checks = never-awaited", "leaked-tasks"),
     ],
 )
-def test_options_switch_checks_on_and_the_header_tells(suite, args, ini, shown):
+def test_options_switch_checks_on_and_the_header_shows_them(suite, args, ini, shown):
     result = suite(
         """
         @pytest.mark.asyncio
@@ -181,7 +181,7 @@ def test_a_failing_teardown_shows_its_own_failure_and_a_note(checked):
     result.stdout.fnmatch_lines(["E*ValueError: its own", "E*UnhandledExceptionWarning: *"])
 
 
-def test_the_workers_of_xdist_tell_theirs(pytester):
+def test_the_workers_of_xdist_report_theirs(pytester):
     pytester.makepyfile(
         """
         import asyncio, pytest
@@ -196,7 +196,7 @@ def test_the_workers_of_xdist_tell_theirs(pytester):
 
 
 @needs_references
-def test_all_that_is_found_is_told(checked):
+def test_all_that_is_found_is_reported(checked):
     result = checked(
         """
         @pytest.mark.asyncio
@@ -255,7 +255,7 @@ class TestLeakedTasks:
         )
 
     @both_scopes
-    def test_a_fixture_is_told_at_its_teardown(self, checked, scope):
+    def test_a_fixture_is_reported_at_its_teardown(self, checked, scope):
         result = checked(
             """
             @pytest_asyncio.fixture(scope=SCOPE)
@@ -311,7 +311,7 @@ class TestLeakedTasks:
             """
         ).assert_outcomes(passed=1)
 
-    def test_what_a_fixture_does_not_end_for_its_test_is_told_at_teardown(self, checked):
+    def test_what_a_fixture_does_not_end_for_its_test_is_reported_at_teardown(self, checked):
         result = checked(
             """
             @pytest.fixture
@@ -358,7 +358,7 @@ class TestLeakedTasks:
             scope=scope,
         ).assert_outcomes(passed=2, warnings=1)
 
-    def test_a_task_that_ends_before_an_earlier_sync_fixture_is_told(self, checked):
+    def test_a_task_that_ends_before_an_earlier_sync_fixture_is_reported(self, checked):
         result = checked(
             """
             @pytest.fixture
@@ -457,7 +457,7 @@ class TestUnhandledExceptions:
         )
 
     @both_scopes
-    def test_a_task_that_lives_on_is_told_to_its_own_test(self, checked, scope):
+    def test_a_task_that_lives_on_is_reported_to_its_own_test(self, checked, scope):
         result = checked(
             """
             pytestmark = pytest.mark.asyncio(loop_scope=SCOPE)
@@ -495,7 +495,7 @@ class TestUnhandledExceptions:
             """
         ).assert_outcomes(passed=2)
 
-    def test_what_is_no_exception_is_told_too(self, checked):
+    def test_what_is_no_exception_is_reported_too(self, checked):
         result = checked(
             """
             @pytest.mark.asyncio
@@ -507,7 +507,7 @@ class TestUnhandledExceptions:
         result.stdout.fnmatch_lines(["*test_it: Mind the gap. Await what raises it*"])
 
     @needs_references
-    def test_an_exception_that_was_never_raised_is_told_too(self, checked):
+    def test_an_exception_that_was_never_raised_is_reported_too(self, checked):
         result = checked(
             """
             @pytest.mark.asyncio
@@ -531,7 +531,7 @@ class TestUnhandledExceptions:
         result.assert_outcomes(failed=1)
         result.stdout.no_fnmatch_line("*UnhandledException*")
 
-    def test_a_generator_that_cannot_be_closed_is_told_to_its_test(self, checked):
+    def test_a_generator_that_cannot_be_closed_is_reported_to_its_test(self, checked):
         result = checked(
             """
             async def stubborn():
@@ -558,7 +558,7 @@ class TestUnhandledExceptions:
 
     @needs_references
     @both_scopes
-    def test_a_future_is_told_to_its_test_whenever_it_is_dropped(self, checked, scope):
+    def test_a_future_is_reported_to_its_test_whenever_it_is_dropped(self, checked, scope):
         result = checked(
             """
             kept = []
@@ -576,7 +576,7 @@ class TestUnhandledExceptions:
         result.stdout.fnmatch_lines(["*UnhandledExceptionWarning: test_it: Future exception was*"])
 
     @needs_references
-    def test_what_comes_to_light_after_its_loop_is_told_to_the_test_of_the_loop(self, checked):
+    def test_what_comes_to_light_after_its_loop_is_reported_to_the_test_of_the_loop(self, checked):
         result = checked(
             f"""
             {FINALIZED}
@@ -591,7 +591,7 @@ class TestUnhandledExceptions:
         result.stdout.fnmatch_lines(["*UnhandledExceptionWarning: test_it: Unclosed session.*"])
 
     @needs_references
-    def test_what_comes_to_light_after_a_shared_loop_is_told_to_none_of_its_tests(self, checked):
+    def test_what_comes_to_light_after_a_shared_loop_is_not_blamed_on_its_tests(self, checked):
         result = checked(
             f"""
             {FINALIZED}
@@ -607,7 +607,7 @@ class TestUnhandledExceptions:
         result.assert_outcomes(passed=3, warnings=1)
         result.stdout.fnmatch_lines(["*UnhandledExceptionWarning: An earlier test: Unclosed*"])
 
-    def test_what_the_end_of_the_loop_brings_to_light_is_told(self, checked):
+    def test_what_the_end_of_the_loop_brings_to_light_is_reported(self, checked):
         result = checked(
             """
             async def raise_late():
@@ -651,7 +651,7 @@ class TestNeverAwaited:
         )
 
     @needs_references
-    def test_a_fixture_is_told_by_its_name(self, checked):
+    def test_a_fixture_is_reported_by_its_name(self, checked):
         result = checked(
             """
             async def work(): pass
@@ -681,7 +681,7 @@ class TestNeverAwaited:
 
     @needs_callbacks
     @both_scopes
-    def test_what_the_garbage_collector_finds_is_told_to_its_test(self, checked, scope):
+    def test_what_the_garbage_collector_finds_is_reported_to_its_test(self, checked, scope):
         result = checked(
             """
             import gc
@@ -735,7 +735,7 @@ class TestNeverAwaited:
         )
 
     @needs_references
-    def test_tests_at_the_same_time_are_told_of_their_own(self, checked):
+    def test_tests_at_the_same_time_are_reported_for_their_own(self, checked):
         result = checked(
             """
             pytestmark = pytest.mark.asyncio(concurrent=True)
@@ -751,7 +751,7 @@ class TestNeverAwaited:
         result.stdout.fnmatch_lines(["*NeverAwaitedWarning: test_it never awaited*"])
 
     @needs_references
-    def test_a_mock_is_told_by_the_line_that_calls_it(self, checked):
+    def test_a_mock_is_reported_by_the_line_that_calls_it(self, checked):
         result = checked(
             """
             from unittest.mock import AsyncMock
@@ -765,7 +765,7 @@ class TestNeverAwaited:
         )
 
     @needs_references
-    def test_a_coroutine_of_unknown_origin_is_told_by_its_definition(self, checked):
+    def test_a_coroutine_of_unknown_origin_is_reported_by_its_definition(self, checked):
         result = checked(
             """
             import sys
@@ -791,7 +791,7 @@ BLOCK = """
 
 class TestBlockedLoop:
     @both_scopes
-    def test_what_blocks_is_told_with_its_line(self, checked, scope):
+    def test_what_blocks_is_reported_with_its_line(self, checked, scope):
         result = checked(
             BLOCK
             + """
@@ -840,7 +840,7 @@ class TestBlockedLoop:
             ini="asyncio_blocked_loop_threshold = 0.1",
         ).assert_outcomes(passed=1)
 
-    def test_a_machine_that_tells_no_load_is_taken_as_idle(self, checked, monkeypatch):
+    def test_a_machine_that_knows_no_load_is_taken_as_idle(self, checked, monkeypatch):
         monkeypatch.setattr(blocked_loop, "_STATISTICS", "/nowhere")
         result = checked(
             BLOCK
@@ -852,7 +852,7 @@ class TestBlockedLoop:
         )
         result.assert_outcomes(failed=1)
 
-    def test_each_that_blocks_is_told(self, checked):
+    def test_each_that_blocks_is_reported(self, checked):
         result = checked(
             BLOCK
             + """
@@ -882,7 +882,7 @@ class TestBlockedLoop:
         [("block()", {"errors": 1}), ("yield; block()", {"passed": 1, "errors": 1})],
         ids=["setup", "teardown"],
     )
-    def test_a_fixture_is_told_by_its_name(self, checked, body, outcomes):
+    def test_a_fixture_is_reported_by_its_name(self, checked, body, outcomes):
         result = checked(
             BLOCK
             + f"""
@@ -945,7 +945,7 @@ class TestOpenResources:
 
     @both_scopes
     @pytest.mark.parametrize("what", OPEN)
-    def test_what_a_test_leaves_open_is_told(self, checked, what, scope):
+    def test_what_a_test_leaves_open_is_reported(self, checked, what, scope):
         result = checked(
             f"""
             {HELPERS}
@@ -986,7 +986,7 @@ class TestOpenResources:
             names="open-resources",
         ).assert_outcomes(passed=1)
 
-    def test_a_loop_that_does_not_tell_of_generators_is_fine(self, checked):
+    def test_a_loop_that_reports_no_generators_is_fine(self, checked):
         checked(
             f"""
             {HELPERS}
@@ -1013,7 +1013,7 @@ class TestOpenResources:
             names="open-resources",
         ).assert_outcomes(passed=2)
 
-    def test_what_a_living_fixture_may_close_is_told_only_if_its_loop_ends(self, checked):
+    def test_what_a_fixture_may_yet_close_is_reported_only_if_its_loop_ends(self, checked):
         result = checked(
             f"""
             {HELPERS}
@@ -1052,7 +1052,7 @@ class TestOpenResources:
         ).assert_outcomes(passed=1)
 
     @both_scopes
-    def test_a_generator_is_told_to_whom_it_runs_for(self, checked, scope):
+    def test_a_generator_is_reported_to_whom_it_runs_for(self, checked, scope):
         result = checked(
             f"""
             {HELPERS}
@@ -1082,7 +1082,7 @@ class TestOpenResources:
             ["E*OpenResourceWarning: fixture 'background' has left the async generator 'numbers'*"]
         )
 
-    def test_it_tells_the_line(self, checked):
+    def test_it_shows_the_line(self, checked):
         result = checked(
             """
             async def numbers():

@@ -340,7 +340,7 @@ OWN_TIME = """
 """
 
 
-def test_each_test_on_such_a_loop_is_told_what_to_write(virtual):
+def test_each_test_on_such_a_loop_is_shown_what_to_write(virtual):
     result = virtual(
         """
         async def test_a(): pass
@@ -357,7 +357,7 @@ def test_each_test_on_such_a_loop_is_told_what_to_write(virtual):
 
 
 @pytest.mark.parametrize("hook", [None, '{"own": OwnTime, "asyncio": asyncio.new_event_loop}'])
-def test_what_it_is_told_to_write_works(suite, hook):
+def test_what_it_is_advised_to_write_works(suite, hook):
     result = suite(
         """
         @pytest.mark.asyncio(clock="virtual", loop_factories=["asyncio"])

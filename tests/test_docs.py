@@ -210,7 +210,7 @@ def what_pytest_tells(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
     }
 
 
-def test_the_reference_tells_of_everything_that_users_can_name(pytester, monkeypatch):
+def test_the_reference_has_everything_that_users_can_name(pytester, monkeypatch):
     reference = (ROOT / "docs" / "reference.md").read_text(encoding="utf-8")
     code = " ".join(re.findall(r"`[^`\n]+`|^#+ .*", reference, re.MULTILINE))
     names = {
@@ -227,7 +227,7 @@ def test_the_reference_tells_of_everything_that_users_can_name(pytester, monkeyp
     assert not untold
 
 
-def test_the_reference_tells_of_no_option_or_fixture_that_there_is_not(pytester, monkeypatch):
+def test_the_reference_has_no_option_or_fixture_that_there_is_not(pytester, monkeypatch):
     reference = (ROOT / "docs" / "reference.md").read_text(encoding="utf-8")
     told = set(re.findall(r"^### `(--asyncio-[\w-]+|asyncio_\w+)`", reference, re.MULTILINE))
     assert told <= what_pytest_tells(pytester, monkeypatch)
@@ -246,7 +246,7 @@ def test_the_help_of_each_option_has_a_section_that_usage_errors_point_to(pytest
     assert options - {"asyncio-runner"} <= targets
 
 
-def test_the_reference_tells_the_oldest_versions_that_are_tested():
+def test_the_reference_names_the_oldest_versions_that_are_tested():
     reference = (ROOT / "docs" / "reference.md").read_text(encoding="utf-8")
     noxfile = (ROOT / "noxfile.py").read_text(encoding="utf-8")
     (oldest,) = re.findall(r"^OLDEST = \[(.*?)\]", noxfile, re.DOTALL | re.MULTILINE)

@@ -40,7 +40,7 @@ def rows_of(result: pytest.RunResult) -> dict[str, Row]:
     return {" ".join(it[4].split()): Row(*map(float, it.groups()[:3])) for it in found}
 
 
-def test_it_tells_waiting_from_working(suite):
+def test_it_distinguishes_waiting_from_working(suite):
     rows = rows_of(suite(WAITS_AND_WORKS, "--asyncio-durations=0"))
     waits, works = rows["call test_it.py::test_waits"], rows["call test_it.py::test_works"]
     assert waits.waiting >= 0.19
@@ -181,7 +181,7 @@ def test_a_number_that_is_none_is_a_usage_error(suite, value):
     )
 
 
-def test_the_workers_of_xdist_tell_theirs(pytester):
+def test_the_workers_of_xdist_report_theirs(pytester):
     header = "import asyncio, pytest\n"
     pytester.makepyfile(test_it=header + dedent(WAITS_AND_WORKS))
     result = pytester.runpytest_subprocess("-n1", "--asyncio-durations=1")

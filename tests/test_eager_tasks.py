@@ -185,7 +185,7 @@ def test_a_setup_that_is_awaited_may_raise_at_once(eager, shape, error):
     )
 
 
-def test_a_task_that_is_left_running_is_told(eager):
+def test_a_task_that_is_left_running_is_reported(eager):
     eager(
         """
         async def work():
@@ -202,7 +202,7 @@ def test_a_task_that_is_left_running_is_told(eager):
     ).stdout.fnmatch_lines("E*LeakedTaskWarning: test_it left the task 'left' running*")
 
 
-def test_a_task_that_has_ended_at_once_is_not_told(eager):
+def test_a_task_that_has_ended_at_once_is_not_reported(eager):
     eager(
         """
         @pytest.mark.asyncio
@@ -216,7 +216,7 @@ def test_a_task_that_has_ended_at_once_is_not_told(eager):
     )
 
 
-def test_an_exception_of_a_task_that_nobody_awaits_is_told(eager):
+def test_an_exception_of_a_task_that_nobody_awaits_is_reported(eager):
     eager(
         """
         import gc

@@ -305,7 +305,7 @@ def test_a_declaration_that_is_not_valid_names_its_fixture(suite, arguments, err
     result.stdout.fnmatch_lines(["test_it.py:3: in <module>", f"E   {error}"])
 
 
-def test_a_generator_that_never_yields_is_told_in_one_sentence(suite):
+def test_a_generator_that_never_yields_is_reported_in_one_sentence(suite):
     result = suite(
         """
         @pytest_asyncio.fixture

@@ -125,7 +125,7 @@ def test_a_failure_without_a_message_is_raised_as_it_is(suite):
     result.assert_outcomes(passed=1)
 
 
-def test_a_synchronous_fixture_that_yields_twice_is_told_by_pytest(suite):
+def test_a_synchronous_fixture_that_yields_twice_is_reported_by_pytest(suite):
     result = suite(
         """
         @pytest.fixture
@@ -145,7 +145,7 @@ def test_a_synchronous_fixture_that_yields_twice_is_told_by_pytest(suite):
     result.stdout.no_fnmatch_line("*never")
 
 
-def test_what_is_no_request_is_told_at_the_users_line(suite):
+def test_what_is_no_request_is_reported_at_the_users_line(suite):
     result = suite("""
         @pytest.mark.asyncio
         async def test_it():
@@ -533,7 +533,7 @@ def test_a_parameter_that_cannot_be_compared_is_another_one(suite):
     assert of_late(result) == ["late", *TORN_DOWN, "late", *TORN_DOWN[1:]]
 
 
-def test_code_that_cannot_wait_for_that_is_told_so(suite):
+def test_code_that_cannot_wait_for_that_is_reported(suite):
     source = REPLACED.format("", "", "request.getfixturevalue('late')")
     result = suite(source, "-s", ini=SESSION_LOOP)
     result.assert_outcomes(passed=1, errors=1)
@@ -579,7 +579,7 @@ def test_a_fixture_whose_parameter_is_not_given_cannot_be_requested(suite):
     result.stdout.fnmatch_lines(["*no parameter defined*", "Requested here:", "test_it.py:9"])
 
 
-def test_that_is_told_too_where_no_line_of_the_suite_awaits_it(suite):
+def test_that_is_reported_too_where_no_line_of_the_suite_awaits_it(suite):
     request = 'asyncio.create_task(pytest_asyncio.getfixturevalue(request, "late"))'
     result = suite(WITHOUT_ITS_PARAMETER.format(request))
     result.assert_outcomes(failed=1)

@@ -39,13 +39,13 @@ def test_what_keeps_tests_from_running_at_the_same_time_is_named_once(
 
 
 @pytest.mark.parametrize("argument", ["-q", "--setup-show", "--asyncio-concurrency=1"])
-def test_a_quiet_session_and_one_that_asks_for_nothing_are_not_told(suite, argument):
+def test_a_quiet_session_and_one_that_asks_for_nothing_are_not_reported(suite, argument):
     concurrent = "" if argument == "--setup-show" else "(concurrent=True)"
     result = suite(TEST.format(concurrent), argument, "--asyncio-checks=all")
     result.stdout.no_fnmatch_line(f"{ONE_BY_ONE}*")
 
 
-def test_a_worker_of_xdist_has_nobody_to_tell(pytester):
+def test_a_worker_of_xdist_has_nobody_to_report_to(pytester):
     pytester.makepyfile("""
         import pytest
 

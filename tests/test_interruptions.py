@@ -306,7 +306,7 @@ def test_what_is_broken_off_may_raise_in_its_clean_up(suite):
 
 @pytest.mark.parametrize("error", ["KeyboardInterrupt", "SystemExit"])
 @pytest.mark.parametrize("act", ["await fail()", "await after_cancellation(create_task(fail()))"])
-def test_what_ends_both_a_test_and_its_run_is_told_once(suite, act, error):
+def test_what_ends_both_a_test_and_its_run_is_reported_once(suite, act, error):
     result = suite(
         f"""
         from asyncio import create_task

@@ -585,7 +585,7 @@ def test_methods_of_a_plain_test_case_are_left_to_unittest(suite):
     result.assert_outcomes(passed=1)
 
 
-def test_a_synchronous_test_of_hypothesis_is_told_once_that_it_is_not_async(suite):
+def test_a_synchronous_test_of_hypothesis_is_reported_once_not_to_be_async(suite):
     result = suite(
         """
         from hypothesis import given, strategies as st

@@ -36,7 +36,7 @@ def test_a_request_that_may_fail_finds_no_event_loop(suite):
     result.assert_outcomes(passed=1)
 
 
-def test_an_override_of_event_loop_is_told_once_where_it_is(suite):
+def test_an_override_of_event_loop_is_reported_once_where_it_is(suite):
     result = suite("", conftest=OVERRIDE, files={"test_a.py": TEST, "test_b.py": TEST})
     result.assert_outcomes(passed=2, warnings=1)
     result.stdout.fnmatch_lines(
@@ -60,7 +60,7 @@ def test_an_override_that_is_requested_is_a_fixture_like_any_other(suite):
     result.assert_outcomes(passed=2)
 
 
-def test_a_session_without_async_tests_is_not_told(suite):
+def test_a_session_without_async_tests_is_not_reported(suite):
     suite("def test_it(): pass", conftest=OVERRIDE).assert_outcomes(passed=1)
 
 
@@ -74,7 +74,7 @@ MISPLACED = """
 """
 
 
-def test_a_hook_in_a_test_module_is_told(suite):
+def test_a_hook_in_a_test_module_is_reported(suite):
     result = suite(MISPLACED)
     result.assert_outcomes(passed=1, warnings=1)
     result.stdout.fnmatch_lines(
@@ -84,7 +84,7 @@ def test_a_hook_in_a_test_module_is_told(suite):
     )
 
 
-def test_a_test_module_that_is_a_plugin_is_not_told(suite, pytester):
+def test_a_test_module_that_is_a_plugin_is_not_reported(suite, pytester):
     pytester.syspathinsert()
     result = suite("", "-ptest_plugin", files={"test_plugin.py": MISPLACED})
     result.assert_outcomes(passed=1)
@@ -126,7 +126,7 @@ def test_the_hook_of_another_plugin_is_left_to_pytest(suite):
         "other.run_until_complete(work)",
     ],
 )
-def test_a_loop_that_is_run_within_a_loop_is_told_to_await(suite, call):
+def test_a_loop_that_is_run_within_a_loop_is_advised_to_await(suite, call):
     result = suite(
         f"""
         @pytest.mark.asyncio
@@ -147,7 +147,7 @@ def test_a_loop_that_is_run_within_a_loop_is_told_to_await(suite, call):
     )
 
 
-def test_a_loop_that_is_closed_while_it_runs_is_told_who_closes_it(suite):
+def test_a_loop_that_is_closed_while_it_runs_is_reported_with_who_closes_it(suite):
     result = suite(
         """
         @pytest.mark.asyncio

@@ -422,7 +422,7 @@ def test_an_item_that_is_no_function_goes_on(dying):
     result.stdout.fnmatch_lines("ERROR test_it.py::test_other *the true cause*")
 
 
-def test_what_nobody_uses_any_more_is_told_at_its_teardown(dying):
+def test_what_nobody_uses_any_more_is_reported_at_its_teardown(dying):
     tests = """
         async def test_user(after):
             pass
@@ -439,7 +439,7 @@ def test_what_nobody_uses_any_more_is_told_at_its_teardown(dying):
     )
 
 
-def test_what_ends_while_no_test_runs_is_told_at_its_teardown(dying):
+def test_what_ends_while_no_test_runs_is_reported_at_its_teardown(dying):
     tests = """
         def test_it(resource):
             die.set()
@@ -533,7 +533,7 @@ def test_the_teardown_of_an_unrelated_fixture_goes_on(dying):
     result.stdout.fnmatch_lines(["*log: made whole before"])
 
 
-def test_two_fixtures_that_end_are_both_told(suite):
+def test_two_fixtures_that_end_are_both_reported(suite):
     result = suite("""
         pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -563,7 +563,7 @@ def test_two_fixtures_that_end_are_both_told(suite):
 
 
 @pytest.mark.parametrize("dynamic", ["request.getfixturevalue('resource')", "later()"])
-def test_who_requests_an_ended_fixture_at_run_time_is_told(dying, dynamic):
+def test_who_requests_an_ended_fixture_at_run_time_is_reported(dying, dynamic):
     tests = f"""
         async def test_user(resource):
             pass
@@ -603,7 +603,7 @@ def test_an_async_context_manager_is_a_fixture(suite):
     result.stdout.fnmatch_lines(["*left*"])
 
 
-def test_a_task_group_that_fails_just_when_it_is_torn_down_is_told(suite):
+def test_a_task_group_that_fails_just_when_it_is_torn_down_is_reported(suite):
     result = suite("""
         @pytest_asyncio.fixture(loop_scope="module")
         async def over():
@@ -679,7 +679,7 @@ def test_an_async_context_manager_that_is_ended_sees_the_cancellation(suite):
         ("yield; yield", {"passed": 1, "errors": 1}, "The async fixture 'odd' has more than one*"),
     ],
 )
-def test_a_fixture_that_does_not_yield_once_is_told_by_name(suite, body, outcomes, message):
+def test_a_fixture_that_does_not_yield_once_is_reported_by_name(suite, body, outcomes, message):
     result = suite(f"""
         @pytest_asyncio.fixture
         async def odd():
@@ -715,7 +715,7 @@ def test_a_fixture_that_yields_twice_is_closed_at_once(suite):
     result.assert_outcomes(passed=2, errors=1)
 
 
-def test_a_fixture_that_was_closed_early_is_told_by_name(suite):
+def test_a_fixture_that_was_closed_early_is_reported_by_name(suite):
     result = suite("""
         @pytest_asyncio.fixture
         async def odd():
@@ -769,7 +769,7 @@ def test_a_fixture_whose_loop_a_test_has_closed_is_set_up_anew_for_the_next_one(
     )
 
 
-def test_a_fixture_whose_loop_was_closed_is_told_by_name(suite):
+def test_a_fixture_whose_loop_was_closed_is_reported_by_name(suite):
     result = suite(
         """
         @pytest_asyncio.fixture
@@ -934,7 +934,7 @@ def test_a_wide_fixture_whose_setup_raises_no_exception_fails_alike_for_all(suit
     assert result.stdout.str().count("RuntimeError: The setup of fixture 'odd' raised") >= 2
 
 
-def test_a_setup_that_a_callback_breaks_off_is_told_with_what_that_raised(suite):
+def test_a_setup_that_a_callback_breaks_off_is_reported_with_what_that_raised(suite):
     result = suite("""
         import sys
 
@@ -1004,7 +1004,7 @@ def test_a_fixture_that_overrides_another_one_is_cancelled_once(suite):
     result.stdout.fnmatch_lines(["*Captured stdout teardown*", "cleaned up"])
 
 
-def test_a_fixture_that_is_cancelled_as_the_test_ends_is_told_at_its_teardown(suite):
+def test_a_fixture_that_is_cancelled_as_the_test_ends_is_reported_at_its_teardown(suite):
     result = suite("""
         @pytest_asyncio.fixture
         async def resource():
@@ -1018,7 +1018,7 @@ def test_a_fixture_that_is_cancelled_as_the_test_ends_is_told_at_its_teardown(su
     result.stdout.fnmatch_lines(["*The teardown of fixture 'resource' raised CancelledError*"])
 
 
-def test_a_fixture_that_is_cancelled_before_it_is_set_up_is_told_at_its_teardown(suite):
+def test_a_fixture_that_is_cancelled_before_it_is_set_up_is_reported_at_its_teardown(suite):
     result = suite("""
         @pytest_asyncio.fixture
         async def resource():

@@ -350,7 +350,7 @@ def test_a_coroutine_is_run_meanwhile_and_the_loop_goes_on(server_suite):
     result.assert_outcomes(passed=1)
 
 
-def test_another_thread_is_told_to_hand_its_coroutine_over(server_suite):
+def test_another_thread_is_advised_to_hand_its_coroutine_over(server_suite):
     result = server_suite("""
         import concurrent.futures
 
@@ -367,7 +367,7 @@ def test_another_thread_is_told_to_hand_its_coroutine_over(server_suite):
 
 
 @pytest.mark.parametrize("call", ["run(asyncio.sleep(0))", "live().__enter__()"])
-def test_code_on_a_live_loop_is_told_that_it_is_there(server_suite, call):
+def test_code_on_a_live_loop_is_advised_that_it_is_there(server_suite, call):
     result = server_suite(f"""
         async def on_the_loop(asyncio_runner):
             asyncio_runner.{call}
@@ -501,7 +501,7 @@ def test_a_fixture_that_dies_ends_what_the_test_runs(dying_suite):
 
 
 @needs_signal
-def test_the_error_of_a_client_is_told_with_what_came_before(dying_suite):
+def test_the_error_of_a_client_is_reported_with_what_came_before(dying_suite):
     result = dying_suite(
         "function",
         """
@@ -896,7 +896,7 @@ def test_tasks_that_the_test_counts_are_its_own(server_suite):
     result.assert_outcomes(passed=1)
 
 
-def test_a_test_that_closes_the_loop_is_told_so(server_suite):
+def test_a_test_that_closes_the_loop_is_reported(server_suite):
     result = server_suite("""
         @pytest.mark.asyncio(live=True)
         def test_it(url, asyncio_runner):

@@ -711,7 +711,7 @@ def test_a_factory_that_returns_its_closed_loop_again_fails_the_next_test(suite)
 
 @pytest.mark.parametrize("mark", ["", "(clock='virtual')"])
 @pytest.mark.parametrize("factory", ["len", "lambda loop: loop", "broken"])
-def test_a_factory_that_cannot_be_called_without_arguments_is_told_so(suite, factory, mark):
+def test_a_factory_that_cannot_be_called_without_arguments_is_reported(suite, factory, mark):
     result = suite(
         PRINTS_LOOP.format(arguments=mark),
         conftest=f"""
@@ -987,7 +987,7 @@ def test_with_another_factory_all_of_the_one_before_has_ended_in_reverse_order(s
     assert tests == ["test_before[a]", "test_it[a]", "test_before[b]", "test_it[b]"]
 
 
-def test_what_fails_while_a_factory_ends_is_told_by_the_test_with_the_next_one(suite):
+def test_what_fails_while_a_factory_ends_is_reported_by_the_test_with_the_next_one(suite):
     result = suite(
         """
         pytestmark = pytest.mark.asyncio(loop_scope="module")

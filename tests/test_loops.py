@@ -530,7 +530,7 @@ def test_a_package_fixture_is_shared_by_the_packages_below(suite):
 
 
 @pytest.mark.parametrize("scope", SCOPES)
-def test_sync_fixtures_and_tests_find_the_loop_of_the_test_at_hand(suite, scope):
+def test_sync_fixtures_and_tests_find_the_loop_of_the_current_test(suite, scope):
     result = suite(f"""
         @pytest.fixture
         def found():
@@ -921,7 +921,7 @@ def test_a_closed_loop_is_not_put_back(suite):
 
 
 @pytest.mark.parametrize("scope", ["module", "session"])
-def test_a_test_that_closes_a_shared_loop_is_told_and_the_next_gets_a_new_one(suite, scope):
+def test_a_test_that_closes_a_shared_loop_is_reported_and_the_next_gets_a_new_one(suite, scope):
     result = suite(
         """
         class TestIt:
@@ -945,7 +945,7 @@ def test_a_test_that_closes_a_shared_loop_is_told_and_the_next_gets_a_new_one(su
     )
 
 
-def test_a_test_that_closes_a_shared_loop_is_told_although_its_teardown_fails(suite):
+def test_a_test_that_closes_a_shared_loop_is_reported_although_its_teardown_fails(suite):
     result = suite(
         """
         @pytest.fixture
@@ -1021,7 +1021,7 @@ def test_what_is_in_no_module_is_its_own(suite):
     result.assert_outcomes(passed=1)
 
 
-def test_a_fixture_that_closes_the_loop_is_told_and_the_test_gets_a_new_one(suite):
+def test_a_fixture_that_closes_the_loop_is_reported_and_the_test_gets_a_new_one(suite):
     result = suite(
         """
         @pytest_asyncio.fixture
@@ -1081,7 +1081,7 @@ def test_a_loop_that_nothing_ran_on_may_be_closed_after_one_that_was_run(suite):
     result.assert_outcomes(passed=2, warnings=1)
 
 
-def test_a_fixture_that_closes_its_loop_at_its_teardown_is_told(suite):
+def test_a_fixture_that_closes_its_loop_at_its_teardown_is_reported(suite):
     result = suite(
         """
         @pytest.fixture
@@ -1109,7 +1109,7 @@ def test_a_fixture_that_closes_its_loop_at_its_teardown_is_told(suite):
     "before", ["", "await asyncio.sleep(0)"], ids=["in its first turn", "later"]
 )
 @pytest.mark.parametrize("base", ["asyncio.SelectorEventLoop", "OwnLoop"])
-def test_a_test_that_stops_its_loop_is_told_and_the_next_one_runs(suite, base, before):
+def test_a_test_that_stops_its_loop_is_reported_and_the_next_one_runs(suite, base, before):
     result = suite(
         f"""
         async def test_stops_it():

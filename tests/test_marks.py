@@ -524,7 +524,7 @@ def test_a_wrong_mark_that_a_closer_one_hides_is_ignored_with_a_warning(suite, m
     result.stdout.fnmatch_lines("*Test::test_it: mark.asyncio *It is ignored, for another mark*")
 
 
-def test_a_value_that_cannot_be_shown_is_told_by_its_type(suite):
+def test_a_value_that_cannot_be_shown_is_reported_by_its_type(suite):
     result = suite(
         """
         class Unshowable:

@@ -111,7 +111,7 @@ def test_strict_mode_leaves_plain_async_fixtures_alone_and_says_so(suite):
 
 
 @pytest.mark.skipif(pytest.version_tuple < (9, 1), reason="pytest leaves the coroutine to the test")
-def test_each_test_is_told_which_fixture_to_declare_otherwise(suite):
+def test_each_test_is_shown_which_fixture_to_declare_otherwise(suite):
     result = suite(
         """
         @pytest.fixture(scope="module")
@@ -141,7 +141,7 @@ def test_each_test_is_told_which_fixture_to_declare_otherwise(suite):
 
 
 @pytest.mark.parametrize("declaration", ["@pytest_asyncio.fixture\nasync ", "@pytest.fixture\n"])
-def test_a_test_that_fails_with_an_async_generator_for_a_value_is_told_so(suite, declaration):
+def test_a_test_that_fails_with_an_async_generator_for_a_value_is_reported(suite, declaration):
     result = suite(
         f"""
 async def numbers():
@@ -164,7 +164,7 @@ async def test_it(number, request):
 
 
 @pytest.mark.skipif(pytest.version_tuple >= (9, 1), reason="pytest refuses the fixture")
-def test_a_test_that_fails_with_a_coroutine_for_a_value_is_told_so(suite):
+def test_a_test_that_fails_with_a_coroutine_for_a_value_is_reported(suite):
     result = suite(
         """
         @pytest.fixture
@@ -316,7 +316,7 @@ def test_auto_mode_does_not_mark_the_methods_of_test_cases(suite):
 
 
 @pytest.mark.parametrize("mode", ["strict", "auto"])
-def test_is_async_test_tells_what_the_plugin_runs(suite, mode):
+def test_is_async_test_knows_what_the_plugin_runs(suite, mode):
     result = suite(
         """
         import unittest
@@ -351,7 +351,7 @@ def test_is_async_test_tells_what_the_plugin_runs(suite, mode):
     result.stdout.fnmatch_lines(f"test_marked{plain} test_method")
 
 
-def test_is_async_test_tells_of_tests_that_are_being_made(suite):
+def test_is_async_test_knows_tests_that_are_being_made(suite):
     result = suite(
         """
         def test_sync(): pass

@@ -13,7 +13,7 @@ DATABASE = """
 """
 
 
-def test_a_test_that_uses_a_fixture_of_a_wider_loop_is_told_the_keyword(suite):
+def test_a_test_that_uses_a_fixture_of_a_wider_loop_is_shown_the_keyword(suite):
     result = suite(
         DATABASE
         + """
@@ -30,7 +30,7 @@ def test_a_test_that_uses_a_fixture_of_a_wider_loop_is_told_the_keyword(suite):
     )
 
 
-def test_a_test_that_uses_a_fixture_of_a_narrower_loop_is_told_the_keyword(suite):
+def test_a_test_that_uses_a_fixture_of_a_narrower_loop_is_shown_the_keyword(suite):
     result = suite("""
         @pytest_asyncio.fixture(loop_scope="function")
         async def future():
@@ -48,7 +48,7 @@ def test_a_test_that_uses_a_fixture_of_a_narrower_loop_is_told_the_keyword(suite
     )
 
 
-def test_a_fixture_that_uses_one_of_another_loop_is_told_the_keyword(suite):
+def test_a_fixture_that_uses_one_of_another_loop_is_shown_the_keyword(suite):
     result = suite(
         DATABASE
         + """
@@ -69,7 +69,7 @@ def test_a_fixture_that_uses_one_of_another_loop_is_told_the_keyword(suite):
 
 
 @pytest.mark.parametrize(("mark", "own"), [("", "function"), ("(loop_scope='module')", "module")])
-def test_a_test_that_uses_a_fixture_of_an_outer_package_is_told_the_keyword(suite, mark, own):
+def test_a_test_that_uses_a_fixture_of_an_outer_package_is_shown_the_keyword(suite, mark, own):
     result = suite(
         files={
             "outer/__init__.py": "",
@@ -94,7 +94,7 @@ def test_a_test_that_uses_a_fixture_of_an_outer_package_is_told_the_keyword(suit
     )
 
 
-def test_a_test_that_uses_a_fixture_of_its_package_is_told_the_keyword(suite):
+def test_a_test_that_uses_a_fixture_of_its_package_is_shown_the_keyword(suite):
     result = suite(
         files={
             "package/__init__.py": "",
@@ -112,7 +112,7 @@ def test_a_test_that_uses_a_fixture_of_its_package_is_told_the_keyword(suite):
     )
 
 
-def test_a_test_that_uses_a_fixture_whose_parameter_widens_it_is_told_the_keyword(suite):
+def test_a_test_that_uses_a_fixture_whose_parameter_widens_it_is_shown_the_keyword(suite):
     result = suite("""
         @pytest_asyncio.fixture
         async def future(request):
@@ -165,7 +165,7 @@ def test_a_fixture_of_another_scope_that_means_the_same_loop_is_not_named(suite)
     result.stdout.no_fnmatch_line("*The fixture 'innocent'*")
 
 
-def test_a_test_that_uses_what_no_fixture_made_is_told_where_to_make_it(suite):
+def test_a_test_that_uses_what_no_fixture_made_is_shown_where_to_make_it(suite):
     result = suite("""
         pytestmark = pytest.mark.asyncio
 
@@ -183,7 +183,7 @@ def test_a_test_that_uses_what_no_fixture_made_is_told_where_to_make_it(suite):
     )
 
 
-def test_a_lock_that_is_bound_to_another_loop_is_told_of(suite):
+def test_a_lock_that_is_bound_to_another_loop_is_reported(suite):
     result = suite("""
         lock = asyncio.Lock()
 
@@ -204,7 +204,7 @@ def test_a_lock_that_is_bound_to_another_loop_is_told_of(suite):
     )
 
 
-def test_the_use_of_a_closed_loop_is_told_of(suite):
+def test_the_use_of_a_closed_loop_is_reported(suite):
     result = suite("""
         @pytest.mark.asyncio
         @pytest.mark.parametrize("number", [1, 2])
@@ -231,7 +231,7 @@ def test_the_use_of_a_closed_loop_is_told_of(suite):
         ("asyncio.set_event_loop(None); asyncio.get_event_loop()", "*no current event loop*"),
     ],
 )
-def test_sync_code_without_a_loop_is_told_how_to_have_one(suite, code, error):
+def test_sync_code_without_a_loop_is_shown_how_to_have_one(suite, code, error):
     result = suite(
         f"""
         @pytest.fixture
@@ -252,7 +252,7 @@ def test_sync_code_without_a_loop_is_told_how_to_have_one(suite, code, error):
     )
 
 
-def test_a_sync_test_without_a_loop_is_told_how_to_have_one(suite):
+def test_a_sync_test_without_a_loop_is_shown_how_to_have_one(suite):
     result = suite("""
         @pytest.mark.asyncio
         async def test_async(): pass
@@ -464,7 +464,7 @@ def test_a_traceback_that_ends_in_the_package_is_shown_whole(suite, monkeypatch)
     result.stdout.fnmatch_lines("*pytest_asyncio/engine/async_tests.py*")
 
 
-def test_a_test_that_waits_for_a_server_on_a_wider_loop_is_told_the_keyword(suite):
+def test_a_test_that_waits_for_a_server_on_a_wider_loop_is_shown_the_keyword(suite):
     result = suite("""
         @pytest_asyncio.fixture(scope="module", loop_scope="module")
         async def answers():
@@ -512,7 +512,7 @@ def test_so_is_one_whose_context_manager_holds_what_is_bound_to_a_wider_loop(sui
     )
 
 
-def test_the_end_of_a_time_out_tells_nothing_of_fixtures_on_the_same_loop(suite):
+def test_the_end_of_a_time_out_says_nothing_of_fixtures_on_the_same_loop(suite):
     result = suite("""
         @pytest_asyncio.fixture
         async def answers(): yield
@@ -525,7 +525,7 @@ def test_the_end_of_a_time_out_tells_nothing_of_fixtures_on_the_same_loop(suite)
     result.stdout.no_fnmatch_line("*stands still*")
 
 
-def test_a_keyword_that_no_fixture_has_is_told_at_the_users_line(suite):
+def test_a_keyword_that_no_fixture_has_is_reported_at_the_users_line(suite):
     result = suite("""
         @pytest_asyncio.fixture(loopscope="module")
         async def answers(): yield
@@ -537,7 +537,7 @@ def test_a_keyword_that_no_fixture_has_is_told_at_the_users_line(suite):
     result.stdout.no_fnmatch_line("*fixtures.py*")
 
 
-def test_an_async_test_that_nobody_runs_is_told_of_the_mark(suite):
+def test_an_async_test_that_nobody_runs_is_shown_the_mark(suite):
     result = suite("""
         async def test_it(): pass
         def test_sync(): pytest.fail("for another reason")
@@ -560,7 +560,7 @@ def test_an_async_test_that_nobody_runs_is_told_of_the_mark(suite):
         ),
     ],
 )
-def test_a_fixture_of_what_is_no_function_is_told_at_the_users_line(suite, value):
+def test_a_fixture_of_what_is_no_function_is_reported_at_the_users_line(suite, value):
     result = suite(f"late = pytest_asyncio.fixture({value})")
     result.assert_outcomes(errors=1)
     result.stdout.fnmatch_lines(

@@ -296,7 +296,7 @@ def test_each_has_the_context_variables_of_those_before_it_once_it_is_there(para
     ).assert_outcomes(passed=1)
 
 
-def test_parameters_are_told_apart(parallel):
+def test_parameters_are_kept_apart(parallel):
     parallel(
         """
     @parallel(params=[1, 2])

@@ -77,7 +77,7 @@ def test_all_calls_share_a_context_unless_one_is_given(suite):
 
 
 @pytest.mark.parametrize("awaitable", ["coroutine()", "asyncio.Future()"])
-def test_code_that_runs_on_the_loop_is_told_to_await(suite, awaitable):
+def test_code_that_runs_on_the_loop_is_advised_to_await(suite, awaitable):
     result = suite(f"""
         async def coroutine():
             pass
@@ -110,7 +110,7 @@ def test_the_context_that_is_given_may_be_empty(suite):
 
 
 @pytest.mark.parametrize("arguments", ["5", "asyncio.sleep", "future, context=5"])
-def test_what_cannot_be_run_is_told_at_the_users_line(suite, arguments):
+def test_what_cannot_be_run_is_reported_at_the_users_line(suite, arguments):
     result = suite(f"""
         def test_it(asyncio_runner):
             future = asyncio_runner.loop.create_future()

@@ -154,7 +154,7 @@ def test_what_asyncio_promises_of_callbacks_and_timers_holds(suite):
     result.assert_outcomes(passed=1)
 
 
-def test_a_task_without_a_name_is_told_by_its_coroutine(suite):
+def test_a_task_without_a_name_is_reported_by_its_coroutine(suite):
     result = suite(HANDOVER.format(more=", delay_tasks=True").replace(', name="two"', ""))
     result.stdout.fnmatch_lines(["  a task of test_it.<locals>.two put off at 0 s"])
 
@@ -241,7 +241,7 @@ def test_a_test_that_fails_by_itself_is_reported_as_ever(suite):
     result.stdout.no_fnmatch_line("*seed*")
 
 
-def test_a_test_that_cannot_be_run_twice_is_told_as_that(suite):
+def test_a_test_that_cannot_be_run_twice_is_reported_as_that(suite):
     result = suite(
         """
     runs = []

@@ -423,7 +423,7 @@ def test_an_unknown_mode_that_a_conftest_of_a_directory_sets_is_a_usage_error(su
     result.stderr.fnmatch_lines("ERROR: 'legacy' is not a valid asyncio_mode.*")
 
 
-def test_an_unknown_mode_that_a_hook_sets_in_the_workers_of_xdist_is_told(pytester):
+def test_an_unknown_mode_that_a_hook_sets_in_the_workers_of_xdist_is_reported(pytester):
     pytester.makepyfile("def test_it(): pass")
     pytester.makeconftest("""
         def pytest_collection_modifyitems(config):

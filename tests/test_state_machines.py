@@ -438,7 +438,7 @@ def test_a_synchronous_test_runs_a_machine_on_the_loop_of_its_fixtures(machines)
     result.assert_outcomes(passed=1)
 
 
-def test_an_async_test_is_told_to_be_synchronous(machines):
+def test_an_async_test_is_advised_to_be_synchronous(machines):
     result = machines("""
         class Machine(pytest_asyncio.RuleBasedStateMachine):
             @rule()

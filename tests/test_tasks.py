@@ -70,7 +70,7 @@ def test_the_end_of_a_time_out_shows_the_tree_of_tasks(suite, scope):
         "await asyncio.gather(asyncio.shield(child))",
     ],
 )
-def test_it_tells_who_awaits_whom(suite, waiting):
+def test_it_shows_who_awaits_whom(suite, waiting):
     result = suite(
         f"""
         @pytest.mark.asyncio(timeout=0.05)
@@ -136,7 +136,7 @@ def test_it_follows_async_generators_and_generators(suite):
     assert section.count("waits for asyncio.sleep") == 2
 
 
-def test_it_tells_where_a_task_was_created_in_debug_mode(suite):
+def test_it_shows_where_a_task_was_created_in_debug_mode(suite):
     result = suite(
         """
         @pytest.mark.asyncio(timeout=0.05)
@@ -315,7 +315,7 @@ def test_it_is_in_junit_xml(suite, pytester):
     assert "└── child" in report
 
 
-def test_it_is_told_by_the_workers_of_xdist(pytester):
+def test_it_is_reported_by_the_workers_of_xdist(pytester):
     pytester.makepyfile(
         """
         import asyncio, pytest
@@ -340,7 +340,7 @@ def test_asking_for_it_hides_nothing_of_what_a_time_out_shows(suite):
     result.stdout.fnmatch_lines([SECTION, "test_it (Task-*)", "└── child"])
 
 
-def test_tests_at_the_same_time_are_told_by_their_names_the_failing_one_first(suite):
+def test_tests_at_the_same_time_are_reported_by_their_names_the_failing_one_first(suite):
     result = suite(
         """
         pytestmark = pytest.mark.asyncio(concurrent=True)

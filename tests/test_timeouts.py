@@ -239,7 +239,7 @@ def test_a_mark_with_what_is_no_time_fails_its_test(suite, value):
     result.stdout.fnmatch_lines(["test_it.py::test_it: mark.asyncio 'timeout' must be a number*"])
 
 
-def test_a_fixture_with_what_is_no_time_is_told_by_name(suite):
+def test_a_fixture_with_what_is_no_time_is_reported_by_name(suite):
     result = suite(
         """
         @pytest_asyncio.fixture(timeout="1")
@@ -311,7 +311,7 @@ def test_a_setup_that_catches_the_cancellation_fails_and_is_torn_down(suite):
 
 @pytest.mark.usefixtures("_impatient")
 @pytest.mark.parametrize("scope", ["function", "module"])
-def test_a_task_that_refuses_to_end_is_told_and_its_loop_given_up(suite, scope):
+def test_a_task_that_refuses_to_end_is_reported_and_its_loop_given_up(suite, scope):
     result = suite(
         f"""
         pytestmark = pytest.mark.asyncio(loop_scope={scope!r})
@@ -364,7 +364,7 @@ def test_a_second_chance_is_enough(suite):
     ["time.sleep(60)", "threading.Event().wait()", "while True: pass"],
     ids=["sleep", "lock", "computation"],
 )
-def test_what_blocks_the_loop_is_told_and_broken_off(suite, block, scope):
+def test_what_blocks_the_loop_is_reported_and_broken_off(suite, block, scope):
     result = suite(
         f"""
         import threading, time
@@ -389,7 +389,7 @@ def test_what_blocks_the_loop_is_told_and_broken_off(suite, block, scope):
 
 @needs_signal
 @pytest.mark.usefixtures("_impatient")
-def test_of_tests_at_the_same_time_the_one_that_blocks_is_told_so(suite):
+def test_of_tests_at_the_same_time_the_one_that_blocks_is_reported(suite):
     result = suite(
         """
         import time
@@ -429,7 +429,7 @@ def test_no_time_out_is_lost_where_several_are_due_on_a_blocked_loop(suite):
 @needs_signal
 @pytest.mark.usefixtures("_impatient")
 @pytest.mark.parametrize("scope", ["function", "module"])
-def test_a_fixture_that_blocks_is_told_and_broken_off(suite, scope):
+def test_a_fixture_that_blocks_is_reported_and_broken_off(suite, scope):
     result = suite(
         f"""
         import time
@@ -477,7 +477,7 @@ def test_what_blocks_the_loop_is_cancelled_once_so_that_it_can_clean_up(suite):
 
 @needs_signal
 @pytest.mark.usefixtures("_impatient")
-def test_a_callback_that_blocks_is_told_where_the_test_waits(suite):
+def test_a_callback_that_blocks_is_reported_where_the_test_waits(suite):
     result = suite(
         """
         import time
@@ -515,7 +515,7 @@ def test_a_test_that_blocks_again_while_it_is_cancelled_is_broken_off_again(suit
 
 
 @pytest.mark.usefixtures("_impatient")
-def test_where_nothing_can_be_interrupted_the_line_is_told_at_once(suite, monkeypatch):
+def test_where_nothing_can_be_interrupted_the_line_is_reported_at_once(suite, monkeypatch):
     monkeypatch.setattr(interrupts, "_SIGNAL", None)
     result = suite(
         """
@@ -550,7 +550,7 @@ def test_where_nothing_can_be_interrupted_the_line_is_told_at_once(suite, monkey
 
 
 @pytest.mark.usefixtures("_impatient")
-def test_a_session_without_stderr_is_told_in_the_report(suite, monkeypatch):
+def test_a_session_without_stderr_is_reported_in_the_report(suite, monkeypatch):
     monkeypatch.setattr(interrupts, "_SIGNAL", None)
     result = suite(
         """
@@ -780,7 +780,7 @@ def test_no_time_out_leaves_a_thread_to_a_suite_that_looks_for_those(suite):
 
 @needs_signal
 @pytest.mark.usefixtures("_impatient")
-def test_code_that_goes_on_and_on_is_told_from_a_line_that_blocks(suite):
+def test_code_that_goes_on_and_on_is_distinguished_from_a_line_that_blocks(suite):
     result = suite(
         """
         async def spin():

@@ -80,7 +80,7 @@ def test_it_shows_what_pytest_did_and_what_each_loop_did(trace):
     ]
 
 
-def test_a_slice_tells_of_which_test_it_is(trace):
+def test_a_slice_names_its_test(trace):
     found = trace(SERVER)
     loop = "loop of test_it.py"
     assert found["pytest", loop, "test_it"].args == {"test": "test_it.py::test_it"}
@@ -90,7 +90,7 @@ def test_a_slice_tells_of_which_test_it_is(trace):
     }
 
 
-def test_a_task_tells_where_it_was_created(trace):
+def test_a_task_shows_where_it_was_created(trace):
     child = trace(SERVER)["pytest", "loop of test_it.py, tasks (2)", "child"]
     assert child.args == {"task": "child", "created at": "test_it.py:10 in test_it"}
 
@@ -369,7 +369,7 @@ def test_a_session_without_tests_is_written(trace):
     assert trace("") == {}
 
 
-def test_the_summary_tells_where_it_is(suite, pytester):
+def test_the_summary_says_where_it_is(suite, pytester):
     result = suite(SERVER, "--asyncio-trace=trace.json")
     path = pytester.path / "trace.json"
     result.stdout.fnmatch_lines(f"*- generated asyncio trace: {path} -*")

@@ -346,7 +346,7 @@ def test_a_teardown_runs_on_the_loop_of_its_setup_after_whatever_test(suite, set
 @pytest.mark.parametrize(
     ("function", "phase"), [("setup_method", "setup"), ("teardown_method", "teardown")]
 )
-def test_a_function_that_takes_too_long_is_told_by_its_name(suite, function, phase):
+def test_a_function_that_takes_too_long_is_reported_by_its_name(suite, function, phase):
     result = suite(
         f"""
         class TestIt:
@@ -362,7 +362,7 @@ def test_a_function_that_takes_too_long_is_told_by_its_name(suite, function, pha
     result.stdout.fnmatch_lines(f"*{function}() of TestIt took longer than the 0.01 s*")
 
 
-def test_what_a_function_leaves_behind_is_told_by_its_name(suite):
+def test_what_a_function_leaves_behind_is_reported_by_its_name(suite):
     result = suite(
         """
         async def setup_module():

@@ -368,7 +368,7 @@ async def test_socket():
     modules(*[source] * 2, conftest=MEETING.format(4)).assert_outcomes(passed=4)
 
 
-def test_loops_that_tell_nothing_take_turns_too(modules):
+def test_loops_without_a_descriptor_take_turns_too(modules):
     source = "async def test_it(): await pytest.meeting.wait()\n"
     modules(
         source,

@@ -82,7 +82,7 @@ def test_who_ends_with_the_process_in_the_teardown_of_another_ends_alone(concurr
 
 
 @pytest.mark.parametrize("argument", ["-x", "--maxfail=1"])
-def test_the_first_failure_ends_all_and_nothing_is_told_of_the_others(concurrent, argument):
+def test_the_first_failure_ends_all_and_nothing_is_reported_of_the_others(concurrent, argument):
     result = concurrent(FLYING.format("assert 0"), argument, "-s")
     result.assert_outcomes(failed=1)
     result.stdout.fnmatch_lines(["*torn down: test_fails test_waits test_waits_too"])
@@ -210,7 +210,7 @@ def test_ctrl_c_in_a_wide_fixture_of_those_alone_ends_the_session_too(concurrent
     assert result.ret is pytest.ExitCode.INTERRUPTED
 
 
-def test_a_wide_fixture_that_the_first_failure_has_used_too_is_told(concurrent):
+def test_a_wide_fixture_that_the_first_failure_has_used_too_is_reported(concurrent):
     result = concurrent(
         """
     @pytest.fixture(scope="module")
@@ -748,7 +748,7 @@ def test_it_may_end_before_some_have_begun(concurrent):
     result.assert_outcomes(failed=1)
 
 
-def test_a_test_that_has_its_turn_first_is_told_before(concurrent):
+def test_a_test_that_has_its_turn_first_is_reported_before(concurrent):
     result = concurrent(
         """
     release = asyncio.Event()
@@ -947,7 +947,7 @@ def test_what_a_synchronous_teardown_raises_is_an_error_of_its_test(concurrent, 
     result.stdout.fnmatch_lines(["*ERROR at teardown of test_b*", "first is torn down"])
 
 
-def test_system_exit_ends_the_test_at_hand_although_that_goes_on(concurrent):
+def test_system_exit_ends_the_current_test_although_that_goes_on(concurrent):
     result = concurrent(
         """
     import contextlib
@@ -980,7 +980,7 @@ def test_system_exit_in_a_callback_is_a_failure_of_its_test(concurrent):
 
 
 @pytest.mark.usefixtures("_impatient", "_ctrl_c_is_of_the_inner_run")
-def test_what_refuses_to_end_is_told(concurrent):
+def test_what_refuses_to_end_is_reported(concurrent):
     result = concurrent(
         """
     async def test_fails():

@@ -270,7 +270,7 @@ def test_none_is_begun_again_where_a_plugin_runs_them_in_another_order(concurren
     result.stdout.fnmatch_lines(["*setups: 3"])
 
 
-def test_the_environment_tells_which_one_runs(concurrent):
+def test_the_environment_says_which_one_runs(concurrent):
     concurrent(
         """
     import os

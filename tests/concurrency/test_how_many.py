@@ -61,7 +61,7 @@ def test_what_is_no_number_is_refused(suite, value):
     result.stderr.fnmatch_lines([f"*{value!r} is not a valid asyncio_concurrency*"])
 
 
-def test_the_header_tells_it(suite):
+def test_the_header_says_so(suite):
     result = suite(MODULE + "async def test_it(): pass", ini="asyncio_concurrent = true")
     result.stdout.fnmatch_lines(["asyncio: *asyncio_concurrency=32*"])
 
@@ -99,7 +99,7 @@ def test_so_does_one_that_is_found_late(suite):
     assert count(suite, files=files) == 1
 
 
-def test_such_a_plugin_is_told_once(suite):
+def test_such_a_plugin_is_reported_once(suite):
     conftest = "def pytest_runtest_protocol(item): pass"
     result = suite(MODULE + COUNTING, conftest=conftest)
     result.assert_outcomes(passed=7, warnings=1)
@@ -110,6 +110,6 @@ def test_such_a_plugin_is_told_once(suite):
 
 
 @pytest.mark.parametrize("argument", ["--asyncio-concurrency=1", "--asyncio-checks=all"])
-def test_it_is_not_told_where_something_else_has_them_run_so(suite, argument):
+def test_it_is_not_reported_where_something_else_has_them_run_so(suite, argument):
     conftest = "def pytest_runtest_protocol(item): pass"
     suite(MODULE + COUNTING, argument, conftest=conftest).assert_outcomes(passed=7)

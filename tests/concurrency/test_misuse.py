@@ -22,7 +22,7 @@ def test_who_stops_the_loop_fails(concurrent_in_both_ways):
     result.stdout.fnmatch_lines(["*___ test_stops ___*", "*has called stop() on the event loop*"])
 
 
-def test_a_stop_that_nobody_has_asked_for_fails_the_test_at_hand(concurrent):
+def test_a_stop_that_nobody_has_asked_for_fails_the_current_test(concurrent):
     result = concurrent(
         """
     import contextvars
@@ -112,7 +112,7 @@ def test_pytest_fail_in_a_callback_fails_its_test(concurrent_in_both_ways):
     result.stdout.fnmatch_lines(["FAILED test_it.py::test_a - Failed: in a callback"])
 
 
-def test_pytest_fail_in_a_callback_leaves_the_test_at_hand_alone(concurrent):
+def test_pytest_fail_in_a_callback_leaves_the_current_test_alone(concurrent):
     result = concurrent(
         """
     failed = asyncio.Event()
@@ -192,7 +192,7 @@ def test_a_test_that_is_synchronous_after_all_is_run(concurrent_in_both_ways):
     result.stdout.fnmatch_lines(["*called*", "*PytestWarning: * is not an async function*"])
 
 
-def test_what_it_returns_is_told(concurrent):
+def test_what_it_returns_is_reported(concurrent):
     result = concurrent(
         """
     async def test_a(): await alone()

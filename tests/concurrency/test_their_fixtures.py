@@ -186,7 +186,7 @@ def test_a_test_is_not_called_after_a_setup_that_a_hook_lets_fail(concurrent):
     ).assert_outcomes(passed=2, errors=1)
 
 
-def test_one_that_is_not_there_is_told(concurrent_in_both_ways):
+def test_one_that_is_not_there_is_reported(concurrent_in_both_ways):
     concurrent_in_both_ways(
         """
     async def test_a(request):

@@ -84,7 +84,7 @@ def test_a_log_file_has_a_level_of_its_own(concurrent, pytester):
     assert "great" in line
 
 
-def test_what_is_logged_before_a_wait_is_told_too(concurrent):
+def test_what_is_logged_before_a_wait_is_reported_too(concurrent):
     result = concurrent(
         """
     import logging
@@ -147,7 +147,7 @@ def test_live_logs_come_in_order(concurrent):
     )
 
 
-def test_output_of_no_test_is_told_with_the_one_at_hand(concurrent_in_both_ways):
+def test_output_of_no_test_is_shown_with_the_current_one(concurrent_in_both_ways):
     result = concurrent_in_both_ways(
         """
     import logging, os, subprocess, sys, threading
@@ -232,7 +232,7 @@ def test_threads_with_the_context_of_a_test_write_for_it(concurrent):
     result.stdout.fnmatch_lines(["*___ test_b ___*", "*Captured stdout call*", "of b"])
 
 
-def test_output_of_a_synchronous_teardown_is_told_with_its_test(concurrent_in_both_ways):
+def test_output_of_a_synchronous_teardown_is_reported_with_its_test(concurrent_in_both_ways):
     result = concurrent_in_both_ways(
         """
     down = asyncio.Event()
@@ -255,7 +255,7 @@ def test_output_of_a_synchronous_teardown_is_told_with_its_test(concurrent_in_bo
     result.stdout.fnmatch_lines(["*___ test_b ___*", "up", "*Captured stdout teardown*", "down"])
 
 
-def test_what_a_test_has_left_behind_is_told_of_with_the_one_at_hand(concurrent):
+def test_what_a_test_has_left_behind_is_shown_with_the_current_one(concurrent):
     result = concurrent(
         """
     import warnings
@@ -283,7 +283,7 @@ def test_what_a_test_has_left_behind_is_told_of_with_the_one_at_hand(concurrent)
     result.stdout.fnmatch_lines(["test_it.py::TestLater::test_c", "*late*"])
 
 
-def test_warnings_are_told_with_the_test_that_caused_them(concurrent):
+def test_warnings_are_reported_with_the_test_that_caused_them(concurrent):
     result = concurrent(
         """
     import warnings
@@ -299,7 +299,7 @@ def test_warnings_are_told_with_the_test_that_caused_them(concurrent):
     result.stdout.fnmatch_lines(["test_it.py::test_a", "test_it.py::test_b", "*same*"])
 
 
-def test_a_warning_is_told_once_for_each_place(concurrent):
+def test_a_warning_is_reported_once_for_each_place(concurrent):
     result = concurrent(
         """
     import threading, warnings
@@ -342,7 +342,7 @@ def test_a_stream_that_a_test_puts_in_place_gets_what_is_written(concurrent_in_b
     )
 
 
-def test_that_of_the_test_at_hand_stays_where_others_are_reported(concurrent):
+def test_that_of_the_current_test_stays_where_others_are_reported(concurrent):
     concurrent(
         """
     import contextlib, io
@@ -361,7 +361,7 @@ def test_that_of_the_test_at_hand_stays_where_others_are_reported(concurrent):
     ).assert_outcomes(passed=2)
 
 
-def test_what_a_test_writes_when_such_a_stream_is_gone_is_told(concurrent_in_both_ways):
+def test_what_a_test_writes_when_such_a_stream_is_gone_is_reported(concurrent_in_both_ways):
     result = concurrent_in_both_ways(
         """
     import contextlib, io
@@ -380,7 +380,7 @@ def test_what_a_test_writes_when_such_a_stream_is_gone_is_told(concurrent_in_bot
     result.stdout.fnmatch_lines(["*Captured stdout setup*", "told"])
 
 
-def test_what_the_others_write_then_is_told_too(concurrent):
+def test_what_the_others_write_then_is_reported_too(concurrent):
     result = concurrent(
         """
     import contextlib, io
@@ -424,7 +424,7 @@ def test_a_session_within_a_test_takes_none_of_its_output(concurrent):
     result.stdout.fnmatch_lines(["*___ test_b ___*", "of b"])
 
 
-def test_such_a_stream_of_the_test_at_hand_gets_nothing_of_the_others(concurrent):
+def test_such_a_stream_of_the_current_test_gets_nothing_of_the_others(concurrent):
     result = concurrent(
         """
     import contextlib, io
@@ -566,7 +566,7 @@ def test_junit_xml_has_their_output_and_properties(concurrent, pytester):
     assert cases[1].find("failure") is not None
 
 
-def test_skips_and_expected_failures_are_told_as_ever(concurrent):
+def test_skips_and_expected_failures_are_reported_as_ever(concurrent):
     result = concurrent(
         """
     @pytest.mark.skip(reason="by mark")

@@ -19,7 +19,7 @@ def test_they_count_from_the_start_of_each(concurrent):
     result.stdout.fnmatch_lines(["*___ test_hangs ___*", "E*TimeoutError: *0.1 s*"])
 
 
-def test_those_of_fixtures_are_told_with_their_tests(concurrent_in_both_ways):
+def test_those_of_fixtures_are_reported_with_their_tests(concurrent_in_both_ways):
     result = concurrent_in_both_ways(
         """
     @pytest_asyncio.fixture(timeout=0.1)
@@ -36,7 +36,7 @@ def test_those_of_fixtures_are_told_with_their_tests(concurrent_in_both_ways):
 @pytest.mark.usefixtures("_impatient")
 @pytest.mark.parametrize("end", ["return", "yield"])
 @pytest.mark.parametrize("scope", ["function", "module"])
-def test_a_fixture_that_refuses_to_end_is_told_with_its_test(concurrent_in_both_ways, scope, end):
+def test_a_fixture_that_does_not_end_is_reported_with_its_test(concurrent_in_both_ways, scope, end):
     result = concurrent_in_both_ways(
         f"""
     @pytest_asyncio.fixture(scope={scope!r}, loop_scope="module", timeout=0.05)
@@ -237,7 +237,7 @@ def test_what_an_earlier_test_has_left_behind_is_not_the_current_ones(concurrent
 
 
 @pytest.mark.usefixtures("_impatient")
-def test_who_times_out_by_it_is_told_where_code_of_nobody_has_blocked_the_loop(concurrent):
+def test_who_times_out_by_it_is_reported_where_code_of_nobody_has_blocked_the_loop(concurrent):
     result = concurrent(
         """
     import time

@@ -70,7 +70,7 @@ def test_the_first_failure_ends_a_worker(workers):
     result.assert_outcomes(failed=1)
 
 
-def test_a_worker_that_crashes_is_told_as_ever(workers):
+def test_a_worker_that_crashes_is_reported_as_ever(workers):
     source = SUITE.replace("assert number != 1", "if number == 1: os._exit(1)")
     result = workers(source, "-n1", "--dist=loadfile", "--max-worker-restart=0")
     result.stdout.fnmatch_lines(["*worker 'gw0' crashed while running*test_a.py::test_it*"])
