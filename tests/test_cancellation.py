@@ -461,6 +461,49 @@ def test_what_a_cancelled_run_leaks_counts_without_any_option(suite):
     result.stdout.fnmatch_lines(["*LeakedTaskWarning*'forgotten'*", "*cancelled while waiting*"])
 
 
+def test_a_leak_is_shown_at_its_line_alone(suite):
+    result = suite(
+        """
+    @pytest.mark.asyncio(cancel=True)
+    async def test_it():
+        async with pytest_asyncio.cancellable():
+            task = asyncio.create_task(asyncio.Event().wait())
+            await asyncio.sleep(0)
+            task.cancel()
+    """
+    )
+    lines = result.outlines
+    begin = next(number for number, line in enumerate(lines) if "_ test_it _" in line)
+    assert lines[begin + 1 : begin + 3] == [
+        "",
+        ">   task = asyncio.create_task(asyncio.Event().wait())",
+    ]
+    result.stdout.fnmatch_lines(["E   *LeakedTaskWarning: *", "", "test_it.py:6: *"])
+    result.stdout.no_fnmatch_line("*entries are hidden*")
+
+
+def test_what_a_cancelled_run_drops_is_found_in_that_run(suite):
+    result = suite(
+        """
+    @pytest.mark.asyncio(cancel=True)
+    async def test_first():
+        async with pytest_asyncio.cancellable():
+            coroutine = asyncio.sleep(0)
+            await asyncio.sleep(0)
+            await coroutine
+
+    @pytest.mark.asyncio(cancel=True)
+    async def test_second():
+        async with pytest_asyncio.cancellable():
+            await asyncio.sleep(0)
+    """
+    )
+    result.assert_outcomes(failed=1, passed=1)
+    result.stdout.fnmatch_lines(
+        ["E   *NeverAwaitedWarning: test_first never awaited the coroutine 'sleep'*"]
+    )
+
+
 @pytest.mark.parametrize(("block", "outcome"), [(True, "failed"), (False, "passed")])
 def test_what_a_test_itself_leaks_counts_in_a_block_only(suite, block, outcome):
     manager = "pytest_asyncio.cancellable()" if block else "asyncio.timeout(10)"
@@ -490,7 +533,7 @@ def test_of_many_findings_the_first_names_the_others(suite):
     """
     )
     result.assert_outcomes(failed=1)
-    result.stdout.fnmatch_lines(["E   *LeakedTaskWarning*", "    LeakedTaskWarning*"])
+    result.stdout.fnmatch_lines(["E   *LeakedTaskWarning*", "E   LeakedTaskWarning*"])
     result.stdout.no_fnmatch_line("*attempts.py*")
 
 

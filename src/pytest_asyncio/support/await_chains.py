@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import gc
-import sys
 import threading
 import traceback
 from asyncio import AbstractEventLoop, Task
@@ -148,8 +147,7 @@ def _name_of_call(steps: list[Step]) -> str:
 
 def _stack_below(outermost: FrameType) -> list[FrameType]:
     """Return the frames of the thread that runs a coroutine, from that one on."""
-    # It is documented, whatever its underscore says.
-    for innermost in sys._current_frames().values():  # pyright: ignore[reportPrivateUsage]
+    for innermost in frames.all_innermost():
         stack: list[FrameType] = []
         frame: FrameType | None = innermost
         while frame is not None:

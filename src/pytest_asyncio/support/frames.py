@@ -104,9 +104,17 @@ def others(frame: FrameType | None) -> FrameType | None:
 
 
 def innermost(thread: int) -> FrameType | None:
-    """Return the frame that a thread is in."""
+    """Return the frame that a thread is in, or which has called this package there.
+
+    A frame of ours would hold itself, and all that its callers hold, in a variable.
+    """
     # It is documented, whatever its underscore says.
-    return sys._current_frames().get(thread)  # pyright: ignore[reportPrivateUsage]
+    return others(sys._current_frames().get(thread))  # pyright: ignore[reportPrivateUsage]
+
+
+def all_innermost() -> list[FrameType]:
+    """Return those of all threads."""
+    return [*filter(None, map(others, sys._current_frames().values()))]  # pyright: ignore[reportPrivateUsage]
 
 
 def up_to_users(traceback: TracebackType | None) -> TracebackType | None:
@@ -129,9 +137,10 @@ def up_to_users(traceback: TracebackType | None) -> TracebackType | None:
 
 def traceback_at(filename: str, line: int) -> TracebackType:
     """Return a traceback of a single line, in which nothing has been raised, to show that one."""
-    code = compile(f"{chr(10) * (line - 1)}get_frame()", filename, "eval")
+    # A report shows what precedes the line from the first one of its code on, and marks columns.
+    code = compile("get_frame()", filename, "eval").replace(co_firstlineno=line)
     frame = eval(code, {"get_frame": sys._getframe})  # pyright: ignore[reportPrivateUsage]
-    return TracebackType(None, frame, frame.f_lasti, line)
+    return TracebackType(None, frame, -1, line)
 
 
 def hide_own(traceback: TracebackType | None) -> TracebackType | None:

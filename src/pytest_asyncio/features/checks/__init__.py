@@ -199,8 +199,13 @@ def warn(found: list[Found]) -> list[Warning]:
         try:
             warnings.warn_explicit(finding, type(finding), filename, line)
         except Warning as error:
-            errors.append(error.with_traceback(frames.traceback_at(filename, line)))
+            errors.append(raised_at(filename, line, error))
     return errors
+
+
+def raised_at(filename: str, line: int, finding: Warning) -> Warning:
+    """Return what was found as an error that the line which it is about has raised."""
+    return finding.with_traceback(frames.traceback_at(filename, line))
 
 
 _TEST: Final[pytest.StashKey[Culprit]] = pytest.StashKey()

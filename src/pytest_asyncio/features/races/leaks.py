@@ -58,7 +58,11 @@ class Leaks:
         """Return the first finding that is none of the test as it is; it names the others."""
         if any(file == self._own_file for _, file, _ in found):
             return []
-        new = [finding for finding, _, _ in found if type(finding) not in self._known]
+        new = [
+            checks.raised_at(file, line, finding)
+            for finding, file, line in found
+            if type(finding) not in self._known
+        ]
         for other in new[1:]:
             new[0].add_note(f"{type(other).__name__}: {other}")
         return [*new[:1]]
