@@ -29,7 +29,7 @@ NAMES = [
     "unhandled-exceptions",
 ]
 needs_callbacks = pytest.mark.skipif(
-    not hasattr(gc, "callbacks"), reason="Nobody is told of its collections."
+    not hasattr(gc, "callbacks"), reason="Its collections cannot be seen."
 )
 needs_references = pytest.mark.skipif(
     sys.implementation.name != "cpython", reason="it counts no references"

@@ -192,20 +192,20 @@ def public_names_of(of: type) -> set[str]:
     return {name for name in vars(of) if not name.startswith("_")}
 
 
-def what_pytest_tells(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> set[str]:
-    """Return the options, mark keywords and fixtures of which pytest itself tells users."""
+def what_pytest_shows(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> set[str]:
+    """Return the options, mark keywords and fixtures that pytest itself shows to users."""
     monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
     monkeypatch.setenv("COLUMNS", "500")
-    told = {
+    shown = {
         option: pytester.runpytest(option, plugins=[plugin]).stdout.str()
         for option in ("--help", "--markers", "--fixtures")
     }
-    (mark,) = re.findall(r"@pytest\.mark\.asyncio\((.*?)\):", told["--markers"])
+    (mark,) = re.findall(r"@pytest\.mark\.asyncio\((.*?)\):", shown["--markers"])
     return {
-        *re.findall(r"^  (--asyncio-[\w-]+|asyncio_\w+)", told["--help"], re.MULTILINE),
+        *re.findall(r"^  (--asyncio-[\w-]+|asyncio_\w+)", shown["--help"], re.MULTILINE),
         *re.findall(r"\w+=", mark),
         *re.findall(
-            r"^(\w+)(?: \[\w+ scope\])? -- .*pytest_asyncio/", told["--fixtures"], re.MULTILINE
+            r"^(\w+)(?: \[\w+ scope\])? -- .*pytest_asyncio/", shown["--fixtures"], re.MULTILINE
         ),
     }
 
@@ -214,7 +214,7 @@ def test_the_reference_has_everything_that_users_can_name(pytester, monkeypatch)
     reference = (ROOT / "docs" / "reference.md").read_text(encoding="utf-8")
     code = " ".join(re.findall(r"`[^`\n]+`|^#+ .*", reference, re.MULTILINE))
     names = {
-        *what_pytest_tells(pytester, monkeypatch),
+        *what_pytest_shows(pytester, monkeypatch),
         *(f"{keyword}=" for keyword in marks._VALIDATORS),
         *which_tests.SERIAL_FIXTURES,
         *public_names_of(hooks.Hooks),
@@ -229,15 +229,15 @@ def test_the_reference_has_everything_that_users_can_name(pytester, monkeypatch)
 
 def test_the_reference_has_no_option_or_fixture_that_there_is_not(pytester, monkeypatch):
     reference = (ROOT / "docs" / "reference.md").read_text(encoding="utf-8")
-    told = set(re.findall(r"^### `(--asyncio-[\w-]+|asyncio_\w+)`", reference, re.MULTILINE))
-    assert told <= what_pytest_tells(pytester, monkeypatch)
-    assert len(told) > 10
+    shown = set(re.findall(r"^### `(--asyncio-[\w-]+|asyncio_\w+)`", reference, re.MULTILINE))
+    assert shown <= what_pytest_shows(pytester, monkeypatch)
+    assert len(shown) > 10
 
 
 def test_the_help_of_each_option_has_a_section_that_usage_errors_point_to(pytester, monkeypatch):
     reference = (ROOT / "docs" / "reference.md").read_text(encoding="utf-8")
     targets = set(re.findall(r"^\(([\w-]+)\)=$", reference, re.MULTILINE))
-    names = what_pytest_tells(pytester, monkeypatch)
+    names = what_pytest_shows(pytester, monkeypatch)
     options = {
         name.strip("-").replace("_", "-")
         for name in names
@@ -250,5 +250,5 @@ def test_the_reference_names_the_oldest_versions_that_are_tested():
     reference = (ROOT / "docs" / "reference.md").read_text(encoding="utf-8")
     noxfile = (ROOT / "noxfile.py").read_text(encoding="utf-8")
     (oldest,) = re.findall(r"^OLDEST = \[(.*?)\]", noxfile, re.DOTALL | re.MULTILINE)
-    told = re.findall(r"^\| ([\w-]+) \| ([\d.]+) \|$", reference.lower(), re.MULTILINE)
-    assert dict(told) == dict(re.findall(r'"([\w-]+)==([\d.]+?)(?:\.\*)?"', oldest))
+    shown = re.findall(r"^\| ([\w-]+) \| ([\d.]+) \|$", reference.lower(), re.MULTILINE)
+    assert dict(shown) == dict(re.findall(r'"([\w-]+)==([\d.]+?)(?:\.\*)?"', oldest))

@@ -1,4 +1,4 @@
-"""Whatever a user does to a test that hangs, it tells where."""
+"""Whatever a user does to a test that hangs, they see where it hangs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The plugin pytest-run-parallel is told which tests it must not call in its threads."""
+"""The plugin pytest-run-parallel must not call async tests in its threads."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a test costs is counted, not timed: function calls of the plugin, and turns of the loop."""
+"""What a test costs is counted: function calls of the plugin, and iterations of the loop."""
 
 from __future__ import annotations
 

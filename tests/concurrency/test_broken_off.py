@@ -53,7 +53,7 @@ def test_who_ends_with_the_process_when_another_is_over_ends_alone(concurrent):
         await asyncio.sleep(0.01)
         is_set.set()
         loop = asyncio.get_running_loop()
-        loop.call_soon(loop.call_soon, exit, 3)  # in the turn that tells that test_b is over
+        loop.call_soon(loop.call_soon, exit, 3)  # in the iteration that sees that test_b is over
         await asyncio.Event().wait()
     """
     )

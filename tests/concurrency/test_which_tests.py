@@ -289,18 +289,18 @@ def test_hypothesis_runs_its_examples_alone(concurrent):
 def test_those_with_other_parameters_of_a_wide_fixture_come_later(concurrent):
     concurrent(
         """
-    living = []
+    servers = []
     @pytest_asyncio.fixture(scope="module", params=[1, 2])
     async def server(request):
-        living.append(request.param)
+        servers.append(request.param)
         yield request.param
-        living.clear()
+        servers.clear()
     async def test_a(server):
         await meet()
-        assert living == [server]
+        assert servers == [server]
     async def test_b(server):
         await meet()
-        assert living == [server]
+        assert servers == [server]
     """,
         ini="asyncio_default_fixture_loop_scope = fixture-scope",
     ).assert_outcomes(passed=4)

@@ -337,7 +337,7 @@ class _Writer:
         yield asynchronous if self.is_async else synchronous
 
     def may_be_async(self, is_async: bool, phase: Phase) -> bool:
-        """Tell whether what is written down is async.
+        """Return whether what is written down is async.
 
         On one loop, what requests something is, and elsewhere, what does not request something
         that would run on a loop, which need not be its own.
