@@ -54,7 +54,10 @@ class LoopThread:
         )
         self._state.other_tests.append(self._test)
         self._state.live_loops[self._loop] = self._test
+        started = threading.Event()
+        self._loop.call_soon(started.set)
         self._thread.start()
+        started.wait(event_loop.GRACE)  # What is due before may block the loop.
 
     def end(self) -> None:
         """Stop the loop for good. One that is blocked is given up, and fails the test."""
