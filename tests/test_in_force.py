@@ -18,10 +18,9 @@ ONE_BY_ONE = "asyncio: concurrent tests run one after another, because "
     [
         ("--setup-show", "--setup-show is about one test after another"),
         ("--pdb", "--pdb is about one test after another"),
-        (
-            "--asyncio-checks=leaked-tasks",
-            "the checks leaked-tasks look at one test after another",
-        ),
+        ("--asyncio-checks=leaked-tasks", "asyncio_checks look at one test after another"),
+        ("--asyncio-cancel", "--asyncio-cancel runs them more than once"),
+        ("--asyncio-late=1", "--asyncio-late runs them more than once"),
         ("-pno:capture", "-p no:capture leaves nothing to tell their output apart"),
         ("-pno:logging", "-p no:logging leaves nothing to tell their output apart"),
     ],
@@ -36,6 +35,13 @@ def test_what_keeps_tests_from_running_at_the_same_time_is_named_once(
         ini="asyncio_concurrent = true" if is_option else "",
     )
     assert result.outlines.count(ONE_BY_ONE + because) == 1
+
+
+@pytest.mark.parametrize("argument", ["--asyncio-schedules=3", "--asyncio-seed=7"])
+def test_options_that_repeat_tests_are_in_the_header(suite, argument):
+    name, value = argument.lstrip("-").replace("-", "_").split("=")
+    result = suite(TEST.format("(clock='virtual')"), argument)
+    result.stdout.fnmatch_lines(f"asyncio: *{name}={value}*")
 
 
 @pytest.mark.parametrize("argument", ["-q", "--setup-show", "--asyncio-concurrency=1"])

@@ -338,3 +338,27 @@ def test_so_many_are_known_before_their_turn_at_most(concurrent, monkeypatch):
         async def test_c(): running.append(1)
     """)
     result.assert_outcomes(passed=3)
+
+
+@pytest.mark.parametrize("keywords", ["cancel=True", "schedules=2, clock='virtual'"])
+def test_one_that_is_run_more_than_once_runs_alone_and_keeps_no_others_from_it(
+    concurrent, keywords
+):
+    result = concurrent(
+        f"""
+    @pytest_asyncio.fixture(scope="module", loop_scope="module")
+    async def shared(): yield await asyncio.sleep(0)
+    @pytest_asyncio.fixture
+    async def own(): yield await asyncio.sleep(0)
+    async def test_a(shared, own): await meet()
+    @pytest.mark.asyncio(concurrent=False, {keywords})
+    async def test_repeated(own):
+        assert not running
+        await asyncio.wait([asyncio.ensure_future(asyncio.sleep(s)) for s in (0.001, 0.002)])
+    async def test_b(shared, own): await meet()
+    async def test_c(shared, own): await beside()
+    """,
+        "-v",
+    )
+    result.assert_outcomes(passed=4)
+    result.stdout.fnmatch_lines("*test_repeated PASSED (* runs)*")

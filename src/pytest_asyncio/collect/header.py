@@ -27,7 +27,9 @@ def lines(config: pytest.Config) -> list[str]:
         *(["asyncio_concurrent=True"] if settings.concurrent else []),
         *([f"asyncio_concurrency={settings.concurrency}"] if settings.concurrent else []),
         *([f"asyncio_cancel={settings.cancel}"] if settings.cancel else []),
+        *([f"asyncio_schedules={settings.schedules}"] if settings.schedules else []),
         *([f"asyncio_late={settings.late}"] if settings.late else []),
+        *([f"asyncio_seed={settings.seed}"] if settings.seed else []),
     ]
     return [f"asyncio: {', '.join(parts)}", *_not_in_force(config)]
 

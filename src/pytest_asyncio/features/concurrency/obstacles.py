@@ -8,6 +8,7 @@ import pytest
 
 from pytest_asyncio.collect import options
 from pytest_asyncio.support.foreign import attribute
+from pytest_asyncio.support.frames import PACKAGE
 
 _OPTIONS: Final = {
     "force_reruns": "--force-reruns",
@@ -24,11 +25,12 @@ _OPTIONS: Final = {
 _PLUGINS: Final = {"capturemanager": "capture", "logging-plugin": "logging"}
 """Plugins of pytest that tell the output of tests apart, and what `-p no:` calls them."""
 
-_UNAFFECTED: Final = {"_pytest", "pytest_rerunfailures", "pytest_timeout"}
+_UNAFFECTED: Final = {"_pytest", PACKAGE, "pytest_rerunfailures", "pytest_timeout"}
 """Packages that have a hook around each test, and need not see all of it there.
 
-pytest-timeout bounds the time that pytest takes for a test; pytest-rerunfailures does nothing
-unless a test is marked, or one of `_OPTIONS` is given.
+Tests that this package runs again are not concurrent; pytest-timeout bounds the time that pytest
+takes for a test; pytest-rerunfailures does nothing unless a test is marked, or one of `_OPTIONS` is
+given.
 """
 
 
@@ -36,7 +38,10 @@ def find(config: pytest.Config) -> str | None:
     """Return why tests have to run one after another, if anything makes them."""
     given = options.of(config)
     if given.checks:
-        return f"the checks {', '.join(given.checks)} look at one test after another"
+        return "asyncio_checks look at one test after another"
+    if given.cancel or given.late:
+        flag = "--asyncio-cancel" if given.cancel else "--asyncio-late"
+        return f"{flag} runs them more than once"
     for name, flag in _OPTIONS.items():
         if _is_given(config, name):
             return f"{flag} is about one test after another"
