@@ -106,8 +106,10 @@ def test_no_event_loop_policy_is_read_or_set(suite, monkeypatch):
 
 
 ADVICE = (
-    '*PytestDeprecationWarning: The configuration option "asyncio_default_fixture_loop_scope" is '
-    "unset, and the async fixture 'database' has no loop_scope: its loop is shared in its module. *"
+    "*conftest.py:3: PytestDeprecationWarning: The configuration option "
+    "\"asyncio_default_fixture_loop_scope\" is unset, and the async fixture 'database' has no "
+    "loop_scope: its loop is shared in its module. Set the option to 'fixture-scope' to keep that, "
+    "or set asyncio_loop_scope to 'auto' *"
 )
 
 

@@ -274,9 +274,10 @@ def advise_of_unset_option(fixturedef: pytest.FixtureDef[Any], item: pytest.Item
             item,
             'The configuration option "asyncio_default_fixture_loop_scope" is unset, and the '
             f"async fixture {fixturedef.argname!r} has no loop_scope: its loop is shared in its "
-            f"{fixturedef.scope}. Set the option to 'fixture-scope' to keep that, or to the loop "
-            f"scope that such fixtures shall have: {', '.join(SCOPES)}.",
+            f"{fixturedef.scope}. Set the option to 'fixture-scope' to keep that, or set "
+            "asyncio_loop_scope to 'auto' to have each test on one loop with all its fixtures.",
             pytest.PytestDeprecationWarning,
+            at=fixturedef.func,
         )
 
 

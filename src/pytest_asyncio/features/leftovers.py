@@ -34,8 +34,8 @@ def start(session: pytest.Session) -> None:
             tests[0],
             "The fixture 'event_loop' does not make the loops of async tests since pytest-asyncio "
             "1.0. Remove it. To share a loop, set asyncio_loop_scope, or write loop_scope= at "
-            "tests and fixtures; for loops of another kind, implement the hook "
-            "pytest_asyncio_loop_factories.",
+            "tests and fixtures; for loops of another kind, such as uvloop's, set "
+            "asyncio_loop_factory.",
             at=fixturedef.func,
         )
     for hook in _misplaced_hooks(tests):
