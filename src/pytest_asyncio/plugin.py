@@ -117,22 +117,18 @@ def pytest_asyncio_started(session: pytest.Session) -> None:
     given = options.of(session.config)
     for name in _WITH_ASYNC_TESTS:
         _feature(name).start(session)
-    if (
-        given.timeout
-        or given.has_folders
-        or any(map(names_timeout, pytest_private.all_fixtures(session)))
-    ):
-        _feature("timeouts").start(session)
-    if any(map(is_parallel, pytest_private.all_fixtures(session))):
-        _feature("parallel_fixtures").start(session)
-    if given.clock == "virtual" or given.has_folders:
-        _feature("clock").start(session)
-    if given.live or given.has_folders:
-        _feature("live").start(session)
-    if given.tasks:
-        _feature("task_tree").start(session)
-    if given.checks:
-        _feature("checks").start(session)
+    fixtures = tuple(pytest_private.all_fixtures(session))
+    is_asked_for = {
+        "debug_mode": given.debug,
+        "timeouts": given.timeout or given.has_folders or any(map(names_timeout, fixtures)),
+        "parallel_fixtures": any(map(is_parallel, fixtures)),
+        "clock": given.clock == "virtual" or given.has_folders,
+        "live": given.live or given.has_folders,
+        "task_tree": given.tasks,
+        "checks": given.checks,
+    }
+    for name in filter(is_asked_for.get, is_asked_for):
+        _feature(name).start(session)
 
 
 def _switch_on_by_mark(item: pytest.Function, plan: Plan) -> None:

@@ -8,7 +8,7 @@ from typing import Any, Final, TypeGuard
 import pytest
 
 from pytest_asyncio.support import callables
-from pytest_asyncio.support.foreign import attribute, holds, own_attribute
+from pytest_asyncio.support.foreign import holds
 
 from . import options
 
@@ -52,19 +52,8 @@ def is_marked_late(item: pytest.Item) -> bool:
 def test_function(item: pytest.Function) -> Any:
     """Return the function that the user wrote, which for Hypothesis is an inner one."""
     function = item.obj
-    handle = hypothesis_handle(function)
+    handle = callables.hypothesis_handle(function)
     return function if handle is None else handle.inner_test
-
-
-def hypothesis_handle(function: object) -> Any:
-    """Return what holds the function that Hypothesis calls for each example, if it does that.
-
-    A state machine's test is one of Hypothesis as well, and has no such function.
-    """
-    if own_attribute(function, "is_hypothesis_test") is not True:
-        return None
-    handle = own_attribute(function, "hypothesis")
-    return handle if callable(attribute(handle, "inner_test", object)) else None
 
 
 def refuse_generator(item: pytest.Item) -> None:

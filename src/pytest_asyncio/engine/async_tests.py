@@ -28,7 +28,8 @@ def plan(item: pytest.Function) -> Plan:
     Marks that are wrong do not keep a synchronous test from running: it has no need of them,
     unless they say that its loops are live.
     """
-    function = items.test_function(item)
+    handle = callables.hypothesis_handle(item.obj)
+    function = item.obj if handle is None else handle.inner_test
     kind = callables.kind_of(function)
     is_async = kind is not None
     if kind == "generator" and callables.is_itself_async(function):
@@ -43,7 +44,7 @@ def plan(item: pytest.Function) -> Plan:
     deprecated = mark.deprecated_scope
     if is_async and deprecated is not None and pytest_private.is_in_code(deprecated, item):
         marks.warn_of_deprecated_scope(deprecated, item)
-    planned = Plan(item, mark, selected, is_async)
+    planned = Plan(item, mark, selected, is_async, handle)
     state = SessionState.of(item.session)
     for call in state.on_test_planned:
         call(item, planned)
@@ -67,7 +68,7 @@ def prepare(item: pytest.Function, planned: Plan | None = None) -> LoopOwner:
         planned.before = copy_context()
         if owner.state.standing:
             ended_fixtures.finish_after(item)
-    owner.state.make_current(owner.loop)
+    owner.make_current()
     return owner
 
 
@@ -107,11 +108,10 @@ def synchronize(item: pytest.Function, planned: Plan | None) -> Callable[[], Non
     planned.is_called = True
     if planned.is_async:  # Before there is a coroutine that nobody would await.
         prepare(item, planned).use()
-    handle = items.hypothesis_handle(item.obj)
-    if handle is None:
+    if planned.handle is None:
         holder, attribute, run = item, "obj", _run_test
     else:
-        holder, attribute, run = handle, "inner_test", _run_example
+        holder, attribute, run = planned.handle, "inner_test", _run_example
     function, is_first = getattr(holder, attribute), True
 
     def synchronous(*args: Any, **kwargs: Any) -> Any:

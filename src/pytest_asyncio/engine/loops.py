@@ -14,7 +14,6 @@ from weakref import ref
 
 import pytest
 
-from pytest_asyncio.collect import options
 from pytest_asyncio.collect.policies import PolicyLoops
 from pytest_asyncio.support import asyncio_private, finalizers, pytest_private
 from pytest_asyncio.support.foreign import is_a
@@ -56,29 +55,30 @@ class LoopOwner:
     it stands still.
     """
 
+    opened: AbstractEventLoop | None = None
+    """The loop, from its opening to its closing, also if a test has closed it meanwhile."""
+    stopped_by: Run | None = None
+    """The run beside others whose code has stopped the loop."""
+    standstill: Callable[[], AbstractContextManager[None]] = nullcontext
+    """Returns what the loop stands still in, for the thread of pytest to use it. A feature that
+    runs it in another thread sets this.
+    """
+    _has_run = False
+    _is_used = False
+    _given_up: AbstractEventLoop | None = None
+    _failure: BaseException | None = None
+    _is_stopped = False
+
     def __init__(self, node: pytest.Item | pytest.Collector, factory: LoopFactory | None) -> None:
         self.node: Final = node
         self.factory = factory
         self.state: Final = SessionState.of(node.session)
         self.is_shared: Final = self.state.scheduler is not None
         """Whether tests may run on the loop at the same time."""
-        self.opened: AbstractEventLoop | None = None
-        """The loop, from its opening to its closing, also if a test has closed it meanwhile."""
         self.fixtures: Final[dict[pytest.FixtureDef[Any], pytest.FixtureRequest]] = {}
         """The wide fixtures that are set up on the loop, in the order of their setup."""
-        self.stopped_by: Run | None = None
-        """The run beside others whose code has stopped the loop."""
-        self.standstill: Callable[[], AbstractContextManager[None]] = nullcontext
-        """Returns what the loop stands still in, for the thread of pytest to use it. A feature that
-        runs it in another thread sets this.
-        """
-        self._has_run = False
-        self._is_used = False
         self._spared: set[Task[Any]] = set()
         """The tasks of what was set up before anything used the loop, which are left to that."""
-        self._given_up: AbstractEventLoop | None = None
-        self._failure: BaseException | None = None
-        self._is_stopped = False
 
     @property
     def loop(self) -> AbstractEventLoop:
@@ -88,6 +88,15 @@ class LoopOwner:
         if loop is None or loop.is_closed():
             loop = self._open()
         return loop
+
+    def make_current(self) -> None:
+        """Let synchronous code find the loop, which is opened where it is not open."""
+        __tracebackhide__ = True
+        loop = self.opened
+        if loop is None or loop.is_closed():
+            self._open()
+        else:
+            self.state.make_current(loop)
 
     @contextmanager
     def found(self) -> Generator[None]:
@@ -248,8 +257,6 @@ class LoopOwner:
             if self._has_run:
                 warnings.warn(RuntimeWarning(f"A test or fixture has closed {self}."), stacklevel=1)
         loop = make_loop(self.factory or self.state.default_factory, self.node)
-        if options.of(self.node.config).debug:
-            loop.set_debug(True)
         self._listen_to(loop)
         self.opened = loop
         self._has_run = False

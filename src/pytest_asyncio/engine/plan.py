@@ -19,36 +19,32 @@ if TYPE_CHECKING:
 class Plan:
     """What is known of an async test before anything is set up for it, and what it has then."""
 
-    __slots__ = (
-        "before",
-        "factory",
-        "has_factory",
-        "is_async",
-        "is_called",
-        "mark",
-        "owner",
-        "selected",
-        "surround",
-    )
+    is_called: bool = False
+    """Whether its call has begun."""
+    factory: LoopFactory | None = None
+    """What `factory_of` has found, once it is asked."""
+    has_factory: bool = False
+    owner: LoopOwner | None = None
+    """Its loop's, from its first fixture to its teardown."""
+    before: Context | None = None
+    """What there was before its own fixtures were set up."""
+    surround: Callable[[Awaitable[Any]], Coroutine[Any, Any, Any]] | None = None
+    """What awaits, for a feature, what the test function has returned."""
 
     def __init__(
-        self, item: pytest.Item, mark: AsyncioMark, selected: LoopFactory | None, is_async: bool
+        self,
+        item: pytest.Item,
+        mark: AsyncioMark,
+        selected: LoopFactory | None,
+        is_async: bool,
+        handle: Any,
     ) -> None:
         vars(item)[_PLAN] = self
         self.mark: AsyncioMark = mark
         self.selected: Final = selected
         self.is_async: Final = is_async
-        self.is_called: bool = False
-        """Whether its call has begun."""
-        self.factory: LoopFactory | None = None
-        """What `factory_of` has found, once it is asked."""
-        self.has_factory: bool = False
-        self.owner: LoopOwner | None = None
-        """Its loop's, from its first fixture to its teardown."""
-        self.before: Context | None = None
-        """What there was before its own fixtures were set up."""
-        self.surround: Callable[[Awaitable[Any]], Coroutine[Any, Any, Any]] | None = None
-        """What awaits, for a feature, what the test function has returned."""
+        self.handle: Final = handle
+        """What holds the function that Hypothesis calls for each example, if it does that."""
 
 
 _PLAN: Final = "_pytest_asyncio_plan"

@@ -28,25 +28,19 @@ class Run:
     `phase` is pytest's word for it; `fixturedef` is the fixture, or None for a test.
     """
 
-    __slots__ = (
-        "__weakref__",
-        "awaited",
-        "began",
-        "failure",
-        "fixturedef",
-        "interruption",
-        "is_broken_off",
-        "is_given_up",
-        "is_live",
-        "item",
-        "on_break_off",
-        "on_end",
-        "phase",
-        "reason",
-        "refusing",
-        "task",
-        "within",
-    )
+    is_live: bool = False
+    """Whether the loop goes on in a thread of its own, beside synchronous code."""
+    is_broken_off: bool = False
+    is_given_up: bool = False
+    on_break_off: Callable[[], None] | None = None
+    reason: BaseException | None = None
+    """Why the task was cancelled."""
+    failure: BaseException | None = None
+    """What the run raises, whatever its task does."""
+    interruption: BaseException | None = None
+    """What ended the run instead of the task that it awaits, such as Ctrl-C."""
+    within: Run | None = None
+    """The run whose code awaits this one, if its loop is not run for it alone."""
 
     def __init__(
         self,
@@ -64,21 +58,8 @@ class Run:
         self.began: Final = RealTime.monotonic()
         self.awaited: Final = awaited or task
         """What ends the run when it is done."""
-        self.is_live: bool = False
-        """Whether the loop goes on in a thread of its own, beside synchronous code."""
-        self.is_broken_off: bool = False
-        self.is_given_up: bool = False
-        self.on_break_off: Callable[[], None] | None = None
         self.on_end: list[Callable[[], None]] = []
         """What is to be called outside of the loop when it stands still again."""
-        self.reason: BaseException | None = None
-        """Why the task was cancelled."""
-        self.failure: BaseException | None = None
-        """What the run raises, whatever its task does."""
-        self.interruption: BaseException | None = None
-        """What ended the run instead of the task that it awaits, such as Ctrl-C."""
-        self.within: Run | None = None
-        """The run whose code awaits this one, if its loop is not run for it alone."""
         self.refusing: Task[Any] = task
         """What did not end when it was cancelled, where the run was given up: one within it."""
 

@@ -42,6 +42,17 @@ def kind_of(function: Callable[..., Any]) -> Kind | None:
     return None
 
 
+def hypothesis_handle(function: object) -> Any:
+    """Return what holds the function that Hypothesis calls for each example, if it does that.
+
+    A state machine's test is one of Hypothesis as well, and has no such function.
+    """
+    if foreign.own_attribute(function, "is_hypothesis_test") is not True:
+        return None
+    handle = foreign.own_attribute(function, "hypothesis")
+    return handle if callable(foreign.attribute(handle, "inner_test", object)) else None
+
+
 def is_itself_async(function: Callable[..., Any]) -> bool:
     """Return whether a function is async, and does not only wrap one, which it may run."""
     return foreign.holds(inspect.iscoroutinefunction, function) or foreign.holds(
