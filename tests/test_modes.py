@@ -164,16 +164,19 @@ async def test_it(number, request):
 
 
 @pytest.mark.skipif(pytest.version_tuple >= (9, 1), reason="pytest refuses the fixture")
-def test_a_test_that_fails_with_a_coroutine_for_a_value_is_reported(suite):
+@pytest.mark.parametrize(
+    ("statement", "closing"), [("return", "plain.close()"), ("yield", "await plain.aclose()")]
+)
+def test_a_test_that_fails_with_a_plain_async_fixture_is_reported(suite, statement, closing):
     result = suite(
-        """
+        f"""
         @pytest.fixture
         async def plain():
-            return 1
+            {statement} 1
 
         @pytest.mark.asyncio
         async def test_it(plain):
-            plain.close()
+            {closing}
             assert plain == 1
         """,
         "-Wdefault",

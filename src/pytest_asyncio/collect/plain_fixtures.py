@@ -37,7 +37,8 @@ def _notes(item: pytest.Function) -> Iterator[str]:
         fixturedef = definitions[name][-1] if name in definitions else None
         if fixturedef is None:
             continue
-        if inspect.iscoroutine(value) and not fixtures.is_ours(fixturedef, item):
+        is_async = inspect.iscoroutine(value) or inspect.isasyncgenfunction(fixturedef.func)
+        if is_async and not fixtures.is_ours(fixturedef, item):
             yield _how_to_await(fixturedef, item)
         elif inspect.isasyncgen(value):
             yield (
