@@ -48,10 +48,12 @@ FIXTURES = {
     "asyncio_runner": "asyncio-runner",
     "asyncio_tasks": "asyncio-tasks-fixture",
     "asyncio_clock": "asyncio-clock-fixture",
+    "asyncio_benchmark": "asyncio-benchmark",
     "unused_tcp_port": "fixtures",
     "unused_tcp_port_factory": "fixtures",
     "unused_udp_port": "fixtures",
     "unused_udp_port_factory": "fixtures",
+    "event_loop": "fixtures",
     "event_loop_policy": "fixtures",
 }
 """Where the page `reference` tells of each."""

@@ -25,7 +25,7 @@ from pathlib import Path
 import pytest
 
 import pytest_asyncio
-from pytest_asyncio import plugin
+from pytest_asyncio import plugin, user_fixtures
 from pytest_asyncio.collect import hooks, marks
 from pytest_asyncio.features import asyncio_runner, asyncio_tasks
 from pytest_asyncio.features.clock import virtual
@@ -225,6 +225,18 @@ def test_the_reference_has_everything_that_users_can_name(pytester, monkeypatch)
     }
     untold = [name for name in names if not re.search(rf"(?<![\w-]){name}(?!\w)", code)]
     assert not untold
+
+
+def test_other_projects_can_link_to_each_public_name():
+    page = (ROOT / "docs" / "api.md").read_text(encoding="utf-8")
+    there = re.findall(r"^\.\. (?:auto)?(?:class|exception|function):: (\w+)", page, re.MULTILINE)
+    assert {*there} == {*pytest_asyncio.__all__, "RuleBasedStateMachine"}
+
+    conf = (ROOT / "docs" / "conf.py").read_text(encoding="utf-8")
+    (fixtures,) = re.findall(r"^FIXTURES = (\{.*?^\})", conf, re.DOTALL | re.MULTILINE)
+    assert {*ast.literal_eval(fixtures)} == {
+        name for name in user_fixtures.__all__ if not name.startswith("_")
+    }
 
 
 def test_the_reference_has_no_option_or_fixture_that_there_is_not(pytester, monkeypatch):
