@@ -91,7 +91,7 @@ def counted(suite, test: str) -> dict[str, int]:
         pytest.param(FUNCTION_LOOP, 104, id="function-loop"),
         pytest.param(SESSION_LOOP, 81, id="session-loop"),
         pytest.param(TIMEOUT, 120, id="timeout"),
-        pytest.param(TWO_FIXTURES, 271, id="two-fixtures", marks=needs_references),
+        pytest.param(TWO_FIXTURES, 275, id="two-fixtures", marks=needs_references),
     ],
 )
 def test_the_plugin_calls_few_functions(suite, test, calls):

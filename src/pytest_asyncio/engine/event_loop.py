@@ -57,7 +57,7 @@ def spin(loop: AbstractEventLoop, future: Future[Any], iterations: int | None = 
         nonlocal iterations
         if is_over:
             return
-        is_idle = future.done() and not getattr(loop, "_ready", True)  # Not all loops show it.
+        is_idle = future.done() and asyncio_private.count_ready(loop) == 0
         if is_idle or iterations == 0:
             loop.stop()
         elif iterations is None or future.done():
@@ -112,22 +112,6 @@ async def cancel(tasks: set[Task[Any]]) -> set[Task[Any]]:
         if tasks:
             _, tasks = await wait(tasks, timeout=seconds)
     return tasks
-
-
-def has_nothing_left(loop: AbstractEventLoop) -> bool:
-    """Return whether there is nothing to run or to await before a loop is closed.
-
-    Only asyncio's own loops show it. The others are run, and so are those with an end of their own.
-    """
-    own: Any = asyncio.BaseEventLoop
-    state: Any = loop
-    return (
-        getattr(loop.shutdown_asyncgens, "__func__", None) is own.shutdown_asyncgens
-        and getattr(loop.shutdown_default_executor, "__func__", None)
-        is own.shutdown_default_executor
-        and not (state._ready or state._scheduled or state._asyncgens or state._default_executor)
-        and not asyncio_private.tasks_of(loop)
-    )
 
 
 async def end_everything(

@@ -23,7 +23,7 @@ def end(owner: LoopOwner, spared: AbstractSet[Task[None]]) -> None:
     The loop stays open, and may be used as before.
     """
     loop = owner.opened
-    if loop is None or loop.is_closed() or event_loop.has_nothing_left(loop):
+    if loop is None or loop.is_closed() or asyncio_private.has_nothing_left(loop):
         return
     state = SessionState.of(owner.node.session)
     for notify in state.on_loop_ending:

@@ -12,7 +12,7 @@ from typing import Any, Final, Literal, TypeAlias, final
 
 import pytest
 
-from pytest_asyncio.support import asyncio_private, foreign, frames, pytest_private
+from pytest_asyncio.support import asyncio_private, frames, pytest_private
 from pytest_asyncio.support.real_time import RealTime
 
 from . import context, event_loop
@@ -167,7 +167,7 @@ def behind(error: BaseException) -> Run | None:
     handles = [
         frame.f_locals["self"]
         for frame, _ in traceback.walk_tb(error.__traceback__)
-        if frame.f_code is asyncio.Handle._run.__code__
+        if frame.f_code is asyncio_private.CALL
     ]
     innermost = next(reversed(handles), None)  # One whose error was handled has let go of itself.
     return None if innermost is None else of_handle(innermost)
@@ -175,7 +175,6 @@ def behind(error: BaseException) -> Run | None:
 
 def of_handle(handle: Any) -> Run | None:
     """Return the run, of those that go on at the same time, that a callback belongs to."""
-    # No public way leads from a callback to its context, and with uvloop none at all.
-    context = foreign.attribute(handle, "_context", Context)
+    context = asyncio_private.context_of_callback(handle)
     test = None if context is None else context.get(ACTIVE_TEST)
     return None if test is None else test.run

@@ -83,7 +83,7 @@ def _add_woken_by(future: Future[Any], woken: set[Future[Any]]) -> None:
     for callback in asyncio_private.callbacks_of(future):
         group: asyncio.TaskGroup | None = attribute(callback, "__self__", asyncio.TaskGroup)
         if group is not None:
-            woken.add(vars(group)["_parent_task"])
+            woken.add(asyncio_private.parent_of(group))
         for held in _futures_of(callback):
             _add_woken_by(held, woken)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import time
-from asyncio import AbstractEventLoop, BaseEventLoop
+from asyncio import AbstractEventLoop
 from collections.abc import Callable, Generator
 from typing import Any, Final, NamedTuple, TypeAlias, final
 from weakref import WeakKeyDictionary
@@ -15,6 +15,7 @@ from pytest_asyncio.collect import options
 from pytest_asyncio.engine.loops import LoopOwner
 from pytest_asyncio.engine.runs import Run
 from pytest_asyncio.engine.session import Observer, SessionState
+from pytest_asyncio.support import asyncio_private
 from pytest_asyncio.support.foreign import attribute, is_a
 
 IdleClock: TypeAlias = Callable[[], float]
@@ -98,16 +99,16 @@ class Durations(Observer):
         node = run.item.session if run.phase == "teardown" and is_wide else run.item
         node.stash[_SPENT] = node.stash.get(_SPENT, _NOTHING).plus(spent)
 
-    def _idle_clock(self, loop: Any) -> IdleClock:
+    def _idle_clock(self, loop: AbstractEventLoop) -> IdleClock:
         """Make the clock of a loop that shows for how long it has waited so far.
 
         asyncio's own loops wait in one place, the `select()` of their selector or proactor, so
         that this is exact: a callback that blocks the loop is at work. Of others, as uvloop, only
         the CPU time of the thread is known: what blocks without computing passes for waiting.
         """
-        if getattr(loop.__class__, "_run_once", None) is not _RUN_ONCE:
+        if not asyncio_private.iterates_as_asyncio(loop):
             return lambda: self._now() - time.thread_time()
-        now, selector, waited = self._now, loop._selector, 0.0
+        now, selector, waited = self._now, asyncio_private.selector_of(loop), 0.0
         select = selector.select
 
         def timed_select(timeout: float | None = None) -> Any:
@@ -120,9 +121,6 @@ class Durations(Observer):
 
         selector.select = timed_select
         return lambda: waited
-
-
-_RUN_ONCE: Final = vars(BaseEventLoop)["_run_once"]
 
 
 def _taken_from(node: pytest.Item | pytest.Session) -> _Spent:

@@ -41,7 +41,8 @@ async def idle() -> None:
     __tracebackhide__ = True
     loop = asyncio.get_running_loop()
     deadline = RealTime.monotonic() + TIMEOUT
-    iterations = _ITERATIONS if hasattr(loop, "_ready") else _MORE_ITERATIONS
+    is_shown = asyncio_private.count_ready(loop) is not None
+    iterations = _ITERATIONS if is_shown else _MORE_ITERATIONS
     quiet = 0
     while quiet < iterations:
         await event_loop.next_iteration()
@@ -66,9 +67,9 @@ def _is_in_idle(task: Task[Any]) -> bool:
     return any(getattr(it, "cr_code", None) is idle.__code__ for it in awaitables)
 
 
-def _has_callbacks(loop: Any) -> bool:
+def _has_callbacks(loop: AbstractEventLoop) -> bool:
     """Return whether more is ready than the tasks that wait for this too, if the loop shows it."""
-    return len(getattr(loop, "_ready", ())) > sum(map(_is_in_idle, asyncio.all_tasks(loop)))
+    return (asyncio_private.count_ready(loop) or 0) > sum(map(_is_in_idle, asyncio.all_tasks(loop)))
 
 
 def _explain(loop: AbstractEventLoop) -> str:

@@ -10,6 +10,7 @@ from itertools import pairwise
 from types import FunctionType
 from typing import Any, Final
 
+from pytest_asyncio.support import asyncio_private
 from pytest_asyncio.support.await_chains import awaitables_of, frame_of
 
 _ACQUIRE: Final = {
@@ -59,4 +60,5 @@ def _to_leave(awaitable: Any) -> Iterator[Any]:
 
 def _lock_of(manager: Any) -> object:
     """Return the lock of a condition, which is what others wait for, or the manager itself."""
-    return getattr(manager, "_lock", manager) if isinstance(manager, asyncio.Condition) else manager
+    is_condition = isinstance(manager, asyncio.Condition)
+    return asyncio_private.lock_of(manager) if is_condition else manager

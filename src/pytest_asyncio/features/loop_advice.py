@@ -14,7 +14,7 @@ from pytest_asyncio.collect import fixtures, items, loop_scopes, marks, options
 from pytest_asyncio.engine import ended_fixtures
 from pytest_asyncio.engine.plan import plan_of
 from pytest_asyncio.engine.session import SessionState
-from pytest_asyncio.support import frames, pytest_private
+from pytest_asyncio.support import asyncio_private, frames, pytest_private
 from pytest_asyncio.support.types import ScopeName
 
 _Node: TypeAlias = pytest.Item | pytest.Collector
@@ -185,22 +185,15 @@ def _is_in_use(node: _Node, session: pytest.Session) -> bool:
     open_loops = SessionState.of(session).open_loops.items()
     loops = [loop for owner, loop in open_loops if owner.node is node and not loop.is_closed()]
     return any(
-        asyncio.all_tasks(loop) or _has_io(loop) or _is_bound(loop, session) for loop in loops
+        asyncio.all_tasks(loop) or asyncio_private.listens(loop) or _is_bound(loop, session)
+        for loop in loops
     )
-
-
-def _has_io(loop: Any) -> bool:
-    """Return whether a loop listens to anything but calls from other threads, if it shows that."""
-    selector: Any = getattr(loop, "_selector", None)
-    return hasattr(selector, "get_map") and len(selector.get_map()) > loop._internal_fds
 
 
 def _is_bound(loop: AbstractEventLoop, session: pytest.Session) -> bool:
     """Return whether a fixture at its `yield` holds something that is bound to a loop."""
     held = ended_fixtures.held_on(loop, session)
-    return any(getattr(value, "_loop", None) is loop for value in held) or any(
-        type(value).__module__.startswith("uvloop") for value in held
-    )
+    return any(asyncio_private.is_bound(value, loop) for value in held)
 
 
 def _some(names: list[str]) -> str:

@@ -267,7 +267,7 @@ def _short(value: object) -> str:
 
 
 def _origin(task: Task[Any]) -> str:
-    for entry in reversed(getattr(task, "_source_traceback", None) or ()):
+    for entry in reversed(asyncio_private.source_of(task)):
         if frames.is_users_file(entry.filename):
             return f", created at {frames.short(entry.filename)}:{entry.lineno}"
     return ""

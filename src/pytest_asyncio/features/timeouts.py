@@ -17,7 +17,7 @@ from pytest_asyncio.engine import event_loop
 from pytest_asyncio.engine.plan import Plan, plan_of
 from pytest_asyncio.engine.runs import Run
 from pytest_asyncio.engine.session import Observer, SessionState
-from pytest_asyncio.support import await_chains, debuggers, frames
+from pytest_asyncio.support import asyncio_private, await_chains, debuggers, frames
 from pytest_asyncio.support.interrupts import Interrupts
 from pytest_asyncio.support.real_time import RealTime
 from pytest_asyncio.support.watchdog import Alarms
@@ -248,4 +248,4 @@ def _is_loops(frame: FrameType) -> bool:
     """
     module = frames.module_of(frame)
     is_machinery = module.partition(".")[0] in ("asyncio", "selectors", frames.PACKAGE)
-    return is_machinery and frame.f_code is not asyncio.Handle._run.__code__
+    return is_machinery and frame.f_code is not asyncio_private.CALL

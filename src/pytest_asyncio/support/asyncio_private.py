@@ -7,12 +7,14 @@ from __future__ import annotations
 import asyncio
 import gc
 import sys
-from asyncio import AbstractEventLoop, BaseEventLoop, Future, Handle, Task
+from asyncio import AbstractEventLoop, BaseEventLoop, Future, Handle, Task, TimerHandle
 from collections import deque
-from collections.abc import Callable, Coroutine, Generator, Iterable
+from collections.abc import Callable, Collection, Coroutine, Generator, Iterable, Sized
 from contextlib import contextmanager
 from contextvars import Context
-from typing import Any, Final, NamedTuple
+from threading import Thread
+from traceback import FrameSummary
+from typing import Any, Final, NamedTuple, TypeGuard
 
 from . import frames
 from .foreign import attribute
@@ -70,12 +72,18 @@ def context_of(task: Task[Any]) -> Context | None:
     return own or next(contexts, None)
 
 
+def source_of(task: Task[Any]) -> list[FrameSummary]:
+    """Return the calls that have created a task, which the debug mode alone keeps, and shows."""
+    source: list[FrameSummary] = getattr(task, "_source_traceback", None) or []
+    return source
+
+
 def end_source_at_users(task: Task[Any]) -> None:
     """Let the place where a task was created, as the debug mode knows it, be the user's line.
 
     asyncio takes away its own lines only, and not those of what is called in its place.
     """
-    source: list[Any] = getattr(task, "_source_traceback", None) or []
+    source = source_of(task)
     while source and not frames.is_users_file(source[-1].filename):
         del source[-1]
 
@@ -85,13 +93,29 @@ def ended_tasks() -> list[Task[Any]]:
     return [task for task in _known_tasks() if task.done()]
 
 
+def has_nothing_left(loop: AbstractEventLoop) -> bool:
+    """Return whether there is nothing to run or to await before a loop is closed.
+
+    Only asyncio's own loops show it. The others are run, and so are those with an end of their own.
+    """
+    own: Any = BaseEventLoop
+    state: Any = loop
+    return (
+        getattr(loop.shutdown_asyncgens, "__func__", None) is own.shutdown_asyncgens
+        and getattr(loop.shutdown_default_executor, "__func__", None)
+        is own.shutdown_default_executor
+        and not (state._ready or state._scheduled or state._asyncgens or state._default_executor)
+        and not tasks_of(loop)
+    )
+
+
 def allow_more(loop: AbstractEventLoop) -> None:
     """Let a loop that was shut down, and is not closed yet, be used as before.
 
     It would refuse an executor, and warn of async generators. Only asyncio's own loops can be asked
     not to.
     """
-    if isinstance(loop, asyncio.BaseEventLoop):
+    if isinstance(loop, BaseEventLoop):
         state: Any = loop
         state._asyncgens_shutdown_called = False
         state._executor_shutdown_called = False
@@ -123,6 +147,16 @@ def _known_tasks() -> Iterable[Task[Any]]:
     return [it for it in gc.get_objects() if issubclass(type(it), Task)]  # pragma: no cover
 
 
+CALL: Final = Handle._run.__code__
+"""The code in which a loop calls any callback: its frame is where the loop ends."""
+
+
+def context_of_callback(handle: object) -> Context | None:
+    """Return the context of a callback, to which no public way leads, and with uvloop none."""
+    context: Context | None = attribute(handle, "_context", Context)
+    return context
+
+
 def task_of_step(handle: Handle) -> Task[Any] | None:
     """Return the task whose next step a handle takes, if it does so.
 
@@ -141,19 +175,106 @@ def ready_of(loop: BaseEventLoop) -> deque[Handle]:
     return ready
 
 
-def selector_of(loop: AbstractEventLoop) -> int | None:
+def count_ready(loop: AbstractEventLoop) -> int | None:
+    """Return how many callbacks are ready on a loop, which uvloop and its like do not show."""
+    ready: Sized | None = getattr(loop, "_ready", None)
+    return None if ready is None else len(ready)
+
+
+def timers_of(loop: BaseEventLoop) -> list[TimerHandle]:
+    """Return the timers of a loop, the next to be due first: what its clock may jump to."""
+    state: Any = loop
+    timers: list[TimerHandle] = state._scheduled
+    return timers
+
+
+def iterates_as_asyncio(loop: object) -> bool:
+    """Return whether a loop waits in one place, the `select()` of what `selector_of()` returns."""
+    return getattr(type(loop), "_run_once", None) is _RUN_ONCE
+
+
+def keeps_asyncios_time(loop: object) -> TypeGuard[BaseEventLoop]:
+    """Return whether a loop waits as asyncio's own do, and until when."""
+    return iterates_as_asyncio(loop) and type(loop).time is BaseEventLoop.time  # type: ignore[attr-defined]
+
+
+_RUN_ONCE: Final[Any] = vars(BaseEventLoop)["_run_once"]
+
+
+def selector_of(loop: AbstractEventLoop) -> Any:
+    """Return the selector, or the proactor, in which a loop waits; None of one that is uvloop's.
+
+    Nothing public lets anybody see how long a loop waits, or have it wait otherwise.
+    """
+    return getattr(loop, "_selector", None)
+
+
+def descriptor_of(loop: AbstractEventLoop) -> int | None:
     """Return the descriptor by which to wait for what a loop's selector waits for.
 
-    Loops have no public way to be waited for from outside. None where a loop is not asyncio's
-    own, does its own timekeeping, or has a selector without a descriptor.
+    Loops have no public way to be waited for from outside. None where a loop does not wait as
+    asyncio's own do, or has a selector without a descriptor.
     """
-    if type(loop).time is not BaseEventLoop.time or type(loop)._run_once is not _RUN_ONCE:  # type: ignore[attr-defined]
-        return None
-    fileno = getattr(getattr(loop, "_selector", None), "fileno", None)
+    fileno = getattr(selector_of(loop), "fileno", None) if keeps_asyncios_time(loop) else None
     return None if fileno is None else fileno()
 
 
-_RUN_ONCE: Any = BaseEventLoop._run_once  # type: ignore[attr-defined]
+def listens(loop: AbstractEventLoop) -> bool:
+    """Return whether a loop listens to anything but calls from other threads, if it shows that."""
+    state: Any = loop
+    selector = selector_of(loop)
+    if selector is None:
+        return False
+    # A proactor keeps account of what it has begun.
+    listening = selector.get_map() if hasattr(selector, "get_map") else selector._cache
+    return len(listening) > state._internal_fds or bool(getattr(loop, "_signal_handlers", None))
+
+
+def set_resolution(loop: BaseEventLoop, seconds: float) -> None:
+    """Set within which time a loop takes timers for due, which goes by the real clock else."""
+    state: Any = loop
+    state._clock_resolution = seconds
+
+
+def threads_of(loop: BaseEventLoop) -> Collection[Thread]:
+    """Return the threads of a loop's default executor, which it tells nobody of."""
+    state: Any = loop
+    threads: Collection[Thread] = getattr(state._default_executor, "_threads", ())
+    return threads
+
+
+def is_waited_for(process: Any) -> bool:
+    """Return whether a subprocess runs and somebody waits for its end or its output."""
+    if process.get_returncode() is not None:
+        return False
+    protocol = process.get_protocol()
+    if not isinstance(protocol, asyncio.subprocess.SubprocessStreamProtocol):
+        return True  # Nobody can know.
+    streams: tuple[Any, ...] = (protocol.stdout, protocol.stderr)
+    return bool(process._exit_waiters) or any(stream and stream._waiter for stream in streams)
+
+
+ON_FIRST_ITERATION: Final = "_asyncgen_firstiter_hook"
+"""The attribute that a loop calls with each async generator that begins on it."""
+
+
+def is_bound(value: object, loop: AbstractEventLoop) -> bool:
+    """Return whether something is for use on a loop: what asyncio makes keeps it, to refuse others.
+
+    What is uvloop's does not show which one.
+    """
+    return attribute(value, "_loop", object) is loop or type(value).__module__.startswith("uvloop")
+
+
+def parent_of(group: asyncio.TaskGroup) -> Task[Any]:
+    """Return the task that a task group is entered by, and that waits for the others."""
+    parent: Task[Any] = vars(group)["_parent_task"]
+    return parent
+
+
+def lock_of(condition: asyncio.Condition) -> object:
+    """Return the lock of a condition, which is what others wait for."""
+    return vars(condition)["_lock"]
 
 
 def seconds_until_due(loop: AbstractEventLoop) -> float:

@@ -90,7 +90,7 @@ def generator_instruments(
     loop: AbstractEventLoop, origins: MutableMapping[AsyncGenerator[Any, Any], Origin]
 ) -> Instruments:
     """Return what remembers the origins of the async generators that begin on a loop."""
-    begin = getattr(loop, "_asyncgen_firstiter_hook", None)  # Not all loops have it.
+    begin = getattr(loop, asyncio_private.ON_FIRST_ITERATION, None)  # Not all loops have it.
     if begin is None:
         return {}
 
@@ -98,4 +98,4 @@ def generator_instruments(
         origins[generator] = Origin.here(loop)
         begin(generator)
 
-    return {"_asyncgen_firstiter_hook": begin_recorded}
+    return {asyncio_private.ON_FIRST_ITERATION: begin_recorded}

@@ -5,7 +5,6 @@ from __future__ import annotations
 from asyncio import AbstractEventLoop, Future, Task
 from collections.abc import AsyncGenerator, Callable
 from contextlib import suppress
-from contextvars import Context
 from typing import Any, Final, final
 from weakref import WeakKeyDictionary, ref
 
@@ -99,7 +98,7 @@ class Check(BaseCheck):
         kept: tuple[Culprit | None] | None = attribute(context.get("future"), _KEPT, tuple)
         if kept is not None:
             return kept[0]
-        of_callback = attribute(context.get("handle"), "_context", Context)
+        of_callback = asyncio_private.context_of_callback(context.get("handle"))
         if of_callback is not None and CULPRIT in of_callback:
             culprit: Culprit | None = of_callback[CULPRIT]
             return culprit

@@ -1,10 +1,9 @@
-"""What goes on outside of a loop with a virtual clock: threads and subprocesses."""
+"""What goes on in the threads beside a loop with a virtual clock."""
 
 from __future__ import annotations
 
-import asyncio
 import threading
-from typing import Any, Final
+from typing import Final
 
 from pytest_asyncio.support import frames
 
@@ -20,14 +19,3 @@ def is_busy(thread: threading.Thread) -> bool:
     # One that was woken, and has yet to run, is on the list no more.
     is_asleep = waiting.get("waiter") in waiting["self"]._waiters
     return waiting["timeout"] is not None or not is_asleep
-
-
-def is_waited_for(process: Any) -> bool:
-    """Return whether a subprocess runs and somebody waits for its end or its output."""
-    if process.get_returncode() is not None:
-        return False
-    protocol = process.get_protocol()
-    if not isinstance(protocol, asyncio.subprocess.SubprocessStreamProtocol):
-        return True  # Nobody can know.
-    streams: tuple[Any, ...] = (protocol.stdout, protocol.stderr)
-    return bool(process._exit_waiters) or any(stream and stream._waiter for stream in streams)

@@ -12,8 +12,7 @@ import heapq
 import math
 import threading
 import time
-from asyncio import AbstractEventLoop, Future, Task, TimerHandle
-from collections import deque
+from asyncio import AbstractEventLoop, Future, Task
 from collections.abc import Callable, Generator, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
@@ -29,7 +28,7 @@ from pytest_asyncio.engine import async_tests
 from pytest_asyncio.engine.runs import Run
 from pytest_asyncio.engine.session import SessionState
 from pytest_asyncio.features import task_tree
-from pytest_asyncio.support import pytest_private
+from pytest_asyncio.support import asyncio_private, pytest_private
 from pytest_asyncio.support.types import ClockName, LoopFactory
 
 from . import outside, wall_time
@@ -73,7 +72,7 @@ class VirtualLoops(ChosenFactory):
         __tracebackhide__ = True
         make = self.inner or asyncio.new_event_loop
         loop: Any = make()
-        if _can_be_virtual(loop):
+        if asyncio_private.keeps_asyncios_time(loop) and asyncio_private.selector_of(loop):
             return _made_virtual(loop, self.item.session)
         if isinstance(loop, AbstractEventLoop):
             loop.close()
@@ -201,23 +200,16 @@ class VirtualLoop(asyncio.BaseEventLoop):
     # In a class, where libraries that stop the clock do not find it to replace it.
     _real_time = staticmethod(time.monotonic)
 
-    if TYPE_CHECKING:  # What all loops of asyncio have, and their type stubs lack.
-        _clock_resolution: float
-        _default_executor: Any
-        _internal_fds: int
-        _ready: deque[asyncio.Handle]
-        _scheduled: list[TimerHandle]
-        _selector: Any
-
     def begin(self, session: pytest.Session) -> None:
         """Start the clock of a loop that has just got this class."""
         self.session = session
         self.clock = Clock(self)
         self._now = 0.0
-        self._clock_resolution = RESOLUTION
+        asyncio_private.set_resolution(self, RESOLUTION)
         self._arrivals: list[_Arrival] = []
-        self._poll: Callable[[float], list[Any]] = self._selector.select
-        self._selector.select = self._select
+        selector = asyncio_private.selector_of(self)
+        self._poll: Callable[[float], list[Any]] = selector.select
+        selector.select = self._select
         self._work: set[object] = set()
         self._processes: WeakSet[SubprocessTransport] = WeakSet()
         self._threads_before = WeakSet(threading.enumerate())
@@ -263,8 +255,8 @@ class VirtualLoop(asyncio.BaseEventLoop):
         __tracebackhide__ = True
         events = self._poll(0)
         if self.schedule is not None:
-            self.schedule.before_iteration(self, not (events or self._ready))
-        if events or self._ready or timeout == 0:
+            self.schedule.before_iteration(self, not (events or self._is_ready()))
+        if events or self._is_ready() or timeout == 0:
             if self._is_spinning(events) and (step := self._next_step()) is not None:
                 self._arrive_at(step)
             return events
@@ -274,10 +266,13 @@ class VirtualLoop(asyncio.BaseEventLoop):
         seconds = self._time_before(step)
         if seconds > 0:
             events = self._poll(min(seconds, WAIT_FOR_SIGN))
-            if events or self._ready or seconds > WAIT_FOR_SIGN:
+            if events or self._is_ready() or seconds > WAIT_FOR_SIGN:
                 return events
         self._arrive_at(step)
         return []
+
+    def _is_ready(self) -> bool:
+        return bool(asyncio_private.ready_of(self))
 
     def _is_spinning(self, events: list[Any]) -> bool:
         """Return whether tasks have done nothing but yield for so long that time has to pass."""
@@ -287,11 +282,12 @@ class VirtualLoop(asyncio.BaseEventLoop):
     def _wait_for_sign(self) -> list[Any]:
         """Wait for what is outside, which alone could wake the loop."""
         __tracebackhide__ = True
-        is_open = self._has_work() or self._is_open()
+        is_open = self._has_work() or asyncio_private.listens(self)
         if is_open or any(self._new_threads()):
             events = self._poll(WAIT_FOR_SIGN)
             is_busy = any(map(outside.is_busy, self._new_threads()))
-            if events or is_open or is_busy or self._ready:  # which threads fill before they wait
+            # Threads that call the loop do so before they wait.
+            if events or is_open or is_busy or self._is_ready():
                 return events
         self._report_deadlock()
         return []
@@ -301,7 +297,7 @@ class VirtualLoop(asyncio.BaseEventLoop):
         while self._arrivals and self._arrivals[0].reached.done():
             heapq.heappop(self._arrivals)
         arrival = self._arrivals[0] if self._arrivals else None
-        timer = self._scheduled[0] if self._scheduled else None
+        timer = next(iter(asyncio_private.timers_of(self)), None)
         # Nothing jumps to the end of an `asyncio.sleep(math.inf)`.
         if timer is None or timer.when() == math.inf:
             return arrival
@@ -330,15 +326,17 @@ class VirtualLoop(asyncio.BaseEventLoop):
         self._iterations = 0
         self._now = max(self._now, moment)
         # asyncio calls what is due before `time() + resolution`, which has to be after `time()`.
-        self._clock_resolution = max(RESOLUTION, math.ulp(self._now))
+        asyncio_private.set_resolution(self, max(RESOLUTION, math.ulp(self._now)))
 
     def has_io(self) -> bool:
         """Return whether something outside of the loop may have a say in what happens on it."""
-        return self._has_work() or self._is_open() or any(self._new_threads())
+        return self._has_work() or asyncio_private.listens(self) or any(self._new_threads())
 
     def timers(self, until: float) -> list[float]:
         """Return, in order, when timers are due that are yet to come, up to a moment."""
-        moments = {timer.when() for timer in self._scheduled if not timer.cancelled()}
+        moments = {
+            timer.when() for timer in asyncio_private.timers_of(self) if not timer.cancelled()
+        }
         return sorted(moment for moment in moments if self._now < moment <= until)
 
     def _time_before(self, step: _Step) -> float:
@@ -347,7 +345,7 @@ class VirtualLoop(asyncio.BaseEventLoop):
             self._step, self._step_since = step, self._real_time()
         if self._has_work():
             limit = math.inf
-        elif self._is_open() or any(self._new_threads()):
+        elif asyncio_private.listens(self) or any(self._new_threads()):
             limit = WAIT_FOR_SIGN
         else:
             return 0
@@ -357,18 +355,11 @@ class VirtualLoop(asyncio.BaseEventLoop):
         return min(limit, step.when() - self._now - taken)
 
     def _has_work(self) -> bool:
-        return bool(self._work) or any(map(outside.is_waited_for, self._processes))
-
-    def _is_open(self) -> bool:
-        """Return whether the loop listens to anything but calls from other threads."""
-        selector = self._selector
-        # A proactor keeps account of what it has begun.
-        listening = selector.get_map() if hasattr(selector, "get_map") else selector._cache
-        return len(listening) > self._internal_fds or bool(getattr(self, "_signal_handlers", None))
+        return bool(self._work) or any(map(asyncio_private.is_waited_for, self._processes))
 
     def _new_threads(self) -> Iterator[threading.Thread]:
         """Find the threads that may hear of the loop, and are not known to work for it."""
-        pool = getattr(self._default_executor, "_threads", ())
+        pool = asyncio_private.threads_of(self)
         for thread in threading.enumerate():
             is_known = thread in self._threads_before or thread in pool
             if not is_known and not thread.name.startswith(_OWN_THREADS):
@@ -392,7 +383,7 @@ class VirtualLoop(asyncio.BaseEventLoop):
         __tracebackhide__ = True
         held = (
             " Timers are set, but asyncio_clock.autojump is False and nobody advances the clock."
-            if self._scheduled and not self.clock.autojump
+            if asyncio_private.timers_of(self) and not self.clock.autojump
             else ""
         )
         deadlock = pytest.fail.Exception(
@@ -418,17 +409,6 @@ class VirtualLoop(asyncio.BaseEventLoop):
         self._deadlocked = run
         run.cancel(deadlock)
         run.task.add_done_callback(insist)
-
-
-def _can_be_virtual(loop: object) -> bool:
-    kind: Any = type(loop)
-    own: Any = asyncio.BaseEventLoop
-    return (
-        isinstance(loop, own)
-        and hasattr(loop, "_selector")
-        and kind._run_once is own._run_once
-        and kind.time is own.time
-    )
 
 
 def _made_virtual(loop: Any, session: pytest.Session) -> VirtualLoop:

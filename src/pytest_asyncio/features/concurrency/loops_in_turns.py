@@ -31,7 +31,7 @@ class LoopsInTurns:
         self._others: Final = set[LoopOwner]()
         """Those whose loops have no descriptor to wait for."""
         for owner in owners:
-            descriptor = asyncio_private.selector_of(owner.loop)
+            descriptor = asyncio_private.descriptor_of(owner.loop)
             if descriptor is None:
                 self._others.add(owner)
             else:
