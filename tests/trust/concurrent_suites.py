@@ -1,0 +1,387 @@
+"""Random suites for concurrent tests, as data, and how they are written down.
+
+Whatever their tests share is kept out of what is reported, so that each of them can only be
+disturbed by a fault: a fixture that dies, say, is the test's own.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from hypothesis import strategies as st
+
+SCOPES = ("session", "package", "module", "class", "function")
+
+HEAD = (
+    "import asyncio, logging, os, sys, warnings, pytest, pytest_asyncio",
+    "from unittest.mock import patch",
+    "def trace(what, request):",
+    "    pytest.TRACE.append((what, request._pyfuncitem.nodeid))",
+    "async def refuse():",
+    "    for _ in range(3):",
+    "        try: await asyncio.sleep(0.001)",
+    "        except asyncio.CancelledError: pass",
+    "class Dying:",
+    "    def __init__(self, group):",
+    "        self.killed = asyncio.Event()",
+    "        self.task = group.create_task(self.die())",
+    "    async def die(self):",
+    "        await self.killed.wait()",
+    "        raise OSError('died')",
+    "    async def kill(self):",
+    "        self.killed.set()",
+    "        await asyncio.Event().wait()",
+)
+
+
+@dataclass(frozen=True)
+class Body:
+    """What a test, or a phase of a fixture, does: its steps, and how it ends."""
+
+    steps: tuple[str, ...]
+    end: str
+
+    def lines(self, name: str, *, is_async: bool) -> Iterator[str]:
+        for number, step in enumerate(self.steps):
+            if is_async or "await" not in step:
+                yield step.format(f"{name} {number}")
+        yield self.end
+
+
+@dataclass(frozen=True)
+class Fixture:
+    """A fixture, which may request some of those before it."""
+
+    is_async: bool
+    scope: str
+    autouse: bool
+    params: int
+    requests: frozenset[int]
+    setup: Body
+    teardown: Body | None
+    dies: bool
+    """Whether it dies when a test asks it to, if it is the test's own."""
+
+    def requested(self, number: int, visible: Fixtures) -> list[int]:
+        return [
+            other
+            for other in sorted(self.requests)
+            if other < number
+            and other in visible
+            and SCOPES.index(visible[other].scope) <= SCOPES.index(self.scope)
+        ]
+
+    @property
+    def may_die(self) -> bool:
+        return self.dies and self.is_async and self.scope == "function"
+
+    def lines(self, number: int, visible: Fixtures, *, is_method: bool) -> Iterator[str]:
+        requested = [f"f{other}" for other in self.requested(number, visible)]
+        keywords = f", params=range({self.params})" if self.params else ""
+        if self.may_die:
+            keywords += ", loop_scope=LOOP_SCOPE"  # It would stand still on another one.
+        declare = "pytest_asyncio.fixture" if self.is_async else "pytest.fixture"
+        arguments = ["self"] * is_method + ["request", *requested]
+        yield f"@{declare}(scope={self.scope!r}, autouse={self.autouse}{keywords})"
+        yield f"{'async ' * self.is_async}def f{number}({', '.join(arguments)}):"
+        yield f"    trace('setup f{number}', request)"
+        yield from indented(self.setup.lines(f"setup f{number}", is_async=self.is_async))
+        if self.may_die:
+            yield "    async with asyncio.TaskGroup() as group:"
+            yield "        dying = Dying(group)"
+            yield "        yield dying"
+            yield "        dying.task.cancel()"
+        elif self.teardown is None:
+            yield f"    return {number}"
+            return
+        else:
+            yield f"    yield {number}"
+        yield f"    trace('teardown f{number}', request)"
+        if self.teardown is not None:
+            yield from indented(self.teardown.lines(f"end f{number}", is_async=self.is_async))
+
+
+Fixtures = Mapping[int, Fixture]
+
+
+def is_own(number: int, visible: Fixtures) -> bool:
+    """Tell whether a fixture, and all that it requests, is each test's own."""
+    fixture = visible[number]
+    return fixture.scope == "function" and all(
+        is_own(other, visible) for other in fixture.requested(number, visible)
+    )
+
+
+@dataclass(frozen=True)
+class Case:
+    """A test function."""
+
+    is_async: bool
+    params: int
+    mark: str
+    requests: frozenset[int]
+    asks_for: int
+    """A fixture that it gets while it runs."""
+    body: Body
+    uses: str
+    """A fixture of pytest, which it uses."""
+    kills: bool
+
+    def lines(self, name: str, visible: Fixtures) -> Iterator[str]:
+        requested = [number for number in sorted(self.requests) if number in visible]
+        arguments = ["request", *(f"f{number}" for number in requested)]
+        if self.uses:
+            arguments.append(self.uses)
+        if self.params:
+            arguments.append("i")
+            yield f"@pytest.mark.parametrize('i', range({self.params}))"
+        yield self.mark
+        yield f"{'async ' * self.is_async}def test_{name}({', '.join(arguments)}):"
+        yield from indented(self.statements(name, requested, visible))
+
+    def statements(self, name: str, requested: list[int], visible: Fixtures) -> Iterator[str]:
+        *steps, end = self.body.lines(f"test {name}", is_async=self.is_async)
+        pause = "await asyncio.sleep(0.001)" if self.is_async else "pass"
+        for line in USES[self.uses]:
+            yield line.format(name=name, pause=pause)
+        if self.asks_for in visible and is_own(self.asks_for, visible):
+            if self.is_async:
+                yield f"await pytest_asyncio.getfixturevalue(request, 'f{self.asks_for}')"
+            elif not visible[self.asks_for].is_async:
+                yield f"request.getfixturevalue('f{self.asks_for}')"
+        yield from steps
+        dying = [number for number in requested if visible[number].may_die]
+        if self.kills and self.is_async and dying:
+            yield f"await f{dying[0]}.kill()"
+        yield end
+
+
+USES: Mapping[str, tuple[str, ...]] = {
+    "": (),
+    "tmp_path": ("(tmp_path / 'x').write_text('{name}')", "{pause}", "assert [*tmp_path.iterdir()]"),
+    "monkeypatch": (
+        "monkeypatch.setenv('SUITE', '{name}')",
+        "{pause}",
+        "assert os.environ['SUITE'] == '{name}'",
+    ),
+    "caplog": (
+        "caplog.clear()",
+        "logging.getLogger('suite').warning('log {name}')",
+        "{pause}",
+        "logging.getLogger('suite').warning('end {name}')",
+        "assert caplog.messages == ['log {name}', 'end {name}']",
+    ),
+    "capsys": (
+        "capsys.readouterr()",
+        "print('out {name}')",
+        "{pause}",
+        "print('err {name}', file=sys.stderr)",
+        "assert capsys.readouterr() == ('out {name}\\n', 'err {name}\\n')",
+    ),
+    "capfd": (
+        "capfd.readouterr()",
+        "print('out {name}')",
+        "{pause}",
+        "os.write(1, b'fd {name}\\n')",
+        "sys.stdout.flush()",
+        "assert capfd.readouterr().out == 'out {name}\\nfd {name}\\n'",
+    ),
+    "recwarn": (
+        "recwarn.clear()",
+        "warnings.warn('of {name}')",
+        "{pause}",
+        "warnings.warn('end {name}')",
+        "assert [str(each.message) for each in recwarn] == ['of {name}', 'end {name}']",
+    ),
+}
+
+
+@dataclass(frozen=True)
+class Class:
+    """A class: its fixtures, which may override those outside of it, and its tests."""
+
+    overriding: int
+    fixtures: tuple[Fixture, ...]
+    tests: tuple[Case, ...]
+
+    def lines(self, number: str, outer: Fixtures) -> Iterator[str]:
+        own = numbered(self.overriding, self.fixtures, outer)
+        visible = dict(outer) | own
+        yield f"class TestClass{number}:"
+        for index, fixture in own.items():
+            yield from indented(fixture.lines(index, visible, is_method=True))
+        for index, test in enumerate(self.tests):
+            method = "\n".join(test.lines(f"{number}_{index}", visible))
+            method = re.sub(r"(def test_\w+\()", r"\1self, ", method)
+            yield from indented(method.split("\n"))
+
+
+@dataclass(frozen=True)
+class Module:
+    """A module: its fixtures, and its tests, some of them together in classes."""
+
+    overriding: int
+    """With which number its fixtures begin, and so how many of those of all modules it sees."""
+    fixtures: tuple[Fixture, ...]
+    tests: tuple[Case | Class, ...]
+
+    def lines(self, shared: Fixtures) -> Iterator[str]:
+        own = numbered(self.overriding, self.fixtures, shared)
+        visible = dict(shared) | own
+        for number, fixture in own.items():
+            yield from fixture.lines(number, visible, is_method=False)
+        for number, entry in enumerate(self.tests):
+            yield from entry.lines(str(number), visible)
+
+
+@dataclass(frozen=True)
+class Package:
+    """A folder: the fixtures of its `conftest.py`, and its modules."""
+
+    overriding: int
+    fixtures: tuple[Fixture, ...]
+    modules: tuple[Module, ...]
+
+
+@dataclass(frozen=True)
+class Suite:
+    """Modules and packages, and the fixtures that they share."""
+
+    loop_scope: str
+    ini: str
+    fixtures: tuple[Fixture, ...]
+    modules: tuple[Module, ...]
+    packages: tuple[Package, ...]
+
+    def files(self) -> dict[str, str]:
+        files = {"pytest.ini": f"[pytest]\nfilterwarnings = default\n{self.ini}"}
+        shared = numbered(0, self.fixtures, {})
+        files |= self._folder("", shared, shared, self.modules)
+        for number, package in enumerate(self.packages):
+            own = numbered(package.overriding, package.fixtures, shared)
+            name = f"package{number}"
+            files[f"{name}/__init__.py"] = ""
+            files |= self._folder(f"{name}/", own, dict(shared) | own, package.modules)
+        return files
+
+    def _folder(
+        self, path: str, own: Fixtures, visible: Fixtures, modules: tuple[Module, ...]
+    ) -> Iterator[tuple[str, str]]:
+        lines = [
+            line for number in own for line in own[number].lines(number, visible, is_method=False)
+        ]
+        loop_scope = f"LOOP_SCOPE = {self.loop_scope!r}"
+        yield f"{path}conftest.py", "\n".join([*HEAD, loop_scope, *lines])
+        mark = "pytestmark = pytest.mark.asyncio(concurrent=True, loop_scope=LOOP_SCOPE)"
+        for number, module in enumerate(modules):
+            source = "\n".join([*HEAD, loop_scope, mark, *module.lines(visible)])
+            yield f"{path}test_{number}.py", source
+
+    def __str__(self) -> str:
+        return "\n\n".join(f"# {name}\n{text}" for name, text in self.files().items())
+
+
+def numbered(first: int, fixtures: tuple[Fixture, ...], outer: Fixtures) -> Fixtures:
+    return dict(enumerate(fixtures, min(first, len(outer))))
+
+
+def indented(lines: Iterator[str] | list[str]) -> Iterator[str]:
+    return (f"    {line}" for line in lines)
+
+
+_steps = st.sampled_from(
+    (
+        "print('{}')",
+        "print('{}', file=sys.stderr)",
+        "logging.getLogger('suite').warning('{}')",
+        "warnings.warn('{}')",
+        "await asyncio.sleep(0)",
+        "await asyncio.sleep(0.001)",
+        "await asyncio.sleep(0.003)",
+        "with patch.dict(os.environ, clear=True): await asyncio.sleep(0.001)",
+        "os.environ['SUITE_OF_ALL'] = '{}'",
+        "request.addfinalizer(lambda: print('{} finalizer'))",
+        "await asyncio.to_thread(print, '{}')",
+        "asyncio.get_running_loop().slow_callback_duration = 9  # await",
+        "asyncio.get_running_loop().set_exception_handler(None)  # await",
+        "asyncio.create_task(asyncio.sleep(0.002))  # await",
+        "asyncio.create_task(refuse())  # await",
+    )
+)
+_ends = st.sampled_from(
+    (
+        *["pass"] * 6,
+        "assert 0",
+        "pytest.skip('no')",
+        "pytest.fail('no')",
+        "pytest.xfail('no')",
+        "raise OSError('no')",
+        "raise SystemExit(3)",
+    )
+)
+_good_ends = st.sampled_from((*["pass"] * 9, "raise OSError('no')", "pytest.skip('no')"))
+_bodies = st.builds(Body, st.lists(_steps, max_size=4).map(tuple), _ends)
+_phases = st.builds(Body, st.lists(_steps, max_size=3).map(tuple), _good_ends)
+_requests = st.frozensets(st.integers(0, 4), max_size=2)
+_fixtures = st.builds(
+    Fixture,
+    is_async=st.sampled_from((True, True, False)),
+    scope=st.sampled_from((*SCOPES, "function", "function")),
+    autouse=st.sampled_from((False, False, False, True)),
+    params=st.sampled_from((0, 0, 0, 0, 2)),
+    requests=_requests,
+    setup=_phases,
+    teardown=st.none() | _phases,
+    dies=st.booleans(),
+)
+_tests = st.builds(
+    Case,
+    is_async=st.sampled_from((*[True] * 7, False)),
+    params=st.sampled_from((0, 0, 0, 3)),
+    mark=st.sampled_from(
+        (
+            *["@pytest.mark.asyncio(loop_scope=LOOP_SCOPE)"] * 5,
+            "@pytest.mark.skip",
+            "@pytest.mark.xfail",
+            "@pytest.mark.xfail(run=False)",
+            "@pytest.mark.xfail(strict=True)",
+            "@pytest.mark.asyncio(loop_scope=LOOP_SCOPE, concurrent=False)",
+            "@pytest.mark.filterwarnings('ignore:test')",
+            "@pytest.mark.filterwarnings('error:test')",
+        )
+    ),
+    requests=_requests,
+    asks_for=st.integers(0, 9),
+    body=_bodies,
+    uses=st.sampled_from(("",) * 8 + tuple(USES)),
+    kills=st.booleans(),
+)
+_few_fixtures = st.lists(_fixtures, max_size=2).map(tuple)
+_classes = st.builds(
+    Class,
+    overriding=st.integers(0, 3),
+    fixtures=_few_fixtures,
+    tests=st.lists(_tests, min_size=1, max_size=4).map(tuple),
+)
+_modules = st.builds(
+    Module,
+    overriding=st.integers(0, 3),
+    fixtures=st.lists(_fixtures, max_size=3).map(tuple),
+    tests=st.lists(_tests | _classes, max_size=5).map(tuple),
+)
+_packages = st.builds(
+    Package,
+    overriding=st.integers(0, 3),
+    fixtures=_few_fixtures,
+    modules=st.lists(_modules, min_size=1, max_size=2).map(tuple),
+)
+suites = st.builds(
+    Suite,
+    loop_scope=st.sampled_from(("module", "package", "session")),
+    ini=st.sampled_from(("", "asyncio_default_fixture_loop_scope = session\n")),
+    fixtures=st.lists(_fixtures, max_size=3).map(tuple),
+    modules=st.lists(_modules, min_size=1, max_size=3).map(tuple),
+    packages=st.lists(_packages, max_size=1).map(tuple),
+)
