@@ -1080,3 +1080,21 @@ def test_what_refuses_to_end_and_then_ends_does_not_end_its_teardown(concurrent_
         failed=1,
     )
     result.stdout.fnmatch_lines(["*the teardown of outer has ended", "inner is down"])
+
+
+def test_one_that_would_end_the_session_later_is_torn_down_where_it_ends_before(concurrent):
+    result = concurrent(
+        """
+    @pytest.fixture
+    def own():
+        yield
+        pytest.seen.append("down")
+    async def test_first(): await asyncio.sleep(0.001)
+    async def test_alone(monkeypatch): assert 0
+    async def test_behind(own): pytest.exit("of test_behind")
+    """,
+        "-x",
+        conftest="pytest.seen = []\ndef pytest_unconfigure(): print(*pytest.seen)\n",
+    )
+    result.assert_outcomes(passed=1, failed=1)
+    result.stdout.fnmatch_lines("down")

@@ -536,3 +536,18 @@ def test_a_phase_that_hardly_waits_may_end_so_too(concurrent):
     """,
         "--asyncio-concurrency=2",
     ).assert_outcomes(passed=3)
+
+
+def test_a_wide_fixture_may_clear_the_environment_while_it_waits(concurrent):
+    concurrent(
+        """
+    import os
+    from unittest.mock import patch
+    @pytest_asyncio.fixture(scope="module", loop_scope="module")
+    async def wide():
+        yield
+        with patch.dict(os.environ, clear=True):
+            for _ in range(20): await asyncio.sleep(0)
+    async def test_it(wide): pass
+    """
+    ).assert_outcomes(passed=1)

@@ -615,3 +615,26 @@ def test_each_test_keeps_what_it_has_set_on_the_loop_until_it_ends(concurrent_in
     """,
         passed=2,
     )
+
+
+def test_one_may_be_requested_while_a_wide_one_of_others_is_torn_down(concurrent_in_both_ways):
+    concurrent_in_both_ways(
+        """
+    down, asked = asyncio.Event(), asyncio.Event()
+    @pytest_asyncio.fixture(scope="class", loop_scope="module")
+    async def wide():
+        yield
+        down.set()
+        await asked.wait()
+    class TestOne:
+        async def test_a(self, wide): await meet()
+    @pytest_asyncio.fixture
+    async def own(): return 1
+    async def test_b(request):
+        await meet()
+        await down.wait()
+        assert await pytest_asyncio.getfixturevalue(request, "own") == 1
+        asked.set()
+    """,
+        passed=2,
+    )

@@ -232,6 +232,32 @@ def test_threads_with_the_context_of_a_test_write_for_it(concurrent):
     result.stdout.fnmatch_lines(["*___ test_b ___*", "*Captured stdout call*", "of b"])
 
 
+@pytest.mark.parametrize("hook", ["teardown", "logfinish"])
+def test_what_a_thread_writes_while_pytest_looks_at_another_test_is_its_tests(concurrent, hook):
+    result = concurrent(
+        """
+    def write():
+        assert pytest.go.wait(20)
+        print("of b")
+        pytest.gone.set()
+    async def test_a(): await meet()
+    async def test_b():
+        await meet()
+        await asyncio.to_thread(write)
+    """,
+        "-rP",
+        conftest=f"""
+    import threading
+    pytest.go, pytest.gone = threading.Event(), threading.Event()
+    def pytest_runtest_{hook}():
+        pytest.go.set()
+        assert pytest.gone.wait(20)
+    """,
+    )
+    result.assert_outcomes(passed=2)
+    result.stdout.fnmatch_lines(["*___ test_b ___*", "*Captured stdout call*", "of b"])
+
+
 def test_output_of_a_synchronous_teardown_is_reported_with_its_test(concurrent_in_both_ways):
     result = concurrent_in_both_ways(
         """

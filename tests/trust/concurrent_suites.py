@@ -160,7 +160,11 @@ class Case:
 
 USES: Mapping[str, tuple[str, ...]] = {
     "": (),
-    "tmp_path": ("(tmp_path / 'x').write_text('{name}')", "{pause}", "assert [*tmp_path.iterdir()]"),
+    "tmp_path": (
+        "(tmp_path / 'x').write_text('{name}')",
+        "{pause}",
+        "assert [*tmp_path.iterdir()]",
+    ),
     "monkeypatch": (
         "monkeypatch.setenv('SUITE', '{name}')",
         "{pause}",

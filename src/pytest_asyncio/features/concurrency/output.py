@@ -12,7 +12,7 @@ import warnings
 from collections.abc import Callable, Generator, Iterable
 from contextlib import contextmanager
 from functools import partial
-from typing import Any, Final, TextIO, TypeAlias, TypeGuard, final
+from typing import Any, Final, Literal, TextIO, TypeAlias, TypeGuard, final
 
 import pytest
 
@@ -20,6 +20,8 @@ from pytest_asyncio.engine.runs import ACTIVE_TEST, ActiveTest
 from pytest_asyncio.support import pytest_private
 
 _STREAMS: Final = ("stdout", "stderr")
+_Place: TypeAlias = Literal["capturing", "suspended", "put by us"]
+"""Where a stream of ours stands: before one of pytest's, or before whatever was in place."""
 
 
 @final
@@ -95,6 +97,7 @@ class Recorder:
         self._capture: Final = pytest_private.Capture(config)
         self._level: Final = pytest_private.log_level(config)
         self._collector: Final = _Collector(self)
+        self._unroute: list[Callable[[], object]] | None = None
 
     @contextmanager
     def recording(self, current: RecordedTest) -> Generator[None]:
@@ -112,6 +115,8 @@ class Recorder:
     def recording_others(self) -> Generator[None]:
         """Let tests be run beside the current test."""
         self.is_at_work = True
+        if self._unroute is None:
+            self._unroute = self._capture.route(partial(_Stream, self))
         handlers = pytest_private.capturing_handlers()
         for handler in handlers:
             handler.addFilter(self._collector.is_to_be_shown)
@@ -128,19 +133,28 @@ class Recorder:
                 handler.removeFilter(self._collector.is_to_be_shown)
             for name in _STREAMS:
                 stream = getattr(sys, name)
-                if self._has_put(stream):
+                if self._is_own(stream) and stream.place == "put by us":
                     setattr(sys, name, stream.behind)
 
     def listen(self) -> None:
         """Be the first to know of output, until a hook has pytest listen."""
-        aside = [name for name in _STREAMS if not self._has_put(getattr(sys, name))]
-        if aside:
+        if not all(map(self._listens, _STREAMS)):
             self._capture.resume()
-        for name in aside:
-            setattr(sys, name, _Stream(name, self, behind=getattr(sys, name)))
+        for name in _STREAMS:
+            if not self._listens(name):
+                setattr(sys, name, _Stream(self, name, getattr(sys, name), "put by us"))
 
-    def _has_put(self, stream: object) -> TypeGuard[_Stream]:
+    def _listens(self, name: str) -> bool:
+        stream = getattr(sys, name)
+        return self._is_own(stream) and stream.place != "suspended"
+
+    def _is_own(self, stream: object) -> TypeGuard[_Stream]:
         return isinstance(stream, _Stream) and stream.recorder is self
+
+    def stop(self) -> None:
+        """Leave the streams to pytest for good."""
+        for undo in self._unroute or ():
+            undo()
 
     @contextmanager
     def looking_at(self, test: RecordedTest) -> Generator[None]:
@@ -168,10 +182,11 @@ class Recorder:
 class _Stream:
     """Stands before a standard stream, and is otherwise like it."""
 
-    def __init__(self, name: str, recorder: Recorder, behind: TextIO) -> None:
-        self._name: Final = name
+    def __init__(self, recorder: Recorder, name: str, behind: TextIO, place: _Place) -> None:
         self.recorder: Final = recorder
+        self._name: Final = name
         self.behind: Final = behind
+        self.place: Final = place
         self.buffer: Final = _Buffer(self)
 
     def write(self, text: str) -> int:

@@ -9,7 +9,7 @@ alone, all that have been started come to their end. A test that never waits sta
 from __future__ import annotations
 
 from collections.abc import Generator, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import partial
 from typing import Any, Final, NoReturn, final
 
@@ -186,6 +186,9 @@ class _Concurrency:
             if current is not None:
                 current.rejoin()
 
+    def pytest_unconfigure(self) -> None:
+        self._recorder.stop()
+
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
         if self._unreported:
             terminalreporter.write_line(
@@ -196,10 +199,9 @@ class _Concurrency:
     def wait(self, owner: LoopOwner, run: Run) -> None:
         """Run a loop until what a run awaits is done. While that takes time, others run too."""
         __tracebackhide__ = True
-        with pytest_private.current_test_kept() if self._tests.started else nullcontext():
+        with pytest_private.current_test_kept():
             self._loops.spin(owner, run, run.awaited, ITERATIONS)
-        if not run.awaited.done():
-            with pytest_private.current_test_kept():
+            if not run.awaited.done():
                 self._wait_beside_others(owner, run)
         if run.is_given_up:
             raise event_loop.Stopped
@@ -238,9 +240,16 @@ class _Concurrency:
         """Return what a loop is to run in: others may go on where the current test does not wait
         for them.
         """
-        if self._tests.started and not self._recorder.is_at_work:
-            return self._recorder.recording_others()
-        return nullcontext()
+        return self._beside_others() if self._tests.started else nullcontext()
+
+    @contextmanager
+    def _beside_others(self) -> Generator[None]:
+        is_recorded = self._recorder.is_at_work
+        with (
+            pytest_private.together(self._session),
+            nullcontext() if is_recorded else self._recorder.recording_others(),
+        ):
+            yield
 
     def may_use(self, fixturedef: pytest.FixtureDef[Any], besides: pytest.Item) -> bool:
         """Return whether a test that is under way, besides one, may use a fixture."""
@@ -370,7 +379,7 @@ class _Concurrency:
             if test not in begun:
                 self._tests.ready.remove(test)
                 self._tests.under_way.remove(test)
-        with self._recorder.recording(doomed[0]):
+        with pytest_private.together(self._session), self._recorder.recording(doomed[0]):
             self._tests.cancel(test for test in begun if not test.is_tearing_down)
             for test in begun:
                 if test.run is None and test.state is not State.DOWN:

@@ -7,9 +7,9 @@ from __future__ import annotations
 import functools
 import logging
 import os
-from collections.abc import Generator
+from collections.abc import Callable, Generator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from typing import Any, ClassVar, Final, Literal, TypeGuard
+from typing import Any, ClassVar, Final, Literal, TextIO, TypeAlias, TypeGuard
 
 import pytest
 from _pytest import warnings as warnings_plugin
@@ -45,6 +45,25 @@ class Capture:
         self.plugin.suspend_global_capture()
         out, err = self.plugin.read_global_capture()
         return out, err
+
+    def route(self, put_before: Callable[[str, TextIO, _Place], Any]) -> list[Callable[[], object]]:
+        """Put streams before those that pytest puts in place of `sys.stdout` and `sys.stderr` while
+        it captures them, and takes away again. Returns what undoes that.
+
+        Where it does not capture descriptors too, it demands streams of its own.
+        """
+        undo: list[Callable[[], object]] = []
+        for capture in (self.plugin._global_capturing.out, self.plugin._global_capturing.err):
+            patch: Any = getattr(capture, "syscapture", None)
+            for place, attribute in () if patch is None else _PLACES.items():
+                behind: TextIO = getattr(patch, attribute)
+                setattr(patch, attribute, put_before(patch.name, behind, place))
+                undo.append(functools.partial(setattr, patch, attribute, behind))
+        return undo
+
+
+_Place: TypeAlias = Literal["capturing", "suspended"]
+_PLACES: Final[Mapping[_Place, str]] = {"capturing": "tmpfile", "suspended": "_old"}
 
 
 class RealOutput:

@@ -4,8 +4,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
-from typing import Any
+from collections.abc import Callable, Generator, Iterable, Mapping
+from contextlib import contextmanager
+from typing import Any, Final, final
 
 import pytest
 
@@ -13,23 +14,61 @@ from .fixture_values import fixture_of
 from .outcomes import GROUPS_MAY_BE_HIDDEN, OUTCOMES
 
 
+@final
+class _Isolation:
+    """The nodes of one item on pytest's stack, and those of the others beside it."""
+
+    def __init__(self, item: pytest.Item) -> None:
+        self._state: Final = _setup_state(item)
+        self._chain: Final = item.listchain()
+        self._all: dict[Any, Any] = {}
+
+    def begin(self) -> None:
+        self._all = self._state.stack
+        self._state.stack = {node: self._all[node] for node in self._chain if node in self._all}
+
+    def end(self) -> None:
+        own, self._state.stack = self._state.stack, self._all
+        self._all.update(own)
+        for node in self._chain:
+            if node not in own:
+                self._all.pop(node, None)
+
+
+_ISOLATION: Final[pytest.StashKey[_Isolation]] = pytest.StashKey()
+
+
 def isolate(item: pytest.Item) -> Callable[[], None]:
     """Let pytest see no other item as set up, until what is returned is called.
 
     It has one at a time on its stack of nodes, all of which it looks at to set up or tear down.
     """
-    state = _setup_state(item)
-    stack, chain = state.stack, item.listchain()
-    state.stack = {node: stack[node] for node in chain if node in stack}
+    stash = item.session.stash
+    stash[_ISOLATION] = isolation = _Isolation(item)
+    isolation.begin()
 
     def rejoin() -> None:
-        left, state.stack = state.stack, stack
-        stack.update(left)
-        for node in chain:
-            if node not in left:
-                stack.pop(node, None)
+        if stash.get(_ISOLATION, None) is isolation:
+            del stash[_ISOLATION]
+            isolation.end()
 
     return rejoin
+
+
+@contextmanager
+def together(session: pytest.Session) -> Generator[None]:
+    """Let pytest see all items as set up that are, while code of theirs runs."""
+    isolation = session.stash.get(_ISOLATION, None)
+    if isolation is None:
+        yield
+        return
+    del session.stash[_ISOLATION]
+    isolation.end()
+    try:
+        yield
+    finally:
+        isolation.begin()
+        session.stash[_ISOLATION] = isolation
 
 
 def is_set_up(item: pytest.Item) -> bool:
