@@ -55,7 +55,9 @@ class Capture:
         undo: list[Callable[[], object]] = []
         for capture in (self.plugin._global_capturing.out, self.plugin._global_capturing.err):
             patch: Any = getattr(capture, "syscapture", None)
-            for place, attribute in () if patch is None else _PLACES.items():
+            if patch is None:
+                continue
+            for place, attribute in _PLACES.items():
                 behind: TextIO = getattr(patch, attribute)
                 setattr(patch, attribute, put_before(patch.name, behind, place))
                 undo.append(functools.partial(setattr, patch, attribute, behind))
