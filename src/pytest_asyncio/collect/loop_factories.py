@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
+from types import CodeType
 from typing import TYPE_CHECKING, Any, ClassVar, Final, TypeGuard, cast, final
 
 import pytest
 
 from pytest_asyncio.support import callables, pytest_private
+from pytest_asyncio.support.foreign import attribute
 from pytest_asyncio.support.types import ClockName, LoopFactory, ScopeName
 
 from . import hooks, items, loop_scopes, marks, options
@@ -45,11 +47,12 @@ class NamedFactory(ChosenFactory):
     """
 
     def __init__(self, name: str, make: LoopFactory) -> None:
-        code = getattr(make, "__code__", make)
-        cells = getattr(make, "__closure__", None) or ()
         self.name: Final = name
         self.make: Final = make
-        self._identity: Final = (code, *(id(cell.cell_contents) for cell in cells))
+        self._identity: Final = (
+            attribute(make, "__code__", CodeType) or make,
+            *map(id, callables.closure_of(make)),
+        )
 
     @property
     def named(self) -> NamedFactory:
@@ -245,7 +248,9 @@ def how_to_choose_asyncios(item: pytest.Function) -> str:
     if offered is None and _is_named_by_option(item):
         offered = {ASYNCIO: None}
     for name, factory in (offered or {}).items():
-        if factory is None or getattr(factory.make, "__module__", "").startswith("asyncio."):
+        if factory is None or (attribute(factory.make, "__module__", str) or "").startswith(
+            "asyncio."
+        ):
             return f"Write loop_factories=[{name!r}] in the mark of the test."
     return (
         "Offer asyncio's by the hook pytest_asyncio_loop_factories, {'asyncio': "

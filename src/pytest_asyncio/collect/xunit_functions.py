@@ -9,6 +9,7 @@ from typing import Any, Final, TypeAlias
 import pytest
 
 from pytest_asyncio.support import callables, pytest_private
+from pytest_asyncio.support.foreign import attribute
 
 from .fixtures import XUNIT
 
@@ -65,7 +66,7 @@ def functions_of(kind: Kind, item: pytest.Function) -> tuple[Function | None, Fu
 
 def _first_of(holder: object, names: Sequence[str]) -> Function | None:
     for name in names:
-        function: Function | None = getattr(holder, name, None)
+        function: Function | None = attribute(holder, name, object)
         if function is not None and not pytest_private.is_fixture(function):
             return function
     return None

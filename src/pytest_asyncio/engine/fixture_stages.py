@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import AsyncGenerator
-from types import AsyncGeneratorType
+from types import AsyncGeneratorType, FrameType
 from typing import Any, Protocol, final
 
 import pytest
 
 from pytest_asyncio.collect import fixtures
 from pytest_asyncio.support import pytest_private
-from pytest_asyncio.support.foreign import is_a
+from pytest_asyncio.support.foreign import attribute, is_a
 from pytest_asyncio.support.warn import advise
 
 
@@ -87,7 +87,7 @@ class _ContextManager:
 
     def variables(self) -> list[object]:
         # Those of contextlib have a generator, and others keep what they hold themselves.
-        own = getattr(self._manager, "__dict__", {})
+        own: dict[str, object] = attribute(self._manager, "__dict__", dict) or {}
         return [*own.values(), *_variables_of(own.get("gen"))]
 
     async def enter(self) -> Any:
@@ -100,5 +100,5 @@ class _ContextManager:
 
 
 def _variables_of(generator: object) -> list[object]:
-    frame = getattr(generator, "ag_frame", None)
+    frame = attribute(generator, "ag_frame", FrameType)
     return [] if frame is None else list(frame.f_locals.values())

@@ -5,11 +5,11 @@ from __future__ import annotations
 import asyncio
 from asyncio import Future, Task
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import suppress
 from functools import partial
 from typing import Any, Final, final
 
 from pytest_asyncio.support import asyncio_private
+from pytest_asyncio.support.callables import closure_of
 from pytest_asyncio.support.foreign import attribute, is_a
 
 from . import locks
@@ -90,10 +90,7 @@ def _add_woken_by(future: Future[Any], woken: set[Future[Any]]) -> None:
 
 def _futures_of(callback: Any) -> Iterator[Future[Any]]:
     """Yield what a callback acts on: those of `gather()`, `wait()` and `shield()` are closures."""
-    held: list[Any] = []
-    for cell in attribute(callback, "__closure__", tuple) or ():
-        with suppress(ValueError):  # It is empty.
-            held.append(cell.cell_contents)
+    held = closure_of(callback)
     if is_a(callback, partial):  # that of wait_for()
         held += callback.args
     yield from (each for each in held if is_a(each, Future))

@@ -19,6 +19,7 @@ from pytest_asyncio.engine.fixture_setups import Deferred, raise_again
 from pytest_asyncio.engine.fixture_tasks import FixtureTask
 from pytest_asyncio.engine.loops import LoopOwner
 from pytest_asyncio.support import frames, pytest_private
+from pytest_asyncio.support.foreign import attribute
 
 
 async def getfixturevalue(request: pytest.FixtureRequest, name: str) -> Any:
@@ -70,10 +71,10 @@ async def _finish(fixturedef: pytest.FixtureDef[Any], request: pytest.FixtureReq
     while (finalizer := pytest_private.last_finalizer(fixturedef)) is not None:
         try:
             dependent = pytest_private.fixture_of(finalizer)
-            task = getattr(finalizer, "__self__", None)
+            task: FixtureTask | None = attribute(finalizer, "__self__", FixtureTask)
             if dependent is not None:
                 await _finish(dependent, request)
-            elif isinstance(task, FixtureTask) and task.is_on_running_loop():
+            elif task is not None and task.is_on_running_loop():
                 await task.tear_down()
             else:
                 finalizer()

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from asyncio import AbstractEventLoop, Task
+from types import CodeType
 from typing import Any, Final
 
 from pytest_asyncio.engine import event_loop
 from pytest_asyncio.support import asyncio_private, await_chains
+from pytest_asyncio.support.foreign import attribute
 from pytest_asyncio.support.real_time import RealTime
 
 TIMEOUT: Final = 5.0
@@ -64,7 +66,7 @@ def _waits(task: Task[Any]) -> bool:
 
 def _is_in_idle(task: Task[Any]) -> bool:
     awaitables = await_chains.awaitables_of(task)
-    return any(getattr(it, "cr_code", None) is idle.__code__ for it in awaitables)
+    return any(attribute(it, "cr_code", CodeType) is idle.__code__ for it in awaitables)
 
 
 def _has_callbacks(loop: AbstractEventLoop) -> bool:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Generator
+from types import FunctionType
 from typing import Any
 
 import pytest
 from pluggy import PluginValidationError
 
 from pytest_asyncio.collect.hooks import Hooks
+from pytest_asyncio.support.foreign import attribute
 
 
 @pytest.hookimpl(wrapper=True)
@@ -32,8 +34,8 @@ def pytest_exception_interact(call: pytest.CallInfo[Any], report: object) -> Non
 def _fault_of(error: PluginValidationError) -> str | None:
     """Say what is wrong with one of our hooks in a plugin that pytest refuses, if that is it."""
     for name, hook in vars(Hooks).items():
-        function = getattr(error.plugin, name, None)
-        if not name.startswith("pytest_") or not inspect.isfunction(function):
+        function = attribute(error.plugin, name, FunctionType)
+        if not name.startswith("pytest_") or function is None:
             continue
         known = [*inspect.signature(hook).parameters][1:]
         unknown = [each for each in inspect.signature(function).parameters if each not in known]

@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from pytest_asyncio.support import asyncio_private
 from pytest_asyncio.support.await_chains import awaitables_of, frame_of
+from pytest_asyncio.support.foreign import attribute
 
 _ACQUIRE: Final = {
     asyncio.Lock.acquire.__code__,
@@ -40,7 +41,7 @@ def _held_by(task: Task[Any]) -> list[object]:
     held: list[object] = []
     for awaitable in awaitables_of(task):
         entered = [_lock_of(manager) for manager in _to_leave(awaitable)]
-        awaited = frame_of(getattr(awaitable, "cr_await", None))
+        awaited = frame_of(attribute(awaitable, "cr_await", object))
         if entered and awaited is not None and awaited.f_code.co_name == "__aenter__":
             del entered[-1]  # It is still on its way in.
         held += entered
@@ -51,8 +52,9 @@ def _to_leave(awaitable: Any) -> Iterator[Any]:
     """Yield what the `async with` blocks are of in which a coroutine stands, outermost first."""
     referents = gc.get_referents(awaitable)
     for referent in referents:
-        if getattr(referent, "__name__", "") == _LEAVE and hasattr(referent, "__self__"):
-            yield referent.__self__
+        manager = attribute(referent, "__self__", object)
+        if manager is not None and attribute(referent, "__name__", str) == _LEAVE:
+            yield manager
     for first, second in pairwise(referents):  # from Python 3.14 on
         if isinstance(first, FunctionType) and first.__name__ == _LEAVE:
             yield second  # pragma: no cover

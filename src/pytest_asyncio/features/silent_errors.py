@@ -17,6 +17,7 @@ from pytest_asyncio.engine.runs import ACTIVE_TEST
 from pytest_asyncio.engine.session import Observer, SessionState
 from pytest_asyncio.support import asyncio_private, await_chains, pytest_private
 from pytest_asyncio.support.errors import all_of
+from pytest_asyncio.support.foreign import attribute
 
 from . import task_tree
 
@@ -83,5 +84,5 @@ class _Failures(Observer):
 def _was_raised_elsewhere(error: BaseException, task: Task[Any]) -> bool:
     """Return whether code that awaited a task has got its error, and so could handle it."""
     first = next((frame.f_code for frame, _ in traceback.walk_tb(error.__traceback__)), None)
-    code: CodeType | None = getattr(task.get_coro(), "cr_code", None)
+    code: CodeType | None = attribute(task.get_coro(), "cr_code", CodeType)
     return first is not code

@@ -12,6 +12,7 @@ from typing import Any, Final, cast
 
 from pytest_asyncio.support import asyncio_private, frames
 from pytest_asyncio.support.await_chains import Step, steps_outwards
+from pytest_asyncio.support.callables import closure_of
 
 _THREAD: Final[Any] = thread
 _WORK: Final[object] = _THREAD._WorkItem.run.__code__
@@ -38,8 +39,7 @@ def of_task(task: Task[Any]) -> tuple[threading.Thread, list[Step]] | None:
 
 def _works_of(callback: Any) -> Iterator[object]:
     """Yield the future of an executor that a callback, which is to cancel it, has hold of."""
-    for cell in getattr(callback, "__closure__", None) or ():
-        held: object = cell.cell_contents
+    for held in closure_of(callback):
         if isinstance(held, concurrent.futures.Future):
             yield cast("object", held)
 

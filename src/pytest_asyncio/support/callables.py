@@ -7,6 +7,7 @@ import functools
 import inspect
 import itertools
 from collections.abc import Awaitable, Callable, Iterator
+from contextlib import suppress
 from types import CodeType, CoroutineType, FunctionType, GeneratorType, MethodType
 from typing import Any, Final, Literal, TypeAlias, TypeGuard, TypeVar
 
@@ -90,6 +91,15 @@ def standing_in_for(function: Callable[..., Any], replacement: F) -> F:
     replacement.__dict__["__wrapped__"] = function
     replacement.__dict__.pop("_is_coroutine_marker", None)  # of inspect.markcoroutinefunction()
     return replacement
+
+
+def closure_of(function: object) -> list[object]:
+    """Return what a function keeps from where it was defined."""
+    held: list[object] = []
+    for cell in foreign.attribute(function, "__closure__", tuple) or ():
+        with suppress(ValueError):  # It is empty.
+            held.append(cell.cell_contents)
+    return held
 
 
 def layers(function: object) -> Iterator[object]:

@@ -18,7 +18,7 @@ import pytest
 from pytest_asyncio.engine import ended_fixtures
 from pytest_asyncio.engine.loops import LoopOwner
 from pytest_asyncio.support import frames, instruments
-from pytest_asyncio.support.foreign import is_a
+from pytest_asyncio.support.foreign import attribute, is_a
 from pytest_asyncio.support.instruments import Instruments
 
 from . import BaseCheck, CheckWarning, Culprit, Report
@@ -75,7 +75,7 @@ class Check(BaseCheck):
 
         def run_recorded(executor: Any, *args: Any) -> Any:
             # Used before, it is a test's or fixture's that lives on.
-            if executor is not None and not getattr(executor, "_threads", True):
+            if attribute(executor, "_threads", set) == set():
                 self._opened[executor] = Origin.here(loop)
             return run_in_executor(executor, *args)
 
@@ -123,7 +123,7 @@ def _is_open(resource: Any) -> bool:
     if isinstance(resource, AsyncGeneratorType):
         return resource.ag_frame is not None
     if isinstance(resource, Executor):
-        return not getattr(resource, "_shutdown", False) and not _is_global(resource)
+        return not attribute(resource, "_shutdown", bool) and not _is_global(resource)
     # Not by their classes: those of uvloop are no subclasses of asyncio's.
     if hasattr(resource, "get_returncode"):
         return resource.get_returncode() is None and not resource.is_closing()

@@ -10,6 +10,7 @@ import pytest
 from pytest_asyncio.engine.runs import Run
 from pytest_asyncio.engine.session import Observer, SessionState
 from pytest_asyncio.features import task_tree
+from pytest_asyncio.support.foreign import attribute
 
 _MODULE: Final = "pytest_timeout"
 
@@ -17,7 +18,7 @@ _MODULE: Final = "pytest_timeout"
 def start(session: pytest.Session) -> None:
     """Have its failures show the tree of tasks, where the plugin is there."""
     plugins = session.config.pluginmanager.get_plugins()
-    if any(getattr(plugin, "__name__", None) == _MODULE for plugin in plugins):
+    if any(attribute(plugin, "__name__", str) == _MODULE for plugin in plugins):
         SessionState.of(session).observe(_TimeOuts(session))
 
 

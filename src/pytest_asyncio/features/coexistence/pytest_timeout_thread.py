@@ -8,6 +8,7 @@ from typing import Any, Final, Literal, final
 import pytest
 
 from pytest_asyncio.support.debuggers import is_active
+from pytest_asyncio.support.foreign import attribute
 
 _MODULE: Final = "pytest_timeout"
 
@@ -18,7 +19,7 @@ def start(config: pytest.Config) -> None:
     The method ends the process, by a timer that the plugin lets others replace.
     """
     for plugin in config.pluginmanager.get_plugins():
-        if getattr(plugin, "__name__", None) == _MODULE:
+        if attribute(plugin, "__name__", str) == _MODULE:
             config.pluginmanager.register(_ByThread(plugin.timeout_timer))
 
 

@@ -12,6 +12,8 @@ from contextvars import ContextVar
 from types import TracebackType
 from typing import Any, Final, Protocol, Self, final
 
+from pytest_asyncio.support.foreign import attribute
+
 
 @final
 class Watched(Coroutine[Any, Any, Any]):
@@ -122,7 +124,8 @@ class CancellableBlock:
 def name_of(task: Task[Any]) -> str:
     """Return what names a task in every run: the names that asyncio gives count up."""
     if _UNNAMED.fullmatch(task.get_name()):
-        return f"a task of {getattr(task.get_coro(), '__qualname__', task.get_coro())}"
+        coro = task.get_coro()
+        return f"a task of {attribute(coro, '__qualname__', str) or coro}"
     return f"the task {task.get_name()!r}"
 
 
