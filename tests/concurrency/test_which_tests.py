@@ -261,6 +261,20 @@ def test_what_has_virtual_time_runs_alone(concurrent):
     ).assert_outcomes(passed=2)
 
 
+def test_what_has_virtual_time_keeps_a_clock_of_its_own_that_starts_at_zero(suite):
+    suite(
+        """
+        pytestmark = pytest.mark.asyncio(clock="virtual")
+
+        @pytest.mark.parametrize("_", [1, 2])
+        async def test_it(_, asyncio_clock):
+            await asyncio.sleep(60)
+            assert asyncio_clock.time() == 60
+        """,
+        "--asyncio-concurrent",
+    ).assert_outcomes(passed=2)
+
+
 def test_what_has_an_event_loop_policy_of_its_own_runs_alone(concurrent):
     concurrent(
         """

@@ -76,8 +76,11 @@ def _with_defaults(mark: AsyncioMark, given: options.Settings) -> AsyncioMark:
         timeout=given.timeout if mark.timeout is None else mark.timeout,
         cancel=cancel,
         schedules=schedules,
-        # A loop of its own, or being run again, keeps a test from running beside others.
-        concurrent=concurrent and mark.loop_scope != "function" and not (cancel or schedules),
+        # A loop or a time of its own, or being run again, keeps a test from running beside others.
+        concurrent=concurrent
+        and mark.loop_scope != "function"
+        and clock == "real"
+        and not (cancel or schedules),
     )
 
 

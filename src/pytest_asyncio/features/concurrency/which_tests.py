@@ -73,7 +73,6 @@ class WhichTests:
             return None
         if (
             not mark.concurrent
-            or mark.clock != "real"
             or not self.serial_fixtures.isdisjoint(item.fixturenames)
             or _is_patched(item.obj)
             or _names(item.obj, _SEES_OTHERS)
