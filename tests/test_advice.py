@@ -327,4 +327,4 @@ def test_many_other_tests_are_counted(suite):
         """,
         "-Wignore",
     )
-    result.stdout.fnmatch_lines("E *So have other tests *test_it[[]5], and 2 more.")
+    result.stdout.fnmatch_lines("E *So have other tests *test_it[[]5] and 2 more.")

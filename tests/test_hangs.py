@@ -547,7 +547,9 @@ def test_pytest_timeout_by_a_signal_ends_what_waits_on_uvloop(ended):
 
 
 @posix
-def test_pytest_timeout_by_a_signal_shows_what_a_thread_does_for_a_test_among_others(ended):
+@pytest.mark.parametrize("loop", ["asyncio", "uvloop"])
+def test_pytest_timeout_by_a_signal_shows_what_a_thread_does_for_a_test_among_others(ended, loop):
+    pytest.importorskip(loop)
     result = ended(
         """
     import threading
@@ -558,10 +560,11 @@ def test_pytest_timeout_by_a_signal_shows_what_a_thread_does_for_a_test_among_ot
 
     @pytest.mark.asyncio
     async def test_it():
-        await asyncio.to_thread(threading.Event().wait, 1)
+        await asyncio.to_thread(threading.Event().wait, 2)
     """,
-        *("-ppytest_timeout", "--timeout=0.3", "--timeout-method=signal"),
+        *("-ppytest_timeout", "--timeout=1", "--timeout-method=signal"),
         "-oasyncio_concurrent=true",
+        f"--asyncio-loop-factory={loop}.new_event_loop",
     )
     result.assert_outcomes(failed=1, passed=1)
     result.stdout.fnmatch_lines(["*- asyncio tasks -*", "test_it (Task-*", "*Event.wait*"])

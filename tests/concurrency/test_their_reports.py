@@ -752,3 +752,85 @@ def test_output_goes_to_its_test_also_after_another_one_has_logged_live(concurre
     result.stdout.fnmatch_lines(
         ["INFO *live", "*= FAILURES =*", "*_ test_prints _*", "out of the second", "*= PASSES =*"]
     )
+
+
+BESIDE = "*- tests that ran at the same time -*"
+
+
+def test_a_failure_names_the_tests_that_ran_at_the_same_time(concurrent):
+    result = concurrent(
+        """
+    async def test_a(): await meet()
+    async def test_b():
+        await meet()
+        assert False
+    class TestC:
+        async def test_c(self): await asyncio.sleep(0.01)
+    """,
+        files={"test_other.py": MODULE + "async def test_d(): await asyncio.sleep(0.01)"},
+    )
+    result.stdout.fnmatch_lines([BESIDE, "test_a, TestC::test_c and test_other.py::test_d"])
+
+
+def test_a_failure_of_the_first_test_names_those_that_began_beside_it(concurrent):
+    result = concurrent(
+        """
+    async def test_a():
+        await meet()
+        assert False
+    async def test_b(): await meet()
+    """
+    )
+    result.stdout.fnmatch_lines([BESIDE, "test_b"])
+
+
+def test_of_many_tests_that_ran_at_the_same_time_the_first_are_named(concurrent):
+    result = concurrent(
+        """
+    async def test_a():
+        await asyncio.sleep(0.1)
+        assert False
+    @pytest.mark.parametrize("number", range(12))
+    async def test_b(number): await asyncio.sleep(0.01)
+    """
+    )
+    result.stdout.fnmatch_lines([BESIDE, "test_b[[]0], *, test_b[[]7] and 4 more"])
+
+
+def test_a_failure_names_none_that_began_later(concurrent):
+    result = concurrent(
+        """
+    async def test_a(): await asyncio.sleep(0.01)
+    @pytest.fixture
+    def broken():
+        yield
+        assert False
+    async def test_b(broken): pass
+    """,
+        files={
+            "test_other.py": """
+                pytestmark = pytest.mark.asyncio(concurrent=True)
+                @pytest.fixture
+                def at_last(capsys): pass
+                async def test_c(at_last): pass
+            """
+        },
+    )
+    result.assert_outcomes(passed=3, errors=1)
+    result.stdout.fnmatch_lines([BESIDE, "test_a"])
+
+
+def test_a_test_that_runs_alone_names_none(concurrent):
+    result = concurrent(
+        """
+    async def test_a(): await asyncio.sleep(0.01)
+    @pytest.mark.asyncio(concurrent=False)
+    async def test_b():
+        await asyncio.sleep(0.01)
+        assert False
+    def test_c(): assert False
+    async def test_d(): await asyncio.sleep(0.01)
+    """
+    )
+    result.assert_outcomes(passed=2, failed=2)
+    result.stdout.no_fnmatch_line(BESIDE)

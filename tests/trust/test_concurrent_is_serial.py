@@ -44,6 +44,7 @@ class Listener:
 
 
 def _plain(text: str) -> str:
+    text = re.sub(r"\n-* tests that ran at the same time -*\n[^\n]*", "", text)
     text = re.sub(r' +\| +File "[^"]*site-packages[^\n]*\n( +\|     [^\n]*\n)*', "", text)
     return re.sub(r"0x[0-9a-f]+|Task-\d+|tmp\w+", "*", text)
 

@@ -330,11 +330,9 @@ class LoopOwner:
             if self._failure is None:
                 raise
         except BaseException as error:
-            for call in self.state.on_loop_interrupted:
-                call(error)
+            self.state.interrupted(error)
             raise
-        if self._failure is not None:
-            raise self._failure
+        self._raise_failure()
 
     def run_once(self) -> None:
         """Run the loop for a single iteration, as `spin()` does; loops of others may come next."""
@@ -345,13 +343,18 @@ class LoopOwner:
             with nullcontext() if scheduler is None else scheduler.apart():
                 event_loop.run_once(self.loop)
         except BaseException as error:
-            for call in self.state.on_loop_interrupted:
-                call(error)
+            self.state.interrupted(error)
             raise
-        if self._failure is not None:
-            raise self._failure
+        self._raise_failure()
         if self._is_stopped:
             raise event_loop.Stopped
+
+    def _raise_failure(self) -> None:
+        """Raise what a callback has ended the loop with, if one has."""
+        __tracebackhide__ = True
+        if self._failure is not None:
+            self.state.interrupted(self._failure)
+            raise self._failure
 
     def see_through(
         self, future: Future[Any], interruption: BaseException | None = None

@@ -117,7 +117,7 @@ class SessionState:
         self._on_loop_opened: Final[list[Callable[[LoopOwner], None]]] = []
         self.on_loop_ending: Final[list[Callable[[LoopOwner, set[Task[Any]]], None]]] = []
         self.on_loop_closing: Final[list[Callable[[LoopOwner], None]]] = []
-        self.on_loop_interrupted: Final[list[Callable[[BaseException], None]]] = []
+        self._on_loop_interrupted: Final[list[Callable[[BaseException], None]]] = []
         self.on_setup_awaited: Final[list[Callable[[Setup], None]]] = []
         self.on_run_begins: Final[list[Callable[[Run], None]]] = []
         self.on_run_ended: Final[list[Callable[[Run], None]]] = []
@@ -143,7 +143,7 @@ class SessionState:
             ("loop_opened", self._on_loop_opened),
             ("loop_ending", self.on_loop_ending),
             ("loop_closing", self.on_loop_closing),
-            ("loop_interrupted", self.on_loop_interrupted),
+            ("loop_interrupted", self._on_loop_interrupted),
             ("setup_awaited", self.on_setup_awaited),
             ("run_begins", self.on_run_begins),
             ("first_failure", self._on_first_failure),
@@ -225,6 +225,11 @@ class SessionState:
     def owner_of(self, loop: AbstractEventLoop) -> LoopOwner:
         """Return the owner of an open loop."""
         return next(owner for owner, opened in self.open_loops.items() if opened is loop)
+
+    def interrupted(self, error: BaseException) -> None:
+        """Know that an error has left a loop that was running."""
+        for call in self._on_loop_interrupted:
+            call(error)
 
     def failed(self) -> None:
         """Let failures be explained from now on: most tests pass, and each hook costs."""

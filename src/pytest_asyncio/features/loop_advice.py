@@ -16,6 +16,7 @@ from pytest_asyncio.engine.plan import plan_of
 from pytest_asyncio.engine.session import SessionState
 from pytest_asyncio.support import asyncio_private, frames, pytest_private
 from pytest_asyncio.support.types import ScopeName
+from pytest_asyncio.support.words import listed
 
 _Node: TypeAlias = pytest.Item | pytest.Collector
 
@@ -120,7 +121,7 @@ def _advice(
     if not foreign:
         lines[-1] += f" Write {_changes(narrower, scope)} to let them share one."
     if others := _others_to_change(item, {one.name for one in apart}, target):
-        lines.append(f"So have other tests that use it: {_some(others)}.")
+        lines.append(f"So have other tests that use it: {listed(others, _AT_MOST)}.")
     lines += _option(item, narrower, foreign)
     return "\n".join(lines)
 
@@ -132,7 +133,7 @@ def _changes(narrower: list[_Participant], scope: ScopeName) -> str:
     if len(names) < len(narrower):
         changes.append(f'@pytest.mark.asyncio(loop_scope="{scope}") at the test')
     if names:
-        changes.append(f'@pytest_asyncio.fixture(loop_scope="{scope}") at {_listed(names)}')
+        changes.append(f'@pytest_asyncio.fixture(loop_scope="{scope}") at {listed(names)}')
     return " and ".join(changes)
 
 
@@ -144,8 +145,8 @@ def _option(
         return
     explicit = [str(one) for one in narrower if _names_loop_scope(one, item)]
     if foreign:
-        names = _listed([repr(one.name) for one in foreign])
-        away = f", and take loop_scope away at {_listed(explicit)}" if explicit else ""
+        names = listed([repr(one.name) for one in foreign])
+        away = f", and take loop_scope away at {listed(explicit)}" if explicit else ""
         yield (
             f"{names} is not the suite's own: set asyncio_loop_scope = auto{away}, and every test "
             "shares a loop with all of its fixtures."
@@ -195,11 +196,3 @@ def _is_bound(loop: AbstractEventLoop, session: pytest.Session) -> bool:
     held = ended_fixtures.held_on(loop, session)
     return any(asyncio_private.is_bound(value, loop) for value in held)
 
-
-def _some(names: list[str]) -> str:
-    more = len(names) - _AT_MOST
-    return _listed(names) if more <= 0 else f"{', '.join(names[:_AT_MOST])}, and {more} more"
-
-
-def _listed(names: list[str]) -> str:
-    return " and ".join(filter(None, [", ".join(names[:-1]), names[-1]]))

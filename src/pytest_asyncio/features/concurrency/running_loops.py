@@ -52,8 +52,7 @@ class RunningLoops:
         try:
             return turns.due()
         except BaseException as error:
-            for call in self._state.on_loop_interrupted:
-                call(error)
+            self._state.interrupted(error)
             raise
 
     def _owners_beside(self, owner: LoopOwner) -> list[LoopOwner]:

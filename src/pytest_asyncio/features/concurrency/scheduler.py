@@ -24,6 +24,7 @@ from pytest_asyncio.support import pytest_private
 from pytest_asyncio.support.warn import advise
 
 from . import obstacles
+from .beside import Reports
 from .current_test import CurrentTest
 from .lookahead import Lookahead
 from .output import Recorder
@@ -87,6 +88,7 @@ class _Concurrency:
         self._tests: Final = UnderWay(self._state)
         self._loops: Final = RunningLoops(self._tests, self._state)
         self._unreported = 0
+        session.config.pluginmanager.register(Reports(self._tests.overlaps))
 
     @pytest.hookimpl(specname="pytest_runtest_protocol", wrapper=True, tryfirst=True)
     def pytest_runtest_protocol_after_others(
@@ -111,6 +113,7 @@ class _Concurrency:
         __tracebackhide__ = True
         if item not in self._tests.started:
             self._tests.current = CurrentTest(item, nextitem)
+            self._tests.overlaps.begin(item)
             if self._tests.started:
                 self._tests.current.isolate()
         try:
@@ -122,6 +125,7 @@ class _Concurrency:
             raise
         finally:
             self._tests.current = None
+            self._tests.overlaps.forget(item)
             if self._is_ending():
                 self._end_all()
             self._next.proceed()
@@ -391,6 +395,7 @@ class _Concurrency:
                 test.tear_shared_down(current)
         for test in doomed:
             self._tests.forget(test)
+            self._tests.overlaps.forget(test.item)
         for test in begun:
             test.end()
         if self._tests.is_broken_off or self._is_ending():

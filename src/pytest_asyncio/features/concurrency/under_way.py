@@ -14,6 +14,7 @@ from pytest_asyncio.engine.loops import LoopOwner
 from pytest_asyncio.engine.session import SessionState
 from pytest_asyncio.support import pytest_private
 
+from .beside import Overlaps
 from .current_test import CurrentTest
 from .started_tests import StartedTest, State
 
@@ -37,8 +38,10 @@ class UnderWay:
         self.lost: Final = set[LoopOwner]()
         """Whose loops have a task that does not end, so that no more tests are started."""
         self.is_broken_off: bool = False
+        self.overlaps: Final = Overlaps()
 
     def add(self, test: StartedTest) -> None:
+        self.overlaps.begin(test.item)
         self.started[test.item] = test
         self._state.other_tests.append(test)
         self.move(test, State.TO_BEGIN)
@@ -59,6 +62,7 @@ class UnderWay:
             self.wake()
         if state in (State.DOWN, State.WAITING_FOR_TURN):
             self.under_way.discard(test)
+            self.overlaps.end(test.item)
         else:
             self.under_way.add(test)
 
