@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio  # else each suite that is run in this process imports a new one
 import contextlib
+import signal
 import sys
 import textwrap
 from collections.abc import Callable, Mapping
@@ -21,6 +22,12 @@ with contextlib.suppress(ImportError):
 pytest_plugins = ["pytester"]
 
 HEADER = "import asyncio, pytest, pytest_asyncio\n"
+
+
+def pytest_configure() -> None:
+    """Let Ctrl-C interrupt what the tests run: a shell has those in its background ignore it."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -18,8 +18,6 @@ DOING = "*- what async tests were doing -*"
 CONFTEST = """
     import os, signal, sys, threading, time
 
-    signal.signal(signal.SIGINT, signal.default_int_handler)
-
     def end_when(is_there, number=signal.SIGINT):
         main = threading.get_ident()
 
@@ -49,10 +47,7 @@ def interrupted(suite, pytester, monkeypatch):
     """Run a suite that interrupts itself; what it imports is its own."""
     run = functools.partial(pytester.runpytest_inprocess, no_reraise_ctrlc=True)
     monkeypatch.setattr(pytester, "runpytest", run)
-    # It is ignored in what a shell has started in the background.
-    kept = signal.signal(signal.SIGINT, signal.default_int_handler)
-    yield lambda source, *args, **kw: suite(HEADER + source, *args, conftest=CONFTEST, **kw)
-    signal.signal(signal.SIGINT, kept)
+    return lambda source, *args, **kw: suite(HEADER + source, *args, conftest=CONFTEST, **kw)
 
 
 WAITING = """

@@ -1484,6 +1484,49 @@ def test_leftover_async_generators_are_closed(suite):
     result.assert_outcomes(passed=2)
 
 
+@pytest.mark.parametrize("factory", ["asyncio.new_event_loop", "uvloop.new_event_loop"])
+@pytest.mark.usefixtures("_impatient")
+def test_a_thread_that_does_not_end_is_named_and_left(suite, factory):
+    pytest.importorskip(factory.partition(".")[0])
+    result = suite(
+        """
+        import threading
+        over = threading.Event()
+        def work():
+            over.wait()
+        @pytest.mark.asyncio
+        async def test_it():
+            asyncio.get_running_loop().run_in_executor(None, work)
+        def test_end():
+            over.set()
+        """,
+        "-Wdefault",
+        f"--asyncio-loop-factory={factory}",
+    )
+    result.assert_outcomes(passed=2, warnings=1)
+    result.stdout.fnmatch_lines(
+        "*These threads of the default executor have not ended within 0.05 s: '*_0' at "
+        "test_it.py:6 in work. Let what they run return: Python waits for them before it ends."
+    )
+
+
+@pytest.mark.usefixtures("_impatient")
+def test_a_thread_that_stands_in_pythons_own_code_is_named_with_that(suite):
+    result = suite(
+        """
+        import threading
+        over = threading.Event()
+        @pytest.mark.asyncio
+        async def test_it():
+            asyncio.get_running_loop().run_in_executor(None, over.wait)
+        def test_end():
+            over.set()
+        """,
+        "-Wdefault",
+    )
+    result.stdout.fnmatch_lines("*have not ended within 0.05 s: '*_0' at Condition.wait. *")
+
+
 def test_the_default_executor_is_shut_down(suite):
     result = suite("""
         import threading

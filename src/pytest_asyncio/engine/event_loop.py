@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 import types
 from asyncio import AbstractEventLoop, Future, Task, all_tasks, current_task, wait
 from collections.abc import Awaitable, Generator
 from collections.abc import Set as AbstractSet
-from contextlib import nullcontext
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext, suppress
 from functools import partial
 from typing import Any, Final, TypeVar
 
 from pytest_asyncio.support import asyncio_private, await_chains
+from pytest_asyncio.support.real_time import RealTime
 
 T = TypeVar("T")
 
@@ -30,11 +33,7 @@ class Stopped(RuntimeError):
 
 
 class RefusingError(RuntimeError):
-    """Tasks did not end when they were cancelled."""
-
-    def __init__(self, tasks: set[Task[Any]]) -> None:
-        names = ", ".join(sorted(map(await_chains.described, tasks)))
-        super().__init__(f"These tasks did not end when they were cancelled: {names}.")
+    """Tasks did not end when they were cancelled, or threads when they were to."""
 
 
 def spin(loop: AbstractEventLoop, future: Future[Any], iterations: int | None = None) -> None:
@@ -120,7 +119,7 @@ async def end_everything(
     """Cancel what is left on the running loop and shut the rest down; return what went wrong."""
     errors: list[Exception] = []
     end_tasks = partial(_end_tasks, spared)
-    for end in (end_tasks, loop.shutdown_asyncgens, loop.shutdown_default_executor):
+    for end in (end_tasks, loop.shutdown_asyncgens, _end_executor):
         try:
             await end()
         except Exception as error:
@@ -135,7 +134,39 @@ async def _end_tasks(spared: AbstractSet[Task[Any]]) -> None:
     for task in tasks - refusing:
         report_error(task, "unhandled exception while the event loop was closed")
     if refusing:
-        raise RefusingError(refusing)
+        names = ", ".join(sorted(map(await_chains.described, refusing)))
+        raise RefusingError(f"These tasks did not end when they were cancelled: {names}.")
+
+
+async def _end_executor() -> None:
+    """Shut the default executor down; asyncio would wait minutes for its threads, or for ever."""
+    loop = asyncio.get_running_loop()
+    threads = asyncio_private.threads_of_executor(loop)
+    if threads and (left := await _joined(threads)):
+        loop.set_default_executor(ThreadPoolExecutor())  # Which has no threads to wait for.
+        names = ", ".join(map(await_chains.described_thread, left))
+        raise RefusingError(
+            f"These threads of the default executor have not ended within {GRACE:g} s: {names}. "
+            "Let what they run return: Python waits for them before it ends."
+        )
+    await loop.shutdown_default_executor()
+
+
+async def _joined(threads: list[threading.Thread]) -> list[threading.Thread]:
+    """Wait for threads to end, in seconds of the real clock; return those that do not."""
+    loop = asyncio.get_running_loop()
+    joined = loop.create_future()
+    deadline = RealTime.monotonic() + GRACE
+
+    def join() -> None:
+        for thread in threads:
+            thread.join(max(0.0, deadline - RealTime.monotonic()))
+        with suppress(RuntimeError):  # Ctrl-C has closed the loop.
+            loop.call_soon_threadsafe(joined.set_result, None)
+
+    threading.Thread(target=join, daemon=True).start()
+    await joined
+    return [thread for thread in threads if thread.is_alive()]
 
 
 def report_error(task: Task[Any], message: str) -> None:

@@ -195,4 +195,3 @@ def _is_bound(loop: AbstractEventLoop, session: pytest.Session) -> bool:
     """Return whether a fixture at its `yield` holds something that is bound to a loop."""
     held = ended_fixtures.held_on(loop, session)
     return any(asyncio_private.is_bound(value, loop) for value in held)
-

@@ -10,6 +10,7 @@ import sys
 from asyncio import AbstractEventLoop, BaseEventLoop, Future, Handle, Task, TimerHandle
 from collections import deque
 from collections.abc import Callable, Collection, Coroutine, Generator, Iterable, Sized
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from contextvars import Context
 from threading import Thread
@@ -120,6 +121,19 @@ def allow_more(loop: AbstractEventLoop) -> None:
         state._asyncgens_shutdown_called = False
         state._executor_shutdown_called = False
         state._default_executor = None
+
+
+def threads_of_executor(loop: AbstractEventLoop) -> list[Thread]:
+    """Tell the default executor of a loop to end, and return its threads that do not at once.
+
+    Loops have no public way to it, and uvloop's none but that of the garbage collector.
+    """
+    held = getattr(loop, "_default_executor", None), *gc.get_referents(loop)
+    executor: Any = next((it for it in held if isinstance(it, ThreadPoolExecutor)), None)
+    if executor is None:
+        return []
+    executor.shutdown(wait=False)
+    return [thread for thread in executor._threads if thread.is_alive()]
 
 
 def tasks_of(loop: AbstractEventLoop) -> set[Task[Any]]:

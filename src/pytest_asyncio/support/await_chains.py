@@ -114,6 +114,13 @@ def described(task: Task[Any]) -> str:
     return task.get_name() if where is None else f"{task.get_name()} at {where}"
 
 
+def described_thread(thread: threading.Thread) -> str:
+    """Return the name of a thread and the user's line at which it is, or what it waits for."""
+    chain = steps_outwards(frames.innermost(thread.ident or 0))
+    where = last_of_users(chain[::-1]) or (_name_of_call(chain[:1]) if chain else "its end")
+    return f"{thread.name!r} at {where}"
+
+
 def lines_of(chain: list[Step], *, waits: bool) -> Iterator[str]:
     """Yield the lines of a chain that say something to the user.
 
