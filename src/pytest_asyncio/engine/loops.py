@@ -332,7 +332,9 @@ class LoopOwner:
         except BaseException as error:
             self.state.interrupted(error)
             raise
-        self._raise_failure()
+        if self._failure is not None:
+            self.state.interrupted(self._failure)
+            raise self._failure
 
     def run_once(self) -> None:
         """Run the loop for a single iteration, as `spin()` does; loops of others may come next."""
@@ -345,16 +347,11 @@ class LoopOwner:
         except BaseException as error:
             self.state.interrupted(error)
             raise
-        self._raise_failure()
-        if self._is_stopped:
-            raise event_loop.Stopped
-
-    def _raise_failure(self) -> None:
-        """Raise what a callback has ended the loop with, if one has."""
-        __tracebackhide__ = True
         if self._failure is not None:
             self.state.interrupted(self._failure)
             raise self._failure
+        if self._is_stopped:
+            raise event_loop.Stopped
 
     def see_through(
         self, future: Future[Any], interruption: BaseException | None = None
