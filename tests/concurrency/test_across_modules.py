@@ -110,7 +110,7 @@ async def test_b(): await beside()
 def test_sync(): assert not running
 async def test_c(): await beside()
 """,
-        "async def test_d(): await beside()\nasync def test_e(caplog): await alone()\n",
+        "async def test_d(): await beside()\nasync def test_e(recwarn): await alone()\n",
     ).assert_outcomes(passed=7)
 
 

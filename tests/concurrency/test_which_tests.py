@@ -154,9 +154,7 @@ def test_a_value_that_is_no_answer_is_refused(suite):
     result.stdout.fnmatch_lines(["test_it.py::test_it: mark.asyncio 'concurrent' *'yes'*"])
 
 
-@pytest.mark.parametrize(
-    "fixture", ["caplog", "capsys", "capfd", "monkeypatch", "recwarn", "asyncio_clock"]
-)
+@pytest.mark.parametrize("fixture", ["capfd", "monkeypatch", "recwarn", "asyncio_clock"])
 def test_what_acts_on_the_whole_process_runs_alone(concurrent, fixture):
     concurrent(
         f"""
@@ -167,6 +165,30 @@ def test_what_acts_on_the_whole_process_runs_alone(concurrent, fixture):
     async def test_b(indirect): await alone()
     async def test_c(): await beside()
     """,
+    ).assert_outcomes(passed=3)
+
+
+@pytest.mark.parametrize(
+    "action",
+    [
+        "caplog.set_level(0)",
+        "caplog.at_level(0)",
+        "capsys.disabled()",
+        "(lambda: capsys.disabled())",
+    ],
+)
+@pytest.mark.parametrize("place", ["test", "fixture"])
+def test_so_does_what_acts_on_it_by_a_fixture_that_is_each_tests_own(concurrent, action, place):
+    concurrent(
+        f"""
+    @pytest.fixture
+    def acting(caplog, capsys): {action if place == "fixture" else "pass"}
+    async def test_a(): await beside()
+    async def test_b(acting, caplog, capsys):
+        {action if place == "test" else "pass"}
+        await alone()
+    async def test_c(): await beside()
+    """
     ).assert_outcomes(passed=3)
 
 

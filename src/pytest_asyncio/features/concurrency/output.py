@@ -40,6 +40,12 @@ class Record:
         kept.msg, kept.args = entry.getMessage(), None
         self._entries.append(kept)
 
+    def log_again(self, to: Callable[[logging.LogRecord], None]) -> None:
+        """Let something know of what has been logged before."""
+        for entry in self._entries:
+            if isinstance(entry, logging.LogRecord):
+                to(entry)
+
     def replay(self) -> None:
         """Write and log all of it, now that pytest listens."""
         entries, self._entries = self._entries, []
@@ -63,6 +69,53 @@ class RecordedTest(ActiveTest):
         self.leftovers: Final = Record()
         """What is reported with the test, although it may come from elsewhere."""
         self.warnings: Final = Warnings()
+        self._when = "setup"
+        self._logs: pytest_private.OwnLogs | None = None
+        self._output: pytest_private.OwnOutput | None = None
+
+    def keep(self, when: str, record: Record) -> None:
+        """Keep what is done in a phase from now on."""
+        self._when, self.record = when, record
+        if self._logs is not None:
+            self._logs.begin(when)
+        if self._output is not None:
+            self._output.begin()
+
+    def release(self) -> None:
+        """Let pytest listen to what was kept, and to what is done from now on."""
+        if self._output is not None:
+            self._output.end()
+        self.record = None
+
+    def write(self, stream: str, text: str) -> None:
+        """Keep what the test writes, unless it captures that itself."""
+        if self._output is not None and self._output.is_capturing:
+            self._output.add(stream, text)
+        else:
+            self._keep_output(stream, text)
+
+    def _keep_output(self, stream: str, text: str) -> None:
+        assert self.record is not None
+        self.record.write(stream, text)
+
+    def log(self, entry: logging.LogRecord) -> None:
+        """Keep what the test logs, and let it see that itself if it has asked to."""
+        assert self.record is not None
+        self.record.log(entry)
+        if self._logs is not None:
+            self._logs.add(entry)
+
+    def own(self, fixturedef: pytest.FixtureDef[Any], item: pytest.Item) -> None:
+        """Let the test have a fixture of its own which pytest would have act on the process."""
+        definition: Any = fixturedef
+        if pytest_private.is_of_pytest(fixturedef, "caplog"):
+            self._logs = pytest_private.OwnLogs(item)
+            self._logs.begin(self._when)
+            if self.record is not None:
+                self.record.log_again(self._logs.add)
+        elif pytest_private.is_of_pytest(fixturedef, "capsys"):
+            self._output = pytest_private.OwnOutput(self._keep_output)
+            definition.func = self._output.capsys
 
 
 @final
@@ -165,7 +218,7 @@ class Recorder:
         streams = sys.stdout, sys.stderr
         texts = self._capture.take()
         try:
-            with pytest_private.captured_logs_aside():
+            with pytest_private.captured_logs_aside(), self._capture.fixture_aside():
                 yield
         finally:
             self._capture.resume()
@@ -173,10 +226,10 @@ class Recorder:
                 getattr(sys, name).write(text)
             sys.stdout, sys.stderr = streams
 
-    def of_caller(self) -> Record | None:
-        """Return the record for what the calling code does, if it is to be kept back."""
+    def of_caller(self) -> RecordedTest | None:
+        """Return the test that keeps back what the calling code does, if one does."""
         test = _test_of_caller() or self._current
-        return None if test is None else test.record
+        return None if test is None or test.record is None else test
 
 
 class _Stream:
@@ -190,10 +243,10 @@ class _Stream:
         self.buffer: Final = _Buffer(self)
 
     def write(self, text: str) -> int:
-        record = self.recorder.of_caller()
-        if record is None:
+        test = self.recorder.of_caller()
+        if test is None:
             return self.behind.write(text)
-        record.write(self._name, text)
+        test.write(self._name, text)
         return len(text)
 
     def writelines(self, lines: Iterable[str]) -> None:
@@ -226,9 +279,9 @@ class _Collector(logging.Handler):
         self._recorder: Final = recorder
 
     def emit(self, record: logging.LogRecord) -> None:
-        kept = self._recorder.of_caller()
-        if kept is not None:
-            kept.log(record)
+        test = self._recorder.of_caller()
+        if test is not None:
+            test.log(record)
         else:
             self._recorder.listen()  # To show it live, pytest has put its own streams back.
 

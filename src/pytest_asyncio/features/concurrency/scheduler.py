@@ -29,7 +29,8 @@ from .current_test import CurrentTest
 from .lookahead import Lookahead
 from .output import Recorder
 from .running_loops import RunningLoops
-from .started_tests import SetupHooks, StartedTest, State
+from .setup_hooks import SetupHooks
+from .started_tests import StartedTest, State
 from .under_way import UnderWay
 from .which_tests import Kind, WhichTests
 
@@ -160,7 +161,7 @@ class _Concurrency:
             _refuse(fixturedef, request)
         if not pytest_private.is_own(request):
             self._next.set_up(fixturedef, pytest_private.node_of(request))
-        test = StartedTest.of(pytest_private.item_of(request)) if self._tests.started else None
+        test = self._tests.started.get(pytest_private.item_of(request))
         if test is not None:
             test.remember(fixturedef, request)
         elif self._tests.current is not None:

@@ -7,7 +7,6 @@ for the loop. Hooks see each phase when it is over, around what was done, writte
 from __future__ import annotations
 
 from collections.abc import Callable, Generator
-from collections.abc import Set as AbstractSet
 from contextvars import Context, copy_context
 from enum import Enum, auto
 from functools import partial
@@ -25,6 +24,7 @@ from pytest_asyncio.support import pytest_private
 
 from .output import RecordedTest, Recorder
 from .phases import PhaseOfTest, Stopwatch
+from .setup_hooks import SetupHooks
 
 Wait: TypeAlias = Run | None
 """What a started test waits for: the end of a run, or, if it is None, its turn to be reported."""
@@ -73,10 +73,6 @@ class StartedTest(RecordedTest):
         self._first: Run | None = None
         self._life = self._live()
 
-    @classmethod
-    def of(cls, item: pytest.Item) -> StartedTest | None:
-        return item.stash.get(_STARTED_TEST, None)
-
     @property
     def is_tearing_down(self) -> bool:
         return self.record is self.leftovers
@@ -98,9 +94,9 @@ class StartedTest(RecordedTest):
     def begin(self) -> None:
         """Set up what the test shares with others, and of its own what comes before a wait."""
         self.stopwatch.go()
-        self.item.stash[_STARTED_TEST] = self
+        self._hooks.started[self.item] = self
         pytest_private.own_fixtures(self.item)
-        self.record = self._phase.record
+        self.keep("setup", self._phase.record)
         vars(self.item)["setup"] = self._set_up
         token = ACTIVE_TEST.set(self)
         self._rejoin = pytest_private.isolate(self.item)
@@ -181,7 +177,9 @@ class StartedTest(RecordedTest):
 
     def remember(self, fixturedef: pytest.FixtureDef[Any], request: pytest.FixtureRequest) -> None:
         """Know of a fixture that is being set up for the test."""
-        if not pytest_private.is_own(request):
+        if pytest_private.is_own(request):
+            self.own(fixturedef, self.item)
+        else:
             self._shared.append((fixturedef, request))
 
     def tear_shared_down(self, current: pytest.Item | None) -> None:
@@ -203,7 +201,7 @@ class StartedTest(RecordedTest):
         """Let go of what the test has had, once it is down."""
         self.is_over = True
         pytest_private.forget_request(self.item)
-        del self.item.stash[_STARTED_TEST]
+        del self._hooks.started[self.item]
 
     def replay(self) -> None:
         """Write and log what belongs to the phase that pytest looks at."""
@@ -231,7 +229,8 @@ class StartedTest(RecordedTest):
 
     def _enter(self, phase: PhaseOfTest) -> PhaseOfTest:
         self.stopwatch.pause()
-        self._phase, self.record = phase, phase.record
+        self._phase = phase
+        self.keep(phase.when, phase.record)
         self.announce()
         return phase
 
@@ -379,7 +378,8 @@ class StartedTest(RecordedTest):
             yield None
 
     def _report(self, phase: PhaseOfTest, look: Callable[[], object]) -> None:
-        self._reported, self.record = phase, None
+        self._reported = phase
+        self.release()
         call: pytest.CallInfo[Any] = _call_info(
             look, when=phase.when, reraise=(KeyboardInterrupt, pytest.exit.Exception)
         )
@@ -396,55 +396,4 @@ class StartedTest(RecordedTest):
             self.hook.pytest_exception_interact(node=self.item, call=call, report=report)
 
 
-class SetupHooks:
-    """The hooks of a test's setup, in two parts.
-
-    Those that act, such as the ones that skip a test, come before its fixtures. Those that listen
-    to output and logs come when it is over.
-    """
-
-    def __init__(self, config: pytest.Config) -> None:
-        plugins = config.pluginmanager
-        self._plugins: Final = plugins
-        self._listeners: Final = {
-            plugins.getplugin("capturemanager"),
-            plugins.getplugin("logging-plugin"),
-            plugins.register(self, "asyncio-started-tests") and self,
-        }
-        self._callers: Final[dict[object, Callable[..., object]]] = {}
-        self.are_live: Final = pytest_private.shows_at_once(config)
-        """Whether output is shown at once, and so has to come in the order of the reports."""
-
-    def act(self, item: pytest.Function) -> None:
-        excluded = pytest_private.excluded_plugins(item)
-        if excluded not in self._callers:
-            self._callers[excluded] = self._caller_without(excluded | self._listeners)
-        self._callers[excluded](item=item)
-
-    def listen(self, item: pytest.Function) -> None:
-        __tracebackhide__ = True
-        known = len(self._plugins.hook.pytest_runtest_setup.get_hookimpls())
-        if known not in self._callers:
-            others = self._plugins.get_plugins() - self._listeners
-            self._callers[known] = self._caller_without(others)
-        self._callers[known](item=item)
-
-    def _caller_without(self, plugins: AbstractSet[object]) -> Callable[..., object]:
-        return self._plugins.subset_hook_caller("pytest_runtest_setup", plugins)
-
-    def pytest_runtest_setup(self, item: pytest.Item) -> None:
-        __tracebackhide__ = True
-        test = StartedTest.of(item)
-        if test is not None:
-            test.replay()
-            test.outcome()
-
-    @pytest.hookimpl(tryfirst=True)
-    def pytest_runtest_teardown(self, item: pytest.Item) -> None:
-        test = StartedTest.of(item)
-        if test is not None:
-            test.replay()
-
-
 _call_info: Final[Any] = pytest.CallInfo.from_call  # Typed, it would be subscripted at each call.
-_STARTED_TEST: Final[pytest.StashKey[StartedTest]] = pytest.StashKey()

@@ -17,10 +17,8 @@ from pytest_asyncio.support.types import LoopFactory
 SERIAL_FIXTURES: Final = frozenset(
     {
         "asyncio_clock",
-        "caplog",
         "capfd",
         "capfdbinary",
-        "capsys",
         "capsysbinary",
         "capteesys",
         "chronometer",
@@ -41,8 +39,13 @@ SERIAL_FIXTURES: Final = frozenset(
 """Fixtures that act on the whole process. A test that has one of them runs alone."""
 
 _SERIAL_MARKS: Final = frozenset({"flaky", "looptime"})
-_SEES_OTHERS: Final = "all_tasks"
-"""A test whose code has this name would see the tasks of others."""
+_SEES_OTHERS: Final = frozenset({"all_tasks"})
+"""A test whose code has such a name would see the tasks of others."""
+_ACTS_ON_OTHERS: Final = {
+    "caplog": frozenset({"at_level", "set_level"}),
+    "capsys": frozenset({"disabled"}),
+}
+"""What of a fixture that each test has for itself acts on others too."""
 
 
 @final
@@ -76,6 +79,7 @@ class WhichTests:
             or not self.serial_fixtures.isdisjoint(item.fixturenames)
             or _is_patched(item.obj)
             or _names(item.obj, _SEES_OTHERS)
+            or _acts_on_others(item)
             or policies.is_pending(item)
         ):
             return None
@@ -103,6 +107,22 @@ def _is_patched(test: Callable[..., object]) -> bool:
     return any(attribute(layer, "patchings", list) is not None for layer in callables.layers(test))
 
 
-def _names(test: Callable[..., object], name: str) -> bool:
-    codes = [attribute(layer, "__code__", CodeType) for layer in callables.layers(test)]
-    return any(code is not None and name in code.co_names for code in codes)
+def _acts_on_others(item: pytest.Function) -> bool:
+    """Return whether a test, or a fixture of its own, does what acts on others by a fixture."""
+    names = [_ACTS_ON_OTHERS[name] for name in item.fixturenames if name in _ACTS_ON_OTHERS]
+    if not names:
+        return False
+    fixtures = [definition.func for definition in pytest_private.definitions_used(item)]
+    return any(_names(function, frozenset().union(*names)) for function in (item.obj, *fixtures))
+
+
+def _names(function: Callable[..., object], names: frozenset[str]) -> bool:
+    codes = [attribute(layer, "__code__", CodeType) for layer in callables.layers(function)]
+    return any(code is not None and _has(code, names) for code in codes)
+
+
+def _has(code: CodeType, names: frozenset[str]) -> bool:
+    """Return whether code has one of some names, or a function within it has."""
+    return not names.isdisjoint(code.co_names) or any(
+        isinstance(constant, CodeType) and _has(constant, names) for constant in code.co_consts
+    )

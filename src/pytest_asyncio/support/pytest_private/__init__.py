@@ -8,6 +8,7 @@ from .collection import *  # noqa: F403
 from .fixture_values import *  # noqa: F403
 from .outcomes import *  # noqa: F403
 from .output import *  # noqa: F403
+from .own_capture import *  # noqa: F403
 from .requests import *  # noqa: F403
 from .setup_state import *  # noqa: F403
 from .xdist import *  # noqa: F403

@@ -46,6 +46,15 @@ class Capture:
         out, err = self.plugin.read_global_capture()
         return out, err
 
+    @contextmanager
+    def fixture_aside(self) -> Generator[None]:
+        """Put aside the `capsys` of one test, which pytest takes for that of any it looks at."""
+        fixture, self.plugin._capture_fixture = self.plugin._capture_fixture, None
+        try:
+            yield
+        finally:
+            self.plugin._capture_fixture = fixture
+
     def route(self, put_before: Callable[[str, TextIO, _Place], Any]) -> list[Callable[[], object]]:
         """Put streams before those that pytest puts in place of `sys.stdout` and `sys.stderr` while
         it captures them, and takes away again. Returns what undoes that.
