@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from types import CodeType
 from typing import Final, final
@@ -109,19 +110,21 @@ def _is_patched(test: Callable[..., object]) -> bool:
 
 def _acts_on_others(item: pytest.Function) -> bool:
     """Return whether a test, or a fixture of its own, does what acts on others by a fixture."""
-    names = [_ACTS_ON_OTHERS[name] for name in item.fixturenames if name in _ACTS_ON_OTHERS]
+    names = {
+        name for fixture in item.fixturenames for name in _ACTS_ON_OTHERS.get(fixture, frozenset())
+    }
     if not names:
         return False
     fixtures = [definition.func for definition in pytest_private.definitions_used(item)]
-    return any(_names(function, frozenset().union(*names)) for function in (item.obj, *fixtures))
+    return any(_names(function, names) for function in (item.obj, *fixtures))
 
 
-def _names(function: Callable[..., object], names: frozenset[str]) -> bool:
+def _names(function: Callable[..., object], names: AbstractSet[str]) -> bool:
     codes = [attribute(layer, "__code__", CodeType) for layer in callables.layers(function)]
     return any(code is not None and _has(code, names) for code in codes)
 
 
-def _has(code: CodeType, names: frozenset[str]) -> bool:
+def _has(code: CodeType, names: AbstractSet[str]) -> bool:
     """Return whether code has one of some names, or a function within it has."""
     return not names.isdisjoint(code.co_names) or any(
         isinstance(constant, CodeType) and _has(constant, names) for constant in code.co_consts
