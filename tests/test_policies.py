@@ -198,8 +198,8 @@ def test_the_override_is_deprecated(suite):
     result.assert_outcomes(passed=1)
     result.stdout.fnmatch_lines(
         '*conftest.py:*: PytestDeprecationWarning: Overriding the "event_loop_policy" fixture is '
-        "deprecated. Implement the hook pytest_asyncio_loop_factories to say what makes the event "
-        "loops."
+        "deprecated. To say what makes the event loops, set asyncio_loop_factory, such as to "
+        "uvloop.new_event_loop, or implement the hook pytest_asyncio_loop_factories."
     )
 
 

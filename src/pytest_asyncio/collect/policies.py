@@ -48,8 +48,9 @@ def warn_of_override(fixturedef: pytest.FixtureDef[Any], item: pytest.Item) -> N
     if is_override(fixturedef):
         warn_at(
             item,
-            'Overriding the "event_loop_policy" fixture is deprecated. Implement the hook '
-            "pytest_asyncio_loop_factories to say what makes the event loops.",
+            'Overriding the "event_loop_policy" fixture is deprecated. To say what makes the event '
+            "loops, set asyncio_loop_factory, such as to uvloop.new_event_loop, or implement the "
+            "hook pytest_asyncio_loop_factories.",
             fixturedef.func,
         )
 
