@@ -824,6 +824,43 @@ def test_uvloop_can_be_one_of_the_factories(suite):
     result.assert_outcomes(passed=1)
 
 
+LEFT_OPEN = """
+    LEFT = []
+
+    @pytest.mark.asyncio(loop_scope="{scope}")
+    async def test_leaves_a_server_and_a_connection():
+        loop = asyncio.get_running_loop()
+        server = await loop.create_server(asyncio.Protocol, "127.0.0.1", 0)
+        address = server.sockets[0].getsockname()
+        LEFT.extend([server, await loop.create_connection(asyncio.Protocol, *address)])
+
+    @pytest.mark.asyncio
+    async def test_next(): ...
+"""
+OFFERS_UVLOOP = """
+    import uvloop
+
+    def pytest_asyncio_loop_factories(config, item):
+        return {"uvloop": uvloop.new_event_loop}
+"""
+
+
+@pytest.mark.parametrize("scope", ["function", "session"])
+def test_what_is_left_open_on_uvloop_is_an_error_where_warnings_are(suite, scope):
+    pytest.importorskip("uvloop")
+    result = suite(LEFT_OPEN.format(scope=scope), conftest=OFFERS_UVLOOP)
+    result.assert_outcomes(passed=2, errors=1)
+    result.stdout.fnmatch_lines("*ResourceWarning: unclosed resource <TCPServer *")
+    result.stdout.no_fnmatch_line("*pytest_asyncio/*.py*")
+
+
+def test_what_is_left_open_on_uvloop_is_warned_of_at_its_test(suite):
+    pytest.importorskip("uvloop")
+    result = suite(LEFT_OPEN.format(scope="function"), "-Wdefault", conftest=OFFERS_UVLOOP)
+    result.assert_outcomes(passed=2, warnings=3)
+    result.stdout.fnmatch_lines("*test_it.py:*: ResourceWarning: unclosed resource <TCPServer *")
+
+
 def test_sync_fixtures_find_the_loop_of_the_factory(suite):
     result = suite(
         """

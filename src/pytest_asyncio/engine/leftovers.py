@@ -1,14 +1,17 @@
-"""What is left on a loop when nothing uses it any more: it is ended before the loop is closed."""
+"""What is left on a loop when nothing uses it any more: it is ended, and then the loop is closed."""
 
 from __future__ import annotations
 
 import traceback
 import warnings
-from asyncio import Task, all_tasks
+from asyncio import AbstractEventLoop, BaseEventLoop, Task, all_tasks
 from collections.abc import Set as AbstractSet
+from functools import partial
 from typing import TYPE_CHECKING
 
-from pytest_asyncio.support import asyncio_private
+import pytest
+
+from pytest_asyncio.support import asyncio_private, finalizers
 
 from . import event_loop
 from .session import SessionState
@@ -41,6 +44,27 @@ def end(owner: LoopOwner, spared: AbstractSet[Task[None]]) -> None:
     for error in ending.result():
         is_own = isinstance(error, event_loop.RefusingError)
         warn_of_teardown(str(error) if is_own else "".join(traceback.format_exception(error)))
+
+
+def close(loop: AbstractEventLoop, owner: LoopOwner) -> None:
+    """Close a loop; what that warns of is shown at the node whose loop it is.
+
+    uvloop waits for ever for a server or connection if the warning about it is raised.
+    """
+    __tracebackhide__ = True
+    if isinstance(loop, BaseEventLoop):
+        loop.close()
+        return
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        loop.close()
+    finalizers.call_all((partial(_warn_again, each, owner.node) for each in caught), str(owner))
+
+
+def _warn_again(caught: warnings.WarningMessage, node: pytest.Item | pytest.Collector) -> None:
+    __tracebackhide__ = True
+    assert isinstance(caught.message, Warning)
+    node.warn(caught.message)
 
 
 def warn_of_teardown(reason: str) -> None:

@@ -191,6 +191,7 @@ class LoopOwner:
 
     def close(self) -> None:
         """End what is left on the loop, close it, and put the thread's current loop back."""
+        __tracebackhide__ = True
         owners = self.node.stash.get(_OWNERS, None)
         if owners is None or owners.get(self.factory) is not self:  # It has ended with its policy.
             return
@@ -218,6 +219,7 @@ class LoopOwner:
                 self._end_loop(self.opened)
 
     def _end_loop(self, loop: AbstractEventLoop) -> None:
+        __tracebackhide__ = True
         if loop.is_closed():
             leftovers.warn_of_teardown(
                 f"The reason is that a test or fixture has closed {self}, so that what was left "
@@ -264,6 +266,7 @@ class LoopOwner:
         return loop
 
     def _drop(self) -> None:
+        __tracebackhide__ = True
         loop = self.opened
         assert loop is not None
         for notify in self.state.on_loop_closing:
@@ -272,7 +275,7 @@ class LoopOwner:
         self._spared.clear()
         try:
             if not loop.is_running():  # Else it is blocked in another thread, which will close it.
-                loop.close()
+                leftovers.close(loop, self)
         finally:
             self.state.closed(self)
 
