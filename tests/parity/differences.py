@@ -41,7 +41,7 @@ class Difference:
 
 
 def marks_merge(suite: Suite) -> bool:
-    return any(_counts_alone(marks) != _merged(marks) for marks in _marks_of_tests(suite))
+    return any(map(_are_merged, _marks_of_tests(suite)))
 
 
 Marks = tuple[Mark | None, ...]
@@ -54,11 +54,17 @@ def _counts_alone(marks: Marks) -> Mark:
     return next(filter(None, (function, parameter, *outer)), Mark())
 
 
-def _merged(marks: Marks) -> Mark:
-    found = [mark for mark in marks if mark is not None]
-    loop_scopes = (mark.loop_scope for mark in found if mark.loop_scope)
-    loop_factories = (mark.loop_factories for mark in found if mark.loop_factories)
-    return Mark(next(loop_scopes, None), next(loop_factories, ()), _counts_alone(marks).is_valid)
+def _are_merged(marks: Marks) -> bool:
+    """Tell whether others say anything beside the mark that counts on 1.5."""
+    closest, *further = [mark for mark in marks if mark is not None] or [Mark()]
+    if closest != _counts_alone(marks):
+        return True
+    names_only_factories = closest.loop_scope is None and closest.loop_factories
+    return any(
+        (mark.loop_factories and not closest.loop_factories)
+        or (mark.loop_scope and names_only_factories)
+        for mark in further
+    )
 
 
 def _marks_of_tests(suite: Suite) -> Iterator[Marks]:
@@ -152,6 +158,14 @@ def _asynchronous_names(fixtures: list[Fixture]) -> set[str]:
         names |= found
 
 
+def single_factories_move_tests(suite: Suite) -> bool:
+    hooks = [place.hook for place in places_in(suite.root) if isinstance(place, Directory)]
+    offered = [names for hook in hooks if hook for names in (hook.names, hook.names_elsewhere)]
+    return any(len(names) == 1 for names in offered) and any(
+        scope != "function" for scope in _loop_scopes_of_tests(suite)
+    )
+
+
 def wide_fixtures_with_loop_factories(suite: Suite) -> bool:
     if not _has_hook(suite):
         return False
@@ -163,12 +177,25 @@ def wide_fixtures_with_loop_factories(suite: Suite) -> bool:
     )
 
 
+def wide_fixtures_fail_with_loop_factories(suite: Suite) -> bool:
+    """Tell whether the test at which a teardown fails may be another one."""
+    return bool(_with_failing_teardown(suite)) and wide_fixtures_with_loop_factories(suite)
+
+
 def failing_teardowns(suite: Suite) -> bool:
-    return any(
-        "context" in fixture.setup.steps
+    return any("context" in fixture.setup.steps for fixture in _with_failing_teardown(suite))
+
+
+def _with_failing_teardown(suite: Suite) -> list[Fixture]:
+    return [
+        fixture
         for fixture in fixtures_in(suite.root)
         if fixture.teardown is not None and fixture.teardown.outcome != "passes"
-    )
+    ]
+
+
+def teardowns_see_others(suite: Suite) -> bool:
+    return any("context" in fixture.setup.steps for fixture in fixtures_in(suite.root))
 
 
 def policies_below_the_root(suite: Suite) -> bool:
@@ -176,6 +203,11 @@ def policies_below_the_root(suite: Suite) -> bool:
     places = [*places_in(suite.root)][1:]
     has_policy = any(getattr(place, "policy", None) is not None for place in places)
     return has_policy and suite.loop_scopes() != {"function"}
+
+
+def policies_of_several_loops(suite: Suite) -> bool:
+    has_policy = any(getattr(place, "policy", None) is not None for place in places_in(suite.root))
+    return has_policy and len(suite.loop_scopes()) > 1
 
 
 def close_is_wrapped(suite: Suite) -> bool:
@@ -209,6 +241,11 @@ DIFFERENCES = (
     Difference("**What is in no package**", functions_have_class_loops),
     Difference("**The loop of a package**", package_loops),
     Difference("**Sync tests in a suite with loop factories**", sync_tests_have_loop_factories),
+    Difference("**With a single loop factory**", single_factories_move_tests),
+    Difference(
+        "**A wide async fixture in a suite with loop factories**",
+        wide_fixtures_fail_with_loop_factories,
+    ),
     Difference(
         "**A wide async fixture in a suite with loop factories**",
         wide_fixtures_with_loop_factories,
@@ -216,9 +253,19 @@ DIFFERENCES = (
     ),
     Difference("**A context variable of a fixture**", failing_teardowns),
     Difference(
+        "**The teardown of an async fixture**",
+        teardowns_see_others,
+        r"(?<= teardown )\S+ setup(?= )",
+    ),
+    Difference(
         "**An `event_loop_policy` of a folder, module or class**",
         policies_below_the_root,
         r"\w*EventLoop(Policy)?|(Loop|Policy)[AB]",
+    ),
+    Difference(
+        "**An event loop policy**",
+        policies_of_several_loops,
+        r".* (\w*EventLoopPolicy|Policy[AB])$",
     ),
     Difference("**`loop.close()`**", close_is_wrapped, r".*: flush.*"),
     Difference("**`asyncio.get_event_loop()` in synchronous code**", loops_are_set, r".* finds .*"),
@@ -239,7 +286,17 @@ def without_listed(record: list[str], suite: Suite) -> list[str]:
     """Return what is compared of the record of a suite."""
     for hidden in _hidden(suite):
         record = [re.sub(hidden, "", line) for line in record]
-    return [line for line in record if line]
+    return renumbered([line for line in record if line])
+
+
+def renumbered(record: list[str]) -> list[str]:
+    """Number loops as they are first seen in what is left of a record."""
+    numbers: dict[str, str] = {}
+
+    def number(match: re.Match[str]) -> str:
+        return numbers.setdefault(match[0], f"#{len(numbers)}")
+
+    return [re.sub(r"#\d+", number, line) for line in record]
 
 
 def _hidden(suite: Suite) -> list[str]:

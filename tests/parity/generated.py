@@ -1,11 +1,11 @@
-"""Random suites over the whole surface of pytest-asyncio 1.5, made by Hypothesis."""
+"""Random suites over the whole surface of pytest-asyncio 1.5."""
 
 from __future__ import annotations
 
-from dataclasses import replace
-from typing import TypeVar
+from collections.abc import Callable, Sequence
+from random import Random
+from typing import Final, TypeVar
 
-from hypothesis import strategies as st
 from suites import (
     SCOPES,
     Body,
@@ -23,204 +23,172 @@ from suites import (
 from written import ASYNC_STEPS, OUTCOMES, SYNC_STEPS
 
 T = TypeVar("T")
-NAMES = "abcd"
-EXPECTS = ["skip", "xfail", "xfail(strict=True)", "xfail(run=False)"]
-STEPS = sorted({*ASYNC_STEPS, *SYNC_STEPS, "context"})
+Scopes = tuple[str, ...]
+
+NAMES: Final = "abcd"
+EXPECTS: Final = ["skip", "xfail", "xfail(strict=True)", "xfail(run=False)"]
+STEPS: Final = sorted({*ASYNC_STEPS, *SYNC_STEPS, "context"})
+USUAL: Final = ("function", "module", "session")
+"""Of the other scopes, much is a listed difference."""
 
 
-def rarely(value: T, otherwise: T) -> st.SearchStrategy[T]:
-    return st.sampled_from([otherwise] * 7 + [value])
+def suite(random: Random) -> Suite:
+    return _Drawing(random).suite(random.choice([USUAL, USUAL, SCOPES]))
 
 
-def sometimes(value: T, otherwise: T) -> st.SearchStrategy[T]:
-    return st.sampled_from([otherwise] * 2 + [value])
+class _Drawing:
+    def __init__(self, random: Random) -> None:
+        self.one_of: Final = random.choice
+        self.random: Final = random
+        # With either, much of what loop factories do is a listed difference.
+        self.has_sync_tests: Final = self.once_in(2)
+        self.has_wide_tests: Final = self.once_in(2)
 
+    def once_in(self, times: int) -> bool:
+        return not self.random.randrange(times)
 
-def often(value: T, otherwise: T) -> st.SearchStrategy[T]:
-    return st.sampled_from([otherwise] + [value] * 3)
+    def often(self) -> bool:
+        return not self.once_in(4)
 
+    def rarely(self) -> bool:
+        return self.once_in(8)
 
-def maybe(strategy: st.SearchStrategy[T], times: int = 1) -> st.SearchStrategy[T | None]:
-    """Draw nothing, or once in so many times something."""
-    return st.sampled_from([None] * (times - 1) + [True]).flatmap(
-        lambda drawn: strategy if drawn else st.none()
-    )
+    def maybe(self, draw: Callable[[], T], times: int = 2) -> T | None:
+        """Draw something once in so many times."""
+        return draw() if self.once_in(times) else None
 
+    def few(self, draw: Callable[[], T], least: int = 0, most: int = 2) -> tuple[T, ...]:
+        return tuple(draw() for _ in range(self.random.randint(least, most)))
 
-def few(
-    elements: st.SearchStrategy[T], least: int = 0, most: int = 2
-) -> st.SearchStrategy[tuple[T, ...]]:
-    return st.lists(elements, min_size=least, max_size=most).map(tuple)
+    def some(self, names: Sequence[str], most: int = 2) -> tuple[str, ...]:
+        return tuple(self.random.sample(names, self.random.randint(0, min(most, len(names)))))
 
-
-def some(names: str | list[str], most: int = 2) -> st.SearchStrategy[tuple[str, ...]]:
-    return st.lists(st.sampled_from(names), max_size=most, unique=True).map(tuple)
-
-
-outcomes = st.sampled_from(["passes"] * 100 + sorted(OUTCOMES))
-bodies = st.builds(
-    Body,
-    steps=st.just(()) | some(STEPS),
-    requests=st.just(()) | some(NAMES),
-    outcome=outcomes,
-)
-USUAL = ("function", "module", "session")
-"""Of the others, much is a listed difference."""
-
-
-def marks(scopes: tuple[str, ...]) -> st.SearchStrategy[Mark]:
-    return st.builds(
-        Mark,
-        loop_scope=often(scopes, (None,)).flatmap(st.sampled_from),
-        loop_factories=st.sampled_from([()] * 12 + [("B",), ("B", "A")]),
-        is_valid=st.just(True),
-    )
-
-
-def outer_marks(scopes: tuple[str, ...]) -> st.SearchStrategy[Mark | None]:
-    """Draw marks of modules and classes, some of which are invalid where all tests hide them."""
-    return maybe(marks(scopes), 3) | maybe(
-        marks(scopes).map(lambda mark: replace(mark, is_valid=False)), 6
-    )
-
-
-def fixtures(scopes: tuple[str, ...]) -> st.SearchStrategy[tuple[Fixture, ...]]:
-    named = {
-        name: st.builds(
-            Fixture,
-            name=st.just(name),
-            scope=st.sampled_from(scopes),
-            loop_scope=st.none() | st.sampled_from(scopes),
-            is_async=often(True, False),
-            is_ours=st.booleans(),
-            # Itself is the one that it overrides.
-            needs=some(NAMES[NAMES.index(name) :]),
-            setup=bodies,
-            teardown=st.none() | bodies,
-            has_finalizer=rarely(True, False),
-            parameters=rarely(2, 0),
-            is_autouse=rarely(True, False),
+    def suite(self, scopes: Scopes) -> Suite:
+        defaults = [None, *scopes, "fixture-scope"]
+        return Suite(
+            root=self.root(scopes),
+            mode=self.one_of(["auto", "strict"]),
+            fixture_default=self.one_of(defaults),
+            test_default=self.maybe(lambda: self.test_scope(scopes)),
+            is_debug=self.rarely(),
+            arguments=self.one_of([(), (), (), ("-x",), ("--maxfail=2",)]),
         )
-        for name in NAMES
-    }
-    return st.lists(
-        st.sampled_from(NAMES).flatmap(named.__getitem__),
-        max_size=3,
-        unique_by=lambda fixture: fixture.name,
-    ).map(tuple)
 
+    def root(self, scopes: Scopes) -> Directory:
+        return Directory(
+            fixtures=self.fixtures(scopes),
+            policy=self.maybe(self.policy, 6),
+            hook=self.maybe(lambda: Hook(self.names(), self.names())),
+            modules=self.few(lambda: self.module(scopes), least=1),
+            directories=self.few(lambda: self.directory(scopes, depth=1)),
+        )
 
-policies = st.builds(
-    Policy,
-    scope=st.sampled_from(SCOPES),
-    is_parametrized=sometimes(True, False),
-)
+    def directory(self, scopes: Scopes, depth: int) -> Directory:
+        return Directory(
+            is_package=self.often(),
+            mark=self.maybe(lambda: self.mark(scopes), 8),
+            fixtures=self.fixtures(scopes),
+            policy=self.maybe(self.policy, 12),
+            hook=self.maybe(self.inner_hook, 12),
+            modules=self.few(lambda: self.module(scopes), least=1),
+            directories=self.few(lambda: self.directory(scopes, depth - 1), most=depth),
+        )
 
+    def inner_hook(self) -> Hook:
+        return Hook(self.names(), self.one_of([(), self.names()]))
 
-def tests(scopes: tuple[str, ...]) -> st.SearchStrategy[Case]:
-    return st.builds(
-        Case,
-        is_async=often(True, False),
-        mark=st.none() | marks(scopes),
-        needs=some(NAMES),
-        uses=rarely(("a",), ()),
-        indirect=rarely("a", None),
-        parameters=st.sampled_from([0, 0, 0, 1, 2]).flatmap(
-            lambda count: st.tuples(*[maybe(marks(scopes), 8)] * count)
-        ),
-        is_given=rarely(True, False),
-        is_static=rarely(True, False),
-        expects=st.sampled_from([""] * 12 + EXPECTS),
-        body=bodies,
-    )
+    def names(self) -> tuple[str, ...]:
+        return self.one_of([("A",), ("A", "B")])
 
+    def module(self, scopes: Scopes) -> Module:
+        inside = ("class", *scopes)
+        return Module(
+            mark=self.outer_mark(scopes),
+            fixtures=self.fixtures(scopes),
+            policy=self.maybe(self.policy, 12),
+            xunit=self.xunit("module", "function"),
+            tests=self.few(lambda: self.test(scopes), least=1, most=3),
+            classes=self.few(lambda: self.class_(inside, depth=1), most=1),
+            unittest=self.maybe(lambda: self.unittest(inside), 8),
+            doctest=self.maybe(lambda: self.some(NAMES), 8),
+            has_state_machine=self.once_in(30),
+        )
 
-def xunit(*kinds: str) -> st.SearchStrategy[tuple[str, ...]]:
-    return st.sampled_from([(), (), ()]) | some(list(kinds))
+    def class_(self, scopes: Scopes, depth: int) -> Class:
+        return Class(
+            mark=self.outer_mark(scopes),
+            fixtures=self.fixtures(scopes),
+            policy=self.maybe(self.policy, 20),
+            xunit=self.xunit("class", "method"),
+            tests=self.few(lambda: self.test(scopes), least=1),
+            classes=self.few(lambda: self.class_(scopes, depth - 1), most=depth),
+        )
 
+    def unittest(self, scopes: Scopes) -> UnittestCase:
+        return UnittestCase(
+            fixtures=self.fixtures(scopes), uses=self.some(NAMES), is_async=self.rarely()
+        )
 
-def classes(
-    scopes: tuple[str, ...], inner: st.SearchStrategy[tuple[Class, ...]]
-) -> st.SearchStrategy[Class]:
-    return st.builds(
-        Class,
-        mark=outer_marks(scopes),
-        fixtures=fixtures(scopes),
-        policy=maybe(policies, 20),
-        xunit=xunit("class", "method"),
-        tests=few(tests(scopes), least=1),
-        classes=inner,
-    )
+    def xunit(self, *kinds: str) -> tuple[str, ...]:
+        return self.maybe(lambda: self.some(kinds)) or ()
 
-
-def modules(scopes: tuple[str, ...]) -> st.SearchStrategy[Module]:
-    inside = ("class", *scopes)
-    return st.builds(
-        Module,
-        mark=outer_marks(scopes),
-        fixtures=fixtures(scopes),
-        policy=maybe(policies, 12),
-        xunit=xunit("module", "function"),
-        tests=few(tests(scopes), least=1, most=3),
-        classes=few(classes(inside, few(classes(inside, st.just(())), most=1)), most=1),
-        unittest=maybe(
-            st.builds(
-                UnittestCase,
-                fixtures=fixtures(inside),
-                uses=some(NAMES),
-                is_async=rarely(True, False),
+    def test(self, scopes: Scopes) -> Case:
+        return Case(
+            is_async=self.often() or not self.has_sync_tests,
+            mark=self.maybe(lambda: self.mark(scopes)),
+            needs=self.some(NAMES),
+            uses=("a",) if self.rarely() else (),
+            indirect="a" if self.rarely() else None,
+            parameters=tuple(
+                self.maybe(lambda: self.mark(scopes), 8)
+                for _ in range(self.one_of([0, 0, 0, 1, 2]))
             ),
-            8,
-        ),
-        doctest=maybe(some(NAMES), 8),
-        has_state_machine=st.sampled_from([False] * 30 + [True]),
-    )
+            is_given=self.rarely(),
+            is_static=self.rarely(),
+            expects=self.one_of([""] * 12 + EXPECTS),
+            body=self.body(),
+        )
 
+    def fixtures(self, scopes: Scopes) -> tuple[Fixture, ...]:
+        return tuple(self.fixture(name, scopes) for name in self.some(NAMES, most=3))
 
-names = st.sampled_from([("A",), ("A",), ("A", "B")])
-hooks = st.builds(Hook, names=names, names_elsewhere=names)
-inner_hooks = hooks | st.builds(Hook, names=names, names_elsewhere=st.just(()))
+    def fixture(self, name: str, scopes: Scopes) -> Fixture:
+        return Fixture(
+            name=name,
+            scope=self.one_of(scopes),
+            loop_scope=self.maybe(lambda: self.one_of(scopes)),
+            is_async=self.often(),
+            is_ours=self.once_in(2),
+            # Itself is the one that it overrides.
+            needs=self.some(NAMES[NAMES.index(name) :]),
+            setup=self.body(),
+            teardown=self.maybe(self.body),
+            has_finalizer=self.rarely(),
+            parameters=2 if self.rarely() else 0,
+            is_autouse=self.rarely(),
+        )
 
+    def policy(self) -> Policy:
+        return Policy(scope=self.one_of(SCOPES), is_parametrized=self.once_in(3))
 
-def directories(
-    scopes: tuple[str, ...], inner: st.SearchStrategy[tuple[Directory, ...]]
-) -> st.SearchStrategy[Directory]:
-    return st.builds(
-        Directory,
-        is_package=often(True, False),
-        mark=maybe(marks(scopes), 8),
-        fixtures=fixtures(scopes),
-        policy=maybe(policies, 12),
-        hook=maybe(inner_hooks, 12),
-        modules=few(modules(scopes), least=1),
-        directories=inner,
-    )
+    def outer_mark(self, scopes: Scopes) -> Mark | None:
+        """Draw the mark of a module or class, which is invalid where all tests hide it."""
+        is_valid = self.once_in(2)
+        return self.maybe(lambda: self.mark(scopes, is_valid=is_valid), 3 if is_valid else 6)
 
+    def mark(self, scopes: Scopes, *, is_valid: bool = True) -> Mark:
+        return Mark(
+            loop_scope=self.test_scope(scopes) if self.often() else None,
+            loop_factories=self.one_of([()] * 12 + [("B",), ("B", "A")]),
+            is_valid=is_valid,
+        )
 
-def roots(scopes: tuple[str, ...]) -> st.SearchStrategy[Directory]:
-    innermost = few(directories(scopes, st.just(())), most=1)
-    return st.builds(
-        Directory,
-        is_package=st.just(False),
-        mark=st.none(),
-        fixtures=fixtures(scopes),
-        policy=maybe(policies, 6),
-        hook=maybe(hooks, 4),
-        modules=few(modules(scopes), least=1),
-        directories=few(directories(scopes, innermost)),
-    )
+    def test_scope(self, scopes: Scopes) -> str:
+        return self.one_of(scopes if self.has_wide_tests else ("function",))
 
-
-def suites_with(scopes: tuple[str, ...]) -> st.SearchStrategy[Suite]:
-    return st.builds(
-        Suite,
-        root=roots(scopes),
-        mode=st.sampled_from(["auto", "strict"]),
-        fixture_default=st.none() | st.sampled_from([*scopes, "fixture-scope"]),
-        test_default=st.none() | st.sampled_from(scopes),
-        is_debug=rarely(True, False),
-        arguments=st.sampled_from([(), (), (), ("-x",), ("--maxfail=2",)]),
-    )
-
-
-suites = suites_with(USUAL) | suites_with(USUAL) | suites_with(SCOPES)
+    def body(self) -> Body:
+        return Body(
+            steps=self.maybe(lambda: self.some(STEPS)) or (),
+            requests=self.maybe(lambda: self.some(NAMES)) or (),
+            outcome=self.one_of(["passes"] * 100 + sorted(OUTCOMES)),
+        )

@@ -66,7 +66,7 @@ def _running() -> str:
 
 def _named(loop: Any) -> str:
     if not hasattr(loop, "name"):
-        loop.name = f"{type(loop).__name__}-{next(_numbers)}"
+        loop.name = f"{type(loop).__name__}#{next(_numbers)}"
     name: str = loop.name
     return f"closed {name}" if loop.is_closed() else name
 

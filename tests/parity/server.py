@@ -13,7 +13,7 @@ import os
 import signal
 import sys
 import unittest  # noqa: F401
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from typing import Any, NoReturn
 
 import hypothesis.stateful  # noqa: F401
@@ -29,7 +29,7 @@ ARGUMENTS = (
     # It collects garbage time and again, which changes nothing in the record.
     "-pno:unraisableexception",
 )
-SECONDS = 10
+SECONDS = 30
 """After these, a suite hangs."""
 
 
@@ -42,13 +42,25 @@ class Outcomes:
             write(f"= {report.nodeid} {report.when} {report.outcome}{expected}")
 
     def pytest_exception_interact(self, call: pytest.CallInfo[Any]) -> None:
-        assert call.excinfo is not None
-        for error in leaves(call.excinfo.value):
-            lines = str(error).splitlines() or [""]
-            write(f"! {type(error).__name__}: {lines[0]}")
+        write_errors(call)
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_makereport(
+        self, call: pytest.CallInfo[Any]
+    ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+        report = yield
+        if hasattr(report, "wasxfail"):  # whatever it was that failed
+            write_errors(call)
+        return report
 
     def pytest_internalerror(self, excrepr: object) -> None:
         write(f"! INTERNALERROR {excrepr}")
+
+
+def write_errors(call: pytest.CallInfo[Any]) -> None:
+    for error in leaves(call.excinfo.value) if call.excinfo else ():
+        lines = str(error).splitlines() or [""]
+        write(f"! {type(error).__name__}: {lines[0]}")
 
 
 def leaves(error: BaseException) -> Iterator[BaseException]:

@@ -63,14 +63,15 @@ SYNC_STEPS = {
     "set": "asyncio.set_event_loop(asyncio.new_event_loop())",
     "unset": "asyncio.set_event_loop(None)",
 }
-CURRENT_LOOP = ("current", "run")
-TEARDOWN_STEPS = {"policy", *ASYNC_STEPS}
+CURRENT_LOOP = {"current", "run"}
 """Which loop synchronous code finds in a teardown is a listed difference."""
+OF_THE_TEST = {*CURRENT_LOOP, "policy"}
+"""So is whether a plain synchronous fixture finds the loop, and the policy, of the test."""
 OUTCOMES = {
     "fails": 'pytest.fail("deliberate: {label}")',
     "raises": 'raise Deliberate("{label}")',
     "skips": 'pytest.skip("{label}")',
-    "xfails": 'pytest.xfail("{label}")',
+    "xfails": 'pytest.xfail("deliberate: {label}")',
 }
 
 
@@ -209,11 +210,11 @@ class _Writer:
         yield f'        note("{seen.label}")'
 
     def xunit(self, kind: str, label: str, owner: str = "") -> Iterator[str]:
-        for phase in ("setup", "teardown"):
+        for phase, note in (("setup", "note"), ("teardown", "note_end")):
             if kind == "class":
                 yield "@classmethod"
             yield f"def {phase}_{kind}({owner.rstrip(', ')}):"
-            yield f'    note("{label}.{phase}_{kind}")'
+            yield f'    {note}("{label}.{phase}_{kind}")'
 
     def fixtures(
         self, place: Directory | Module | Class | UnittestCase, seen: Seen
@@ -244,10 +245,9 @@ class _Writer:
         if fixture.has_finalizer:
             yield f'    request.addfinalizer(lambda: note_end("{label} finalizer"))'
         variable = "OF_FIXTURES" if fixture.is_async else "OF_OTHERS"
-        # The loop of the test, which a plain fixture finds, is a listed difference.
-        steps = tuple(step for step in fixture.setup.steps if is_ours or step not in CURRENT_LOOP)
+        unseen = set() if is_ours or fixture.is_async else OF_THE_TEST
         requests = self.requestable(fixture.setup.requests, fixture, seen)
-        setup = replace(fixture.setup, steps=steps, requests=requests)
+        setup = replace(_without(unseen, fixture.setup), requests=requests)
         yield from self.body(setup, f"{label} setup", variable, is_async=fixture.is_async)
         value = f'made("{label}", request)'
         if fixture.teardown is None:
@@ -255,11 +255,7 @@ class _Writer:
             return
         yield f"    yield {value}"
         yield f'    note_end("{label} teardown")'
-        ending = replace(
-            fixture.teardown,
-            steps=tuple(step for step in fixture.teardown.steps if step in TEARDOWN_STEPS),
-            requests=(),
-        )
+        ending = replace(_without(unseen | CURRENT_LOOP, fixture.teardown), requests=())
         yield from self.body(ending, f"{label} teardown", variable, is_async=fixture.is_async)
 
     def requestable(self, names: tuple[str, ...], fixture: Fixture, seen: Seen) -> tuple[str, ...]:
@@ -362,6 +358,10 @@ def _is_marked(place: Directory | Module | Class | UnittestCase) -> bool:
     if isinstance(place, UnittestCase) or (isinstance(place, Directory) and not place.is_package):
         return False
     return place.mark is not None
+
+
+def _without(steps: set[str], body: Body) -> Body:
+    return replace(body, steps=tuple(step for step in body.steps if step not in steps))
 
 
 def _xunit(place: Module | Class) -> list[str]:

@@ -1,4 +1,4 @@
-"""What is left on a loop when nothing uses it any more: it is ended, and then the loop is closed."""
+"""What is left on a loop when nothing uses it any more: it is ended, and the loop closed."""
 
 from __future__ import annotations
 
