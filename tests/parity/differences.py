@@ -251,7 +251,7 @@ DIFFERENCES = (
         wide_fixtures_with_loop_factories,
         ALL_BUT_OUTCOMES,
     ),
-    Difference("**A context variable of a fixture**", failing_teardowns),
+    Difference("**The context variables of an async fixture**", failing_teardowns),
     Difference(
         "**The teardown of an async fixture**",
         teardowns_see_others,
