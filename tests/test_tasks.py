@@ -474,6 +474,82 @@ def test_a_lock_that_a_task_waits_for_twice_is_held_by_itself(suite):
     )
 
 
+ACQUIRING = """
+    class Bank:
+        def __init__(self):
+            self.lock = asyncio.Lock()
+
+        async def transfer(self):
+            await self.lock.acquire()
+            {act}
+
+    async def hold(lock):
+        await lock.acquire()
+        await asyncio.Event().wait()
+
+    @pytest.mark.asyncio(timeout=0.05)
+    async def test_it():
+        bank = Bank()
+        task = asyncio.create_task(bank.transfer(), name="transfer")
+        other = asyncio.create_task(hold(asyncio.Lock()), name="other")
+        await asyncio.sleep(0)
+        async with bank.lock: pass
+"""
+
+
+@pytest.mark.parametrize(
+    ("act", "line"),
+    [
+        ("await asyncio.Event().wait()", "    which seems to be held by transfer"),
+        ("return", "    which none of these tasks is seen to hold"),
+    ],
+)
+def test_a_lock_that_was_acquired_by_a_call_shows_who_seems_to_hold_it(suite, act, line):
+    result = suite(ACQUIRING.format(act=act))
+    result.stdout.fnmatch_lines([SECTION, "    waits for Lock.acquire", line])
+
+
+def test_a_lock_that_was_released_since_is_held_by_another_task(suite):
+    result = suite(
+        """
+        lock = asyncio.Lock()
+
+        async def first():
+            await lock.acquire()
+            lock.release()
+            await asyncio.Event().wait()
+
+        async def second():
+            await lock.acquire()
+            await asyncio.Event().wait()
+
+        @pytest.mark.asyncio(timeout=0.05)
+        async def test_it():
+            tasks = [asyncio.create_task(it(), name=it.__name__) for it in (first, second)]
+            await asyncio.sleep(0)
+            await lock.acquire()
+        """
+    )
+    result.stdout.fnmatch_lines([SECTION, "    which seems to be held by second"])
+
+
+def test_locks_that_were_acquired_by_calls_in_a_circle_are_a_deadlock(suite):
+    result = suite(
+        """
+        async def take(first, second):
+            await first.acquire()
+            await asyncio.sleep(0)
+            await second.acquire()
+
+        @pytest.mark.asyncio(timeout=0.05)
+        async def test_it():
+            a, b = asyncio.Lock(), asyncio.Lock()
+            await asyncio.gather(take(a, b), take(b, a))
+        """
+    )
+    result.stdout.fnmatch_lines([SECTION, "Deadlock: Task-*: take() waits for Task-*: take(), *"])
+
+
 def test_tasks_whose_names_say_nothing_are_shown_with_their_plain_arguments(suite):
     result = suite(
         """

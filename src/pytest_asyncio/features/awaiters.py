@@ -27,10 +27,20 @@ class Waiting:
         self.holders: Final = {
             task: locks.holders(lock, tasks) for task, lock in self.locks.items()
         }
+        self.acquirers: Final = {
+            task: locks.acquirers(lock, tasks)
+            for task, lock in self.locks.items()
+            if not self.holders[task]
+        }
+        """Those that seem to hold it, where none is known to."""
 
     def has_part(self, task: Task[Any]) -> bool:
         """Return whether a task waits for another one, or the other way round."""
-        waiting = (*self.awaiters.values(), *self.holders.values())
+        waiting = (
+            *self.awaiters.values(),
+            *self.holders.values(),
+            *self.acquirers.values(),
+        )
         return bool(self.awaiters[task]) or any(task in them for them in waiting)
 
     def deadlock(self) -> list[Task[Any]]:
@@ -38,7 +48,7 @@ class Waiting:
         after = {
             task: [*(other for other in self.awaiters if task in self.awaiters[other]), *holders]
             for task in self.awaiters
-            for holders in (self.holders.get(task, ()),)
+            for holders in (self.holders.get(task) or self.acquirers.get(task, ()),)
         }
         for task in after:
             if path := _way_back(task, task, after, set()):

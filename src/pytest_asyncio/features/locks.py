@@ -14,6 +14,8 @@ from pytest_asyncio.support import asyncio_private
 from pytest_asyncio.support.await_chains import awaitables_of, frame_of
 from pytest_asyncio.support.foreign import attribute
 
+from .acquired import acquired_by
+
 _ACQUIRE: Final = {
     asyncio.Lock.acquire.__code__,
     asyncio.Semaphore.acquire.__code__,
@@ -29,11 +31,13 @@ def awaited_by(task: Task[Any]) -> object | None:
 
 
 def holders(lock: object, tasks: Iterable[Task[Any]]) -> list[Task[Any]]:
-    """Return the tasks that are within an `async with` block of a lock.
-
-    What has acquired it by other ways is not known.
-    """
+    """Return the tasks that are within an `async with` block of a lock."""
     return [task for task in tasks if lock in _held_by(task)]
+
+
+def acquirers(lock: object, tasks: Iterable[Task[Any]]) -> list[Task[Any]]:
+    """Return the tasks that seem to hold a lock because their code has called `acquire()`."""
+    return [task for task in tasks if lock in acquired_by(task, awaited_by(task))]
 
 
 def _held_by(task: Task[Any]) -> list[object]:

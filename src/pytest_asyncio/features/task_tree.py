@@ -24,6 +24,7 @@ from pytest_asyncio.support.await_chains import (
     traceback_of,
 )
 from pytest_asyncio.support.foreign import attribute, is_a
+from pytest_asyncio.support.words import listed
 
 from . import worker_threads
 from .awaiters import Waiting
@@ -204,8 +205,14 @@ class _Tree:
         waits = error is None and task is not self._running
         yield from lines_of(chain, waits=waits)
         if holders := self._waiting.holders.get(task):
-            names = " and ".join("itself" if it is task else self._title(it) for it in holders)
-            yield f"which is held by {names}"
+            yield f"which is held by {self._names_of(holders, task)}"
+        elif acquirers := self._waiting.acquirers.get(task):
+            yield f"which seems to be held by {self._names_of(acquirers, task)}"
+        elif task in self._waiting.locks:
+            yield "which none of these tasks is seen to hold"
+
+    def _names_of(self, holders: list[Task[Any]], waiting: Task[Any]) -> str:
+        return listed(["itself" if it is waiting else self._title(it) for it in holders])
 
     def _is_of_interest(self, task: Task[Any]) -> bool:
         """Return whether others may wait for what a task that has ended was to do."""
