@@ -591,6 +591,38 @@ class TestUnhandledExceptions:
         result.stdout.fnmatch_lines(["*UnhandledExceptionWarning: test_it: Unclosed session.*"])
 
     @needs_references
+    @pytest.mark.parametrize(
+        ("traceback", "line", "made"),
+        [
+            ("", 11, "session. Write 'async with Session(...)', *. See where*--asyncio-debug."),
+            ("traceback.extract_stack()[:-1]", 13, "session, made at test_it.py:13. *'finally'."),
+        ],
+    )
+    def test_what_was_left_open_is_shown_where_it_was_made_or_at_its_test(
+        self, checked, traceback, line, made
+    ):
+        result = checked(
+            f"""
+            import traceback
+            class Session:
+                def __init__(self, loop):
+                    self.loop, self.made = loop, {traceback or None}
+                def __del__(self):
+                    context = {{"message": "Unclosed session", "session": self}}
+                    self.loop.call_exception_handler(context | {{"source_traceback": self.made}})
+
+            @pytest.mark.asyncio
+            async def test_it():
+                Session(asyncio.get_running_loop())
+            """,
+            "-Wdefault",
+        )
+        result.assert_outcomes(passed=1, warnings=1)
+        result.stdout.fnmatch_lines(
+            f"*test_it.py:{line}: UnhandledExceptionWarning: test_it: Unclosed {made}"
+        )
+
+    @needs_references
     def test_what_comes_to_light_after_a_shared_loop_is_not_blamed_on_its_tests(self, checked):
         result = checked(
             f"""

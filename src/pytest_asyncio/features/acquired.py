@@ -10,6 +10,7 @@ from types import FrameType
 from typing import Any
 
 from pytest_asyncio.support.await_chains import awaitables_of, frame_of
+from pytest_asyncio.support.foreign import is_a
 
 
 def acquired_by(task: Task[Any], awaited: object) -> list[object]:
@@ -51,7 +52,7 @@ def _method_calls(frame: FrameType) -> Iterator[tuple[tuple[str, ...], str]]:
             path = (*path, str(name))
         elif instruction.opname.startswith(_LOADS_NAME):
             # Python 3.13 and newer load two at once.
-            path = (str(name[-1] if isinstance(name, tuple) else name),)
+            path = (str(name[-1] if is_a(name, tuple) else name),)
         else:
             path = ()
 

@@ -48,7 +48,7 @@ class Waiting:
         after = {
             task: [*(other for other in self.awaiters if task in self.awaiters[other]), *holders]
             for task in self.awaiters
-            for holders in (self.holders.get(task) or self.acquirers.get(task, ()),)
+            for holders in (self.holders.get(task) or self.acquirers.get(task) or [],)
         }
         for task in after:
             if path := _way_back(task, task, after, set()):

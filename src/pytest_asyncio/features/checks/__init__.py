@@ -35,6 +35,8 @@ class Culprit:
     """A test, or a fixture from its setup to its teardown, to which a finding is ascribed."""
 
     name: str
+    function: Any
+    """That which defines it."""
 
     def __str__(self) -> str:
         return self.name
@@ -113,7 +115,7 @@ class Checks:
         self, fixturedef: pytest.FixtureDef[Any], request: pytest.FixtureRequest
     ) -> Generator[None, object, object]:
         __tracebackhide__ = True
-        culprit = Culprit(fixtures.title_of(fixturedef))
+        culprit = Culprit(fixtures.title_of(fixturedef), fixturedef.func)
         fixturedef.addfinalizer(partial(self._end, culprit))
         token = CULPRIT.set(culprit)
 
@@ -122,7 +124,7 @@ class Checks:
             item = pytest_private.item_of(request)
             if request.scope == "function" and plan_of(item) and _TEST not in item.stash:
                 # Called after the fixture's teardown, and before the loop of the test is closed.
-                test = item.stash[_TEST] = Culprit(item.name)
+                test = item.stash[_TEST] = culprit_of(item)
                 item.addfinalizer(partial(self._end_test, item, test))
 
         return (yield from self._raise_after(finish))
@@ -130,7 +132,7 @@ class Checks:
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtest_call(self, item: pytest.Item) -> Generator[None, object, object]:
         __tracebackhide__ = True
-        culprit = item.stash.get(_TEST, None) or Culprit(item.name)
+        culprit = item.stash.get(_TEST, None) or culprit_of(item)
         token = CULPRIT.set(culprit)
 
         def finish() -> None:
@@ -190,6 +192,10 @@ class Checks:
     def _take(self) -> list[Warning]:
         found, self._found = self._found, []
         return self.raised(found)
+
+
+def culprit_of(item: pytest.Item) -> Culprit:
+    return Culprit(item.name, getattr(item, "function", None))
 
 
 def warn(found: list[Found]) -> list[Warning]:

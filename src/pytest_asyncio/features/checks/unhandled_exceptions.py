@@ -17,7 +17,7 @@ from pytest_asyncio.support import asyncio_private, frames, instruments
 from pytest_asyncio.support.foreign import attribute, is_a, text
 from pytest_asyncio.support.instruments import Instruments
 
-from . import CULPRIT, BaseCheck, CheckWarning, Culprit, Report
+from . import CULPRIT, BaseCheck, CheckWarning, Culprit, Report, culprit_of
 from ._origins import Origin, Origins, generator_instruments
 
 
@@ -33,13 +33,13 @@ class Check(BaseCheck):
         super().__init__(session, report)
         self._origins = Origins.of(session)
         self._generators = WeakKeyDictionary[Any, Origin]()
-        self._tests = WeakKeyDictionary[AbstractEventLoop, set[str]]()
+        self._tests = WeakKeyDictionary[AbstractEventLoop, dict[str, Culprit]]()
         self._instruments: Final[dict[LoopOwner, Instruments]] = {}
 
     def loop_opened(self, owner: LoopOwner) -> None:
         loop = owner.opened
         assert loop is not None
-        self._tests[loop] = set()
+        self._tests[loop] = {}
         self._instruments[owner] = {
             "create_future": _recording_futures(loop),
             **generator_instruments(loop, self._generators),
@@ -51,7 +51,8 @@ class Check(BaseCheck):
         instruments.detach(owner.opened, self._instruments.pop(owner))
 
     def run_begins(self, run: Run) -> None:
-        self._tests[run.task.get_loop()].add(run.item.name)
+        tests = self._tests[run.task.get_loop()]
+        tests.setdefault(run.item.name, culprit_of(run.item))
 
     def end(self, culprit: Culprit) -> None:
         for task, origin in self._origins.started_by(culprit).items():
@@ -73,9 +74,12 @@ class Check(BaseCheck):
                 origin = self._origin(context)
                 culprit = origin.culprit if origin else self._culprit(context, reference(), tests)
                 message = text(context.get("message", "")) or "unhandled exception"
-                self._report_exception(
-                    culprit, message, error if is_a(error, BaseException) else None, origin
-                )
+                if error is None and "unclosed" in message.lower():
+                    self._report_open(culprit, message, context)
+                else:
+                    self._report_exception(
+                        culprit, message, error if is_a(error, BaseException) else None, origin
+                    )
             handle(context)
 
         # Not called where a test has set an exception handler, which is to handle them.
@@ -89,8 +93,8 @@ class Check(BaseCheck):
         return self._origins.find(task) if is_a(task, Task) else None
 
     def _culprit(
-        self, context: dict[str, Any], loop: AbstractEventLoop | None, tests: set[str]
-    ) -> Culprit | str | None:
+        self, context: dict[str, Any], loop: AbstractEventLoop | None, tests: dict[str, Culprit]
+    ) -> Culprit | None:
         """Return whose fault it is that something of unknown origin fails, if that is certain.
 
         A finalizer may be called long after its test, while another one runs.
@@ -105,17 +109,17 @@ class Check(BaseCheck):
         run = SessionState.of(self.session).running
         if run is not None and run.task.get_loop() is loop:
             return CULPRIT.get()
-        return next(iter(tests)) if len(tests) == 1 else None
+        return next(iter(tests.values())) if len(tests) == 1 else None
 
     def _report_exception(
         self,
-        culprit: Culprit | str | None,
+        culprit: Culprit | None,
         what: str,
         error: BaseException | None,
         origin: Origin | None,
     ) -> None:
         message = f"{culprit or 'An earlier test'}: {what}"
-        filename, line = "<unknown>", 1
+        filename, line = _definition_of(culprit)
         if origin is not None:
             filename, line = origin.filename, origin.line
             message += f", created at {origin}"
@@ -125,12 +129,31 @@ class Check(BaseCheck):
             if end is not None:
                 filename, line = end
                 message += f", raised at {frames.short(filename)}:{line}"
-        advice = "Await what raises it, or handle it there."
-        if error is None and "unclosed" in what.lower():
-            advice = "Close it where it is made, or use it by 'async with'."
-        warning = UnhandledExceptionWarning(f"{message}. {advice}")
+        warning = UnhandledExceptionWarning(f"{message}. Await what raises it, or handle it there.")
         warning.__cause__ = error
         self.report(warning, filename, line)
+
+    def _report_open(self, culprit: Culprit | None, what: str, context: dict[str, Any]) -> None:
+        """Report what libraries complain of to the loop when it is freed without being closed."""
+        filename, line = _definition_of(culprit)
+        hint = " See where it was made by --asyncio-debug."
+        for entry in reversed(context.get("source_traceback") or ()):
+            if frames.is_users_file(entry.filename):
+                filename, line = entry.filename, entry.lineno
+                what, hint = f"{what}, made at {frames.short(filename)}:{line}", ""
+                break
+        names = [type(value).__name__ for key, value in context.items() if key not in _STANDARD]
+        manager = f"{names[0]}(...)" if names else "what makes it"
+        warning = UnhandledExceptionWarning(
+            f"{culprit or 'An earlier test'}: {what}. Write 'async with {manager}', or close it in "
+            f"a 'finally'.{hint}"
+        )
+        self.report(warning, filename, line)
+
+
+def _definition_of(culprit: Culprit | None) -> tuple[str, int]:
+    known = None if culprit is None else frames.definition_of(culprit.function)
+    return known or ("<unknown>", 1)
 
 
 def _recording_futures(loop: AbstractEventLoop) -> Callable[[], Future[Any]]:
@@ -149,5 +172,10 @@ def _recording_futures(loop: AbstractEventLoop) -> Callable[[], Future[Any]]:
     return create_recorded
 
 
+_STANDARD: Final = {
+    *("message", "exception", "future", "task", "handle", "protocol", "transport", "socket"),
+    *("asyncgen", "source_traceback", "handle_traceback"),
+}
+"""What asyncio itself has in the context of a complaint."""
 _KEPT = "_pytest_asyncio_culprit"
 _OUTCOMES = (pytest.fail.Exception, pytest.skip.Exception, pytest.exit.Exception)
