@@ -175,14 +175,14 @@ def _whole(value: object) -> int | None:
 
 
 def _names(value: object) -> tuple[str, ...]:
-    """Parse a list, or a string with blanks or commas between the names."""
+    """Parse a list, or a string with spaces or commas between the names."""
     try:
         names: Any = shlex.split(value.replace(",", " ")) if isinstance(value, str) else value
     except ValueError:  # a quotation that does not end
         names = None
     if isinstance(names, list) and _are_strings(names := cast("list[object]", names)):
         return tuple(names)
-    raise ValueError("Give a list of names, or names with blanks or commas between them.")
+    raise ValueError("Give a list of names, or names with spaces or commas between them.")
 
 
 def _signal(value: object) -> int | None:
