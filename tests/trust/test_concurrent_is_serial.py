@@ -16,6 +16,7 @@ from hypothesis import given, note
 from hypothesis import strategies as st
 
 from pytest_asyncio import plugin
+from pytest_asyncio.features.concurrency.beside import TITLE
 
 
 class Listener:
@@ -29,7 +30,7 @@ class Listener:
         self.told.append(("start", nodeid))
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        sections = [(title, _plain(text)) for title, text in report.sections]
+        sections = [(title, _plain(text)) for title, text in report.sections if title != TITLE]
         told = (report.nodeid, report.when, report.outcome, getattr(report, "wasxfail", None))
         self.told.append((*told, sections, _plain(report.longreprtext)))
 

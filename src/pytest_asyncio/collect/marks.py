@@ -13,7 +13,7 @@ from pytest_asyncio.support.foreign import is_a
 from pytest_asyncio.support.types import ClockName, ScopeName
 from pytest_asyncio.support.warn import advise, warn_at
 
-from . import options
+from . import options, own_loops
 from .options import CLOCKS, SCOPES, is_clock, is_scope, is_timeout, shown
 
 
@@ -49,9 +49,13 @@ def merged(item: pytest.Item) -> AsyncioMark:
         or len(last[0]) != len(found)
         or not all(map(is_, last[0], found))
     ):
-        last = found, given, _with_defaults(_merge(found, item), given)
+        written = _merge(found, item)
+        last = found, given, _with_defaults(written, given), written.concurrent is None
         item.session.stash[_LAST] = last
-    return last[2]
+    *_, mark, is_default = last
+    if mark.concurrent and is_default and isinstance(item, pytest.Function):
+        return mark._replace(concurrent=not own_loops.needs_own_loop(item))
+    return mark
 
 
 def name_live(item: pytest.Item) -> bool:
@@ -129,11 +133,11 @@ def _merge(found: list[pytest.Mark], item: pytest.Item) -> AsyncioMark:
     return merged
 
 
-_LAST: Final[pytest.StashKey[tuple[list[pytest.Mark], options.Settings, AsyncioMark]]] = (
+_LAST: Final[pytest.StashKey[tuple[list[pytest.Mark], options.Settings, AsyncioMark, bool]]] = (
     pytest.StashKey()
 )
-"""The marks that were merged last, the options at that time, and what they say together: most tests
-have those of the one before.
+"""The marks that were merged last, the options at that time, and what they say together, with
+whether only an option says if the test is concurrent: most tests have those of the one before.
 """
 
 

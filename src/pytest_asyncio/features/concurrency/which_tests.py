@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
-from types import CodeType
 from typing import Final, final
 
 import pytest
 
-from pytest_asyncio.collect import items, loop_factories, marks, policies
+from pytest_asyncio.collect import items, loop_factories, marks, own_loops, policies
 from pytest_asyncio.support import callables, pytest_private
 from pytest_asyncio.support.foreign import attribute
 from pytest_asyncio.support.types import LoopFactory
@@ -40,8 +38,6 @@ SERIAL_FIXTURES: Final = frozenset(
 """Fixtures that act on the whole process. A test that has one of them runs alone."""
 
 _SERIAL_MARKS: Final = frozenset({"flaky", "looptime"})
-_SEES_OTHERS: Final = frozenset({"all_tasks"})
-"""A test whose code has such a name would see the tasks of others."""
 _ACTS_ON_OTHERS: Final = {
     "caplog": frozenset({"at_level", "set_level"}),
     "capsys": frozenset({"disabled"}),
@@ -79,7 +75,7 @@ class WhichTests:
             not mark.concurrent
             or not self.serial_fixtures.isdisjoint(item.fixturenames)
             or _is_patched(item.obj)
-            or _names(item.obj, _SEES_OTHERS)
+            or own_loops.sees_all_tasks(item)
             or _acts_on_others(item)
             or policies.is_pending(item)
         ):
@@ -109,23 +105,9 @@ def _is_patched(test: Callable[..., object]) -> bool:
 
 
 def _acts_on_others(item: pytest.Function) -> bool:
-    """Return whether a test, or a fixture of its own, does what acts on others by a fixture."""
-    names = {
-        name for fixture in item.fixturenames for name in _ACTS_ON_OTHERS.get(fixture, frozenset())
-    }
-    if not names:
-        return False
-    fixtures = [definition.func for definition in pytest_private.definitions_used(item)]
-    return any(_names(function, names) for function in (item.obj, *fixtures))
-
-
-def _names(function: Callable[..., object], names: AbstractSet[str]) -> bool:
-    codes = [attribute(layer, "__code__", CodeType) for layer in callables.layers(function)]
-    return any(code is not None and _has(code, names) for code in codes)
-
-
-def _has(code: CodeType, names: AbstractSet[str]) -> bool:
-    """Return whether code has one of some names, or a function within it has."""
-    return not names.isdisjoint(code.co_names) or any(
-        isinstance(constant, CodeType) and _has(constant, names) for constant in code.co_consts
+    """Return whether a test, or a fixture that it has, does what acts on others by a fixture."""
+    return any(
+        not names.isdisjoint(own_loops.names_in_code(item))
+        for fixture, names in _ACTS_ON_OTHERS.items()
+        if fixture in item.fixturenames
     )
