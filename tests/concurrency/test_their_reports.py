@@ -811,7 +811,7 @@ def test_a_failure_names_none_that_began_later(concurrent):
             "test_other.py": """
                 pytestmark = pytest.mark.asyncio(concurrent=True)
                 @pytest.fixture
-                def at_last(capsys): pass
+                def at_last(capfd): pass
                 async def test_c(at_last): pass
             """
         },

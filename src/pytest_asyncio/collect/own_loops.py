@@ -44,7 +44,7 @@ def names_in_code(item: pytest.Function) -> AbstractSet[str]:
     """Return the names of all globals and attributes in the code of a test and its fixtures."""
     if _NAMES not in item.stash:
         fixtures = (definition.func for definition in pytest_private.definitions_used(item))
-        item.stash[_NAMES] = set().union(*map(_names, (item.obj, *fixtures)))
+        item.stash[_NAMES] = set[str]().union(*map(_names, (item.obj, *fixtures)))
     return item.stash[_NAMES]
 
 
@@ -53,7 +53,7 @@ _NAMES: Final[pytest.StashKey[AbstractSet[str]]] = pytest.StashKey()
 
 def _names(function: Callable[..., object]) -> set[str]:
     codes = [attribute(layer, "__code__", CodeType) for layer in callables.layers(function)]
-    return set().union(*(_names_of(code) for code in codes if code is not None))
+    return set[str]().union(*(_names_of(code) for code in codes if code is not None))
 
 
 def _names_of(code: CodeType) -> set[str]:
