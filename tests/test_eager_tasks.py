@@ -197,8 +197,7 @@ def test_a_task_that_is_left_running_is_reported(eager):
             await ended
         """,
         "--asyncio-checks=all",
-        passed=1,
-        errors=1,
+        failed=1,
     ).stdout.fnmatch_lines("E*LeakedTaskWarning: test_it left the task 'left' running*")
 
 

@@ -33,7 +33,7 @@ def of_task(task: Task[Any]) -> tuple[threading.Thread, list[Step]] | None:
         steps = steps_outwards(frames.innermost(one.ident or 0))
         for index, step in enumerate(steps):
             if _work_in(step.frame) in works:
-                return one, steps[:index][::-1]
+                return one, [it for it in steps[:index][::-1] if not _is_executors(it.frame)]
     return None
 
 
@@ -42,6 +42,11 @@ def _works_of(callback: Any) -> Iterator[object]:
     for held in closure_of(callback):
         if isinstance(held, concurrent.futures.Future):
             yield cast("object", held)
+
+
+def _is_executors(frame: FrameType) -> bool:
+    """Return whether a frame runs code of executors, which does the work by more than one call."""
+    return frames.module_of(frame) == thread.__name__
 
 
 def _work_in(frame: FrameType) -> object:

@@ -143,8 +143,8 @@ def lines_of(chain: list[Step], *, waits: bool) -> Iterator[str]:
 
 
 def _name_of_call(steps: list[Step]) -> str:
-    """Name what of Python's own was called: the first whose name is not special to Python."""
-    named = [it.frame for it in steps if not it.frame.f_code.co_name.startswith("__")]
+    """Name what of Python's own was called: the first whose name is public."""
+    named = [it.frame for it in steps if not it.frame.f_code.co_name.startswith("_")]
     frame = (named or [it.frame for it in steps])[0]
     name = frame.f_code.co_qualname
     if "." in name:
