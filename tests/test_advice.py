@@ -328,3 +328,23 @@ def test_many_other_tests_are_counted(suite):
         "-Wignore",
     )
     result.stdout.fnmatch_lines("E *So have other tests *test_it[[]5] and 2 more.")
+
+    result.stdout.fnmatch_lines("E *So have other tests *test_it[[]5], and 2 more.")
+
+
+def test_where_loops_are_as_wide_as_they_need_to_be_no_option_is_named(suite):
+    result = suite(
+        """
+        @pytest_asyncio.fixture(loop_scope="module", scope="module")
+        async def future():
+            return asyncio.get_running_loop().create_future()
+
+        @pytest.mark.asyncio(loop_scope="function")
+        async def test_it(future):
+            await future
+        """,
+        ini="asyncio_loop_scope = auto",
+    )
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines('E *Write @pytest.mark.asyncio(loop_scope="module") at the test*')
+    result.stdout.no_fnmatch_line("*asyncio_loop_scope = auto*")

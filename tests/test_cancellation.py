@@ -396,6 +396,27 @@ def test_a_teardown_that_fails_in_the_midst_of_a_sweep_ends_it(suite):
     result.stdout.fnmatch_lines(["*left*", "*--asyncio-cancel=waiting:1", "*OSError: wide*"])
 
 
+def test_a_teardown_that_fails_in_the_midst_of_a_sweep_leaves_wider_fixtures_to_others(suite):
+    result = suite(
+        """
+    @pytest.fixture
+    def things():
+        things = []
+        yield things
+        assert not things, "left"
+
+    @pytest.mark.asyncio(cancel=True)
+    async def test_it(things):
+        things.append(1)
+        await asyncio.sleep(0)
+        things.pop()
+        await asyncio.sleep(0)
+    """
+    )
+    result.assert_outcomes(passed=1, errors=1)
+    result.stdout.fnmatch_lines(["*left*", "*--asyncio-cancel=waiting:1"])
+
+
 def test_the_line_of_a_library_is_reported_with_the_one_that_has_led_there(suite):
     result = suite(
         """

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from pytest_asyncio.collect import options
 from pytest_asyncio.support import foreign
 
 
@@ -17,6 +18,8 @@ class Raising:
 
     def __str__(self):
         raise self.error
+
+    __repr__ = __str__
 
 
 @pytest.fixture(params=[ZeroDivisionError, SystemExit, pytest.skip.Exception])
@@ -46,6 +49,7 @@ def test_what_cannot_be_text_is_empty(raising):
         lambda value: foreign.attribute(value, "attribute", object),
         lambda value: foreign.holds(str, value),
         foreign.text,
+        options.shown,
     ],
 )
 def test_ctrl_c_is_not_the_objects(read):

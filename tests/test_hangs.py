@@ -362,6 +362,24 @@ def test_a_signal_that_an_option_names_shows_what_tests_do_and_they_go_on(suite,
 
 
 @posix
+def test_such_a_signal_between_two_tests_shows_nothing(suite, capfd):
+    suite(
+        """
+        @pytest.mark.asyncio
+        async def test_it():
+            pass
+        """,
+        ini="asyncio_dump_signal = SIGUSR1",
+        conftest="""
+            import signal
+            def pytest_runtest_logfinish():
+                signal.raise_signal(signal.SIGUSR1)
+        """,
+    ).assert_outcomes(passed=1)
+    assert "what async tests were doing" not in capfd.readouterr().err
+
+
+@posix
 def test_the_threads_that_run_code_of_the_suite_are_shown_too(suite, capfd):
     suite(
         """
@@ -527,6 +545,25 @@ def test_pytest_timeout_by_a_thread_leaves_what_ends_in_time_alone(ended):
     args = ("-ppytest_timeout", "--timeout=30", "--timeout-method=thread")
     result = ended("    def test_it(): pass", *args)
     result.assert_outcomes(passed=1)
+
+
+def test_pytest_timeout_by_a_thread_shows_nothing_while_the_user_is_in_the_debugger(ended):
+    result = ended(
+        """
+    import threading
+
+    @pytest.mark.asyncio
+    async def test_it(pytestconfig, monkeypatch):
+        asked, module = threading.Event(), pytestconfig.pluginmanager.get_plugin("pytest_timeout")
+        monkeypatch.setattr(module, "is_debugging", lambda: asked.set() or True)
+        pytestconfig.hook.pytest_enter_pdb(config=pytestconfig, pdb=None)
+        asked.wait()
+        pytestconfig.hook.pytest_leave_pdb(config=pytestconfig, pdb=None)
+    """,
+        *("-ppytest_timeout", "--timeout=1", "--timeout-method=thread"),
+    )
+    result.assert_outcomes(passed=1)
+    result.stderr.no_fnmatch_line("*what async tests were doing*")
 
 
 def test_pytest_timeout_by_a_signal_ends_what_waits_on_uvloop(ended):

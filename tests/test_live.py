@@ -501,6 +501,50 @@ def test_a_fixture_that_dies_ends_what_the_test_runs(dying_suite):
 
 
 @needs_signal
+def test_a_fixture_that_dies_ends_what_is_set_up_on_another_live_loop(dying_suite):
+    result = dying_suite(
+        "session",
+        """
+        @pytest_asyncio.fixture
+        async def client(dying):
+            loop, done = dying
+            loop.call_soon_threadsafe(done.set)
+            await asyncio.Event().wait()
+
+        @pytest.mark.asyncio(live=True)
+        def test_it(dying, request, asyncio_runner):
+            requesting = pytest_asyncio.getfixturevalue(request, "client")
+            asyncio.run_coroutine_threadsafe(requesting, asyncio_runner.loop).result()
+    """,
+    )
+    result.assert_outcomes(failed=1, errors=1)
+    result.stdout.fnmatch_lines(
+        ["E*Cancelled: The async fixture 'dying' ended while it was in use.*"]
+    )
+
+
+def test_a_fixture_that_dies_where_nothing_can_be_interrupted_fails_the_test(
+    dying_suite, monkeypatch
+):
+    monkeypatch.setattr(interrupts, "_SIGNAL", None)
+    result = dying_suite(
+        "function",
+        """
+        @pytest.mark.asyncio(live=True)
+        def test_it(dying):
+            loop, done = dying
+            (task,) = asyncio.all_tasks(loop)
+            ended = threading.Event()
+            loop.call_soon_threadsafe(task.add_done_callback, lambda _: ended.set())
+            loop.call_soon_threadsafe(done.set)
+            ended.wait()
+    """,
+    )
+    result.assert_outcomes(failed=1, errors=1)
+    result.stdout.fnmatch_lines(["E*Cancelled: The async fixture 'dying' ended*"])
+
+
+@needs_signal
 def test_the_error_of_a_client_is_reported_with_what_came_before(dying_suite):
     result = dying_suite(
         "function",

@@ -273,3 +273,19 @@ def test_an_unknown_loop_scope_is_a_usage_error(suite):
     result = suite(ini="asyncio_loop_scope = fixture-scope")
     assert result.ret is pytest.ExitCode.USAGE_ERROR
     result.stderr.fnmatch_lines("ERROR: 'fixture-scope' is not a valid asyncio_loop_scope. *")
+
+
+def test_a_fixture_that_requests_itself_is_an_error_as_ever(suite):
+    result = suite(
+        """
+        @pytest.fixture
+        def first(): pass
+        @pytest_asyncio.fixture
+        async def server(server): pass
+        @pytest.mark.asyncio
+        async def test_it(first, server): pass
+        """,
+        ini=INI,
+    )
+    result.assert_outcomes(errors=1)
+    result.stdout.fnmatch_lines(["*recursive dependency involving fixture 'server' detected*"])

@@ -389,3 +389,25 @@ def test_checks_find_nothing_in_them(suite):
         ),
         "--asyncio-checks=all",
     ).assert_outcomes(passed=1)
+
+
+def test_one_that_needs_what_has_failed_does_not_begin_early(suite):
+    suite(
+        """
+    begun = []
+    @pytest.fixture
+    def broken():
+        raise OSError
+    @pytest.fixture
+    def first(request):
+        with pytest.raises(OSError):
+            request.getfixturevalue("broken")
+    @pytest_asyncio.fixture(parallel=True)
+    async def a(first): await asyncio.sleep(0)
+    @pytest_asyncio.fixture(parallel=True)
+    async def b(broken): begun.append("b")
+    @pytest.mark.asyncio
+    async def test_it(first, a, b): pass
+    def test_after(): assert not begun
+    """
+    ).assert_outcomes(errors=1, passed=1)

@@ -579,3 +579,24 @@ def test_the_policy_of_a_wide_loop_outlasts_a_narrower_loop_that_was_there_befor
         },
     )
     result.assert_outcomes(passed=3)
+
+
+def test_a_policy_that_makes_no_loop_fails_its_test_by_the_name_of_what_makes_it(suite):
+    result = suite(
+        """
+        class Policy(asyncio.DefaultEventLoopPolicy):
+            def new_event_loop(self):
+                return 5
+
+        @pytest.fixture(scope="session")
+        def event_loop_policy():
+            return Policy()
+
+        @pytest.mark.asyncio
+        async def test_it():
+            pass
+        """,
+        *IGNORED,
+    )
+    result.assert_outcomes(errors=1)
+    result.stdout.fnmatch_lines("*the loop factory <bound method Policy.new_event_loop*returned 5*")

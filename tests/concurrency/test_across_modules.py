@@ -484,3 +484,68 @@ async def test_behind():
     )
     result.assert_outcomes(passed=3, warnings=1)
     result.stdout.fnmatch_lines("*UserWarning: of the test behind it")
+
+
+def test_pytest_fail_in_a_callback_of_the_current_test_fails_that(modules):
+    source = """
+async def test_it():
+    await pytest.meeting.wait()
+    if __name__ == "test_0":
+        asyncio.get_running_loop().call_soon(pytest.fail, "by a callback")
+        await asyncio.Event().wait()
+"""
+    result = modules(source, source, conftest=MEETING.format(2))
+    result.assert_outcomes(failed=1, passed=1)
+    result.stdout.fnmatch_lines(["E*by a callback", "FAILED test_0.py*"])
+
+
+@pytest.mark.usefixtures("_ctrl_c_is_of_the_inner_run")
+def test_ctrl_c_while_all_loops_wait_ends_the_session(modules):
+    source = """
+async def test_it():
+    await pytest.meeting.wait()
+    if __name__ == "test_0":
+        threading.Thread(target=interrupt_when_selecting, args=(threading.get_ident(),)).start()
+    await asyncio.Event().wait()
+"""
+    head = (
+        HEAD
+        + """
+import _thread, sys, threading, time
+def interrupt_when_selecting(main):
+    while "loops_in_turns" not in str(sys._current_frames()[main].f_back): time.sleep(0.001)
+    _thread.interrupt_main()
+"""
+    )
+    result = modules(source, source, head=head, conftest=MEETING.format(2))
+    assert result.ret is pytest.ExitCode.INTERRUPTED
+
+
+def test_a_module_whose_loop_a_synchronous_teardown_closes_fails_alone(modules):
+    closing = """
+@pytest.fixture
+def closes():
+    yield
+    pytest.other.close()
+async def test_it(closes): await pytest.meeting.wait()
+"""
+    waiting = """
+async def test_it():
+    await pytest.meeting.wait()
+    while not pytest.other.is_closed(): await asyncio.sleep(0)
+"""
+    closed = """
+async def test_over(): pass
+async def test_it():
+    pytest.other = asyncio.get_running_loop()
+    await pytest.meeting.wait()
+    await asyncio.Event().wait()
+"""
+    result = modules(closing, waiting, closed, conftest=MEETING.format(3))
+    result.assert_outcomes(passed=3, failed=1, errors=1)
+    result.stdout.fnmatch_lines(
+        [
+            "E*test_0.py::test_it has closed the event loop of test_2.py.",
+            "Something has closed the event loop of test_2.py while tests ran on it.",
+        ]
+    )

@@ -638,3 +638,27 @@ def test_one_may_be_requested_while_a_wide_one_of_others_is_torn_down(concurrent
     """,
         passed=2,
     )
+
+
+def test_a_test_that_does_not_use_a_dead_one_begins_although_others_do(concurrent):
+    result = concurrent(
+        """
+    @pytest_asyncio.fixture(scope="module")
+    async def dying():
+        async with asyncio.TaskGroup() as group:
+            yield group
+    async def die(): raise OSError
+    async def test_a(dying):
+        await meet()
+        dying.create_task(die())
+        await asyncio.Event().wait()
+    async def test_b(dying):
+        await meet()
+        with pytest.raises(asyncio.CancelledError): await asyncio.Event().wait()
+        await meet()
+    async def test_c(): await meet()
+    """,
+        ini="asyncio_concurrency = 2\nasyncio_default_fixture_loop_scope = fixture-scope",
+    )
+    result.assert_outcomes(passed=1, failed=2, errors=1)
+    result.stdout.no_fnmatch_line("*pytest_asyncio*")

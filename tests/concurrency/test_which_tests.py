@@ -350,7 +350,7 @@ def test_doctests_run_alone_between_them(concurrent):
         """,
         "--doctest-modules",
         files={
-            "documented.py": """
+            "test_z.py": """
                 def documented():
                     '''
                     >>> 1

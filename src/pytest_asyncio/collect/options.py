@@ -430,9 +430,9 @@ def shown(value: object) -> str:
     """Return what stands for a value that may be wrong in any way: too long, or with no `repr`."""
     try:
         return _REPR.repr(value)
-    except BaseException as error:
-        if isinstance(error, KeyboardInterrupt):
-            raise
+    except KeyboardInterrupt:
+        raise
+    except BaseException:
         return object.__repr__(value)
 
 

@@ -293,7 +293,7 @@ class LoopOwner:
             # The finalizer of a future may call it when nothing else holds the loop any more.
             its_loop = reference() or _future_in(context).get_loop()
             if is_a(error, _OUTCOMES) and "handle" in context:
-                self._end_by_callback(context["handle"], error)
+                self._end_by_callback(its_loop, context["handle"], error)
             elif its_loop is self.opened or not _is_interruption(error):  # which is reported
                 handle_exception(its_loop, context)
 
@@ -308,14 +308,16 @@ class LoopOwner:
         if self.is_shared:
             loop.stop = stop_and_remember  # type: ignore[method-assign]
 
-    def _end_by_callback(self, handle: Any, outcome: BaseException) -> None:
+    def _end_by_callback(
+        self, loop: AbstractEventLoop, handle: Any, outcome: BaseException
+    ) -> None:
         """Let `pytest.fail()` in a callback end the run instead of being logged."""
         run = runs.of_handle(handle)
         if run is not None and run is not self.state.current_test.run:
             run.cancel(outcome)
-        elif self.opened is not None:
+        else:
             self._failure = outcome
-            self.opened.stop()
+            loop.stop()
 
     def spin(self, future: Future[Any], iterations: int | None = None) -> None:
         """Run the loop until a future is done or something raises, also in a callback.

@@ -111,8 +111,7 @@ class Tracer(Observer):
     def pytest_runtest_makereport(self) -> Generator[None, pytest.TestReport, pytest.TestReport]:
         """Let a report take along what has ended."""
         report = yield
-        if is_a(report, pytest.TestReport):
-            vars(report)[_OUTPUT], self._ended = self._ended, []
+        vars(report)[_OUTPUT], self._ended = self._ended, []
         return report
 
     @pytest.hookimpl(trylast=True)

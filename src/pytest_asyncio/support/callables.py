@@ -132,14 +132,11 @@ _DEEPEST: Final = 100
 
 def returns_nothing(function: Callable[..., Any]) -> bool:
     """Return whether a function can return only None, as one whose `return` was forgotten."""
-    code = foreign.attribute(function, "__code__", CodeType)
-    if code is None:
-        return False
     return all(
         value.opname in ("LOAD_CONST", "RETURN_CONST")
         and value.argval is None
         and not instruction.is_jump_target  # It may come from where there is another value.
-        for before, instruction in itertools.pairwise(dis.get_instructions(code))
+        for before, instruction in itertools.pairwise(dis.get_instructions(function))
         if instruction.opname in ("RETURN_CONST", "RETURN_VALUE")
         for value in [instruction if instruction.opname == "RETURN_CONST" else before]
     )

@@ -118,10 +118,9 @@ class RunningLoops:
         if current is not None and current.run is not None and current.owner is owner:
             current.run.failure = failure
         for test in tuple(self._tests.under_way):
-            if test.run is not None and test.owner is owner:
+            if test.state is State.IN_RUN and test.run is not None and test.owner is owner:
                 test.run.failure = failure
-                if test.state is State.IN_RUN:
-                    self._tests.move(test, State.READY)
+                self._tests.move(test, State.READY)
 
     def interrupt(self, run: Run, interruption: KeyboardInterrupt) -> None:
         """Let Ctrl-C in the code of one test end the session, but not the teardown of another."""

@@ -305,6 +305,7 @@ class StartedTest(RecordedTest):
             self._fail(failure)
 
     def _call(self) -> Generator[Wait]:
+        __tracebackhide__ = True
         phase = self._enter(PhaseOfTest("call"))
         try:
             ended_fixtures.refuse_ended(self.item)

@@ -185,13 +185,14 @@ def known_arguments(
             arguments[name] = request
             continue
         requested: pytest.FixtureDef[Any] | None = any_request._fixture_defs.get(name)
-        # It is one that is overridden while the one that overrides it is set up.
-        if requested is None or requested is not any_request._arg2fixturedefs[name][-1]:
+        if (
+            requested is None
+            or requested.cached_result is None
+            # It is one that is overridden while the one that overrides it is set up.
+            or requested is not any_request._arg2fixturedefs[name][-1]
+        ):
             return None
-        result = requested.cached_result
-        if result is None or result[2] is not None:
-            return None
-        arguments[name] = result[0]
+        arguments[name] = requested.cached_result[0]
     return arguments
 
 
@@ -209,9 +210,8 @@ def needed_by(
     for name in fixturedef.argnames:
         # What is requested by `getfixturevalue()` only is not among those known before.
         definitions = fixture_definitions(item).get(name) or visible_fixtures(item, name)
-        overridden = path.count(name)
-        if overridden < len(definitions):
-            requested = definitions[-1 - overridden]
+        not_overriding = definitions[: len(definitions) - path.count(name)]
+        for requested in not_overriding[-1:]:
             yield requested
             yield from needed_by(requested, item, path)
 
