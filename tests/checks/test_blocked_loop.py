@@ -1,0 +1,148 @@
+"""The check `blocked-loop`."""
+
+from __future__ import annotations
+
+import io
+import itertools
+
+import pytest
+
+from pytest_asyncio.features.checks import blocked_loop
+
+both_scopes = pytest.mark.parametrize("scope", ["function", "module"])
+
+
+BLOCK = """
+            import threading, time
+            def block():
+                waking = threading.Thread(target=lambda: [time.sleep(0.01) for _ in range(50)])
+                waking.start()
+                waking.join()
+"""
+
+
+@both_scopes
+def test_what_blocks_is_reported_with_its_line(checked, scope):
+    result = checked(
+        BLOCK
+        + """
+        pytestmark = pytest.mark.asyncio(loop_scope=SCOPE)
+        async def test_it(): block()
+        async def test_next(): await asyncio.sleep(0.2)
+        """,
+        scope=scope,
+        ini="asyncio_blocked_loop_threshold = 0.1",
+    )
+    result.assert_outcomes(failed=1, passed=1)
+    result.stdout.fnmatch_lines(
+        [
+            (
+                "E*BlockedLoopWarning: test_it held the event loop for more than 0.1 s at "
+                "test_it.py:7 in block. Use what can be awaited, or asyncio.to_thread()."
+            )
+        ]
+    )
+
+
+def test_many_tasks_that_are_ready_at_once_do_not_block(checked):
+    checked(
+        """
+        import time
+        async def work(): time.sleep(0.02)
+        @pytest.mark.asyncio
+        async def test_it():
+            await asyncio.gather(*(work() for _ in range(20)))
+        """,
+        ini="asyncio_blocked_loop_threshold = 0.1",
+    ).assert_outcomes(passed=1)
+
+
+def test_a_loaded_machine_is_no_fault_of_the_test(checked, monkeypatch):
+    seconds = itertools.count()
+
+    def starving(*args, **kwargs):
+        return io.StringIO(f"0 {next(seconds) * 10**9} 0")
+
+    monkeypatch.setattr(blocked_loop._Watched, "_open", starving)
+    checked(
+        BLOCK
+        + """
+        @pytest.mark.asyncio
+        async def test_it(): block()
+        """,
+        ini="asyncio_blocked_loop_threshold = 0.1",
+    ).assert_outcomes(passed=1)
+
+
+def test_a_machine_that_knows_no_load_is_taken_as_idle(checked, monkeypatch):
+    monkeypatch.setattr(blocked_loop, "_STATISTICS", "/nowhere")
+    result = checked(
+        BLOCK
+        + """
+        @pytest.mark.asyncio
+        async def test_it(): block()
+        """,
+        ini="asyncio_blocked_loop_threshold = 0.1",
+    )
+    result.assert_outcomes(failed=1)
+
+
+def test_each_that_blocks_is_reported(checked):
+    result = checked(
+        BLOCK
+        + """
+        @pytest.mark.asyncio
+        async def test_it():
+            block()
+            await asyncio.sleep(0.2)
+            asyncio.get_running_loop().call_soon(block)
+            await asyncio.sleep(0.2)
+        """,
+        "-Wdefault",
+        ini="asyncio_blocked_loop_threshold = 0.1",
+    )
+    result.assert_outcomes(passed=1, warnings=2)
+
+
+def test_half_a_second_is_the_default_and_what_is_shorter_is_fine(checked):
+    checked(
+        """
+        import time
+        @pytest.mark.asyncio
+        async def test_it(): time.sleep(0.1)
+        """
+    ).assert_outcomes(passed=1)
+
+
+@pytest.mark.parametrize(
+    ("body", "outcomes"),
+    [("block()", {"errors": 1}), ("yield; block()", {"passed": 1, "errors": 1})],
+    ids=["setup", "teardown"],
+)
+def test_a_fixture_is_reported_by_its_name(checked, body, outcomes):
+    result = checked(
+        BLOCK
+        + f"""
+        @pytest_asyncio.fixture
+        async def slow(): {body}
+        @pytest.mark.asyncio
+        async def test_it(slow): pass
+        """,
+        ini="asyncio_blocked_loop_threshold = 0.1",
+    )
+    result.assert_outcomes(**outcomes)
+    result.stdout.fnmatch_lines(["*BlockedLoopWarning: fixture 'slow' held the event loop*"])
+
+
+def test_a_debugger_may_block(checked):
+    checked(
+        BLOCK
+        + """
+        @pytest.mark.asyncio
+        async def test_it(pytestconfig):
+            pytestconfig.hook.pytest_enter_pdb(config=pytestconfig, pdb=None)
+            block()
+            pytestconfig.hook.pytest_leave_pdb(config=pytestconfig, pdb=None)
+        """,
+        ini="asyncio_blocked_loop_threshold = 0.1",
+    ).assert_outcomes(passed=1)
