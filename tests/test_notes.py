@@ -200,7 +200,95 @@ def test_a_lock_that_is_bound_to_another_loop_is_reported(suite):
     """)
     result.assert_outcomes(passed=1, failed=1)
     result.stdout.fnmatch_lines(
-        ["E **bound to a different event loop", "E *used by test_it[[]2], on a loop of scope *"]
+        [
+            "E **bound to a different event loop",
+            "E *The Lock test_it.lock belongs to *test_it.py::test_it[[]1], which *",
+            "E *used by test_it[[]2], on a loop of scope *",
+            "E *Or set asyncio_loop_scope = session: all tests share one loop then.",
+        ]
+    )
+
+
+BOUND = """
+    {make}
+
+    async def hold():
+        async with {lock}: await asyncio.sleep(0)
+
+    @pytest.mark.asyncio(loop_scope="module")
+    async def test_one():
+        await asyncio.gather(hold(), hold())
+
+    @pytest.mark.asyncio
+    async def test_two():
+        await asyncio.gather(hold(), hold())
+"""
+
+
+@pytest.mark.parametrize(
+    ("make", "lock", "name"),
+    [
+        (
+            "class Pool: pass\n    pool = Pool()\n    pool.lock = asyncio.Lock()",
+            "pool.lock",
+            "'lock' of a Pool",
+        ),
+        ("locks = [asyncio.Semaphore()]", "locks[0]", ""),
+    ],
+)
+def test_a_primitive_is_named_by_what_holds_it(suite, make, lock, name):
+    result = suite(BOUND.format(make=make, lock=lock))
+    result.assert_outcomes(passed=1, failed=1)
+    result.stdout.fnmatch_lines(
+        f"E *{name} belongs to the event loop of test_it.py since it was first waited for."
+    )
+
+
+def test_a_primitive_that_is_bound_to_a_loop_of_the_suites_own_is_not_named(suite):
+    result = suite("""
+        lock = asyncio.Lock()
+        async def hold():
+            async with lock: await asyncio.sleep(0)
+        async def hold_twice():
+            await asyncio.gather(hold(), hold())
+        def test_own():
+            asyncio.run(hold_twice())
+        @pytest.mark.asyncio(loop_scope="session")
+        async def test_it():
+            await hold_twice()
+    """)
+    result.assert_outcomes(passed=1, failed=1)
+    result.stdout.fnmatch_lines("E *What was made on another loop is used by test_it, *")
+    result.stdout.no_fnmatch_line("*belongs to*")
+    result.stdout.no_fnmatch_line("*Or set*")
+
+
+def test_an_error_about_loops_that_a_framework_logs_is_explained(suite):
+    result = suite("""
+        import logging
+
+        @pytest_asyncio.fixture(scope="module", loop_scope="module")
+        async def future():
+            return asyncio.get_running_loop().create_future()
+
+        async def handle(future):
+            try:
+                await future
+            except Exception:
+                logging.exception("Error handling request")
+                return 500
+
+        @pytest.mark.asyncio
+        async def test_it(future):
+            assert await handle(future) == 200
+    """)
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(
+        [
+            "E  *assert 500 == 200",
+            "The captured output has an error about another event loop.",
+            "The fixture 'future' runs on a loop of scope 'module', and test_it *",
+        ]
     )
 
 

@@ -16,7 +16,7 @@ import pytest
 
 from pytest_asyncio.collect.policies import PolicyLoops
 from pytest_asyncio.support import asyncio_private, finalizers, pytest_private
-from pytest_asyncio.support.foreign import is_a
+from pytest_asyncio.support.foreign import attribute, is_a
 from pytest_asyncio.support.types import LoopFactory
 
 from . import event_loop, leftovers, runs
@@ -285,6 +285,7 @@ class LoopOwner:
         Attributes, so that what a test sets, or reads, by `set_exception_handler()` stays its own.
         What they stand for works from the first call to the last, also after the loop is closed.
         """
+        setattr(loop, _OWNER, self)
         reference = ref(loop)
         handle_exception, stop = type(loop).default_exception_handler, type(loop).stop
 
@@ -416,6 +417,12 @@ class LoopOwner:
         raise interruption
 
 
+def owner_behind(loop: object) -> LoopOwner | None:
+    """Return what has opened a loop, which may be closed by now."""
+    owner: LoopOwner | None = attribute(loop, _OWNER, LoopOwner)
+    return owner
+
+
 def report_closed_loops(state: SessionState, item: pytest.Item) -> bool:
     """Warn about a test if it has closed loops that it shares with others; return whether."""
     closed = [owner for owner, loop in state.open_loops.items() if loop.is_closed()]
@@ -425,6 +432,7 @@ def report_closed_loops(state: SessionState, item: pytest.Item) -> bool:
 
 
 _OWNERS: Final[pytest.StashKey[dict[LoopFactory | None, LoopOwner]]] = pytest.StashKey()
+_OWNER: Final = "_pytest_asyncio_owner"
 _OUTCOMES: Final = (pytest.fail.Exception, pytest.skip.Exception, pytest.exit.Exception)
 
 

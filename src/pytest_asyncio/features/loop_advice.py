@@ -43,11 +43,14 @@ def about(error: BaseException, item: pytest.Function) -> str:
     apart = [other for other in others if other.node is not user.node]
     if apart:
         return _advice(item, user, apart, [user, *others])
-    return (
-        f"What was made on another loop is used by {user}, on a loop of scope "
-        f"{loop_scopes.scope_of_node(user.node)!r}. "
-        "Make it there, or in an async fixture with the same loop_scope."
+    scope = loop_scopes.scope_of_node(user.node)
+    note = (
+        f"What was made on another loop is used by {user}, on a loop of scope {scope!r}. Make it "
+        "there, or in an async fixture with the same loop_scope."
     )
+    if scope == "session" or any(_names_loop_scope(one, item) for one in (user, *others)):
+        return note
+    return f"{note}\nOr set asyncio_loop_scope = session: all tests share one loop then."
 
 
 def if_in_use(error: BaseException, item: pytest.Function) -> str | None:

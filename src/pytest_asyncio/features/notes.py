@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Generator
 from typing import Any, Final, final
 
 import pytest
 
 from pytest_asyncio.collect import plain_fixtures
 from pytest_asyncio.engine.session import Observer, SessionState
-from pytest_asyncio.support import foreign, frames
+from pytest_asyncio.support import foreign, frames, pytest_private
 from pytest_asyncio.support.errors import all_of
 from pytest_asyncio.support.foreign import is_a
 
-from . import loop_advice
+from . import bound_primitives, loop_advice
 from .standing_loops import advise, is_beside_live_loops
 
 _SHARED: Final = (
@@ -75,6 +76,24 @@ class _Failures(Observer):
             if not item.config.getoption("fulltrace", False):
                 hide_frames(call.excinfo.value)
 
+    @pytest.hookimpl(wrapper=True, specname="pytest_runtest_makereport")
+    def pytest_runtest_makereport_with_output(
+        self, item: pytest.Item, call: pytest.CallInfo[None]
+    ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+        """Explain what a framework has caught, written or logged, and made an answer of 500."""
+        report = yield
+        if call.excinfo is not None and report.failed and isinstance(item, pytest.Function):
+            output = f"{report.caplog}{report.capstdout}{report.capstderr}"
+            if _is_about_loops(output) and not _is_about_loops(report.longreprtext):
+                advice = loop_advice.about(call.excinfo.value, item)
+                text = f"The captured output has an error about another event loop.\n{advice}"
+                pytest_private.add_section(report, "asyncio", text)
+        return report
+
+
+def _is_about_loops(text: str) -> bool:
+    return any(sign in text for sign in _SHARED)
+
 
 def explain(error: BaseException, item: pytest.Item) -> None:
     """Say what to change in the suite, if an error, or one behind it, is about event loops."""
@@ -104,8 +123,9 @@ def hide_frames(error: BaseException) -> None:
 
 def _note_on(part: BaseException, error: BaseException, item: pytest.Function) -> str | None:
     message = foreign.text(part)
-    if any(sign in message for sign in _SHARED):
-        return loop_advice.about(error, item)
+    if _is_about_loops(message):
+        bound = bound_primitives.described_in(part)
+        return "\n".join(filter(None, [bound, loop_advice.about(error, item)]))
     if isinstance(part, RuntimeError):
         if _CLOSED in message:
             return (

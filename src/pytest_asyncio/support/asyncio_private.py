@@ -15,6 +15,7 @@ from contextlib import contextmanager
 from contextvars import Context
 from threading import Thread
 from traceback import FrameSummary
+from types import CodeType
 from typing import Any, Final, NamedTuple, TypeGuard
 
 from . import frames
@@ -121,6 +122,14 @@ def allow_more(loop: AbstractEventLoop) -> None:
         state._asyncgens_shutdown_called = False
         state._executor_shutdown_called = False
         state._default_executor = None
+
+
+_LOCK: Final[Any] = asyncio.Lock
+BINDS_TO_LOOP: Final[CodeType] = _LOCK._get_loop.__code__
+"""What binds locks, events and queues to the loop on which they are first waited for.
+
+The error about another one names nothing of that, and so has to be asked for what it has seen.
+"""
 
 
 def threads_of_executor(loop: AbstractEventLoop) -> list[Thread]:
