@@ -28,7 +28,7 @@ __all__ = ("LoopFactory", "Mode", "fixture", "is_async_test")
 
 _ALWAYS: Final = (collection, entry, run_parallel, running_session, unmarked_tests)
 _WITH_ASYNC_TESTS: Final = (
-    "leftovers",
+    "without_effect",
     "notes",
     "silent_errors",
     "interrupted",

@@ -84,9 +84,9 @@ def unused_udp_port_factory() -> Callable[[], int]:
 @pytest.fixture
 def event_loop(request: pytest.FixtureRequest) -> NoReturn:
     """Gone since version 1.0; a request of it says what to write."""
-    from pytest_asyncio.features import leftovers
+    from pytest_asyncio.features import without_effect
 
-    leftovers.refuse_event_loop(request)
+    without_effect.refuse_event_loop(request)
 
 
 @pytest.fixture(scope="session")

@@ -66,7 +66,7 @@ class RecordedTest(ActiveTest):
         super().__init__()
         self.record: Record | None = None
         """Where it is kept; None while pytest listens."""
-        self.leftovers: Final = Record()
+        self.unattributed: Final = Record()
         """What is reported with the test, although it may come from elsewhere."""
         self.warnings: Final = Warnings()
         self._when = "setup"
@@ -162,7 +162,7 @@ class Recorder:
         finally:
             self._current = None
             for name, text in zip(_STREAMS, self._capture.take(), strict=True):
-                current.leftovers.write(name, text)
+                current.unattributed.write(name, text)
 
     @contextmanager
     def recording_others(self) -> Generator[None]:

@@ -75,7 +75,7 @@ class StartedTest(RecordedTest):
 
     @property
     def is_tearing_down(self) -> bool:
-        return self.record is self.leftovers
+        return self.record is self.unattributed
 
     @property
     def is_running(self) -> bool:
@@ -329,7 +329,7 @@ class StartedTest(RecordedTest):
         return self.outcome()
 
     def _tear_down(self) -> Generator[Wait]:
-        self._enter(PhaseOfTest("teardown", self.leftovers))
+        self._enter(PhaseOfTest("teardown", self.unattributed))
         if pytest_private.is_set_up(self.item):
             finalizers = pytest_private.take_finalizers(self.item)
             while finalizers:
