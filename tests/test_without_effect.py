@@ -95,8 +95,8 @@ def pytest_asyncio_options(config): return {}
 def pytest_asyncio_loop_factories(confg, item): return {}
 """
 FAULT = (
-    "conftest.py: the hook pytest_asyncio_loop_factories takes no argument 'confg'. It may take "
-    "config and item, and leave any of them out."
+    "conftest.py: the hook pytest_asyncio_loop_factories takes no argument 'confg'. It may "
+    "take: config, item."
 )
 
 

@@ -328,10 +328,12 @@ def test_each_test_on_such_a_loop_is_shown_what_to_write(virtual):
             f"test_it.py::test_{name}: clock='virtual' needs * Write loop_factories=[[]'asyncio'] "
             "in the mark of the test."
         )
+    result.stdout.no_fnmatch_line("*entries are hidden*")
 
 
+@pytest.mark.parametrize("option", [HAS_OWN_TIME, ""])
 @pytest.mark.parametrize("hook", [None, '{"own": OwnTime, "asyncio": asyncio.new_event_loop}'])
-def test_what_it_is_advised_to_write_works(suite, hook):
+def test_what_it_is_advised_to_write_works(suite, hook, option):
     result = suite(
         """
         @pytest.mark.asyncio(clock="virtual", loop_factories=["asyncio"])
@@ -342,7 +344,7 @@ def test_what_it_is_advised_to_write_works(suite, hook):
         async def test_other():
             pass
         """,
-        ini=HAS_OWN_TIME,
+        ini=option,
         conftest=OWN_TIME
         + (f"\n    def pytest_asyncio_loop_factories(): return {hook}" if hook else ""),
     )

@@ -194,14 +194,15 @@ def _selected(
     __tracebackhide__ = True
     if mark.loop_factories is None:
         return offered
-    if offered is None and mark.loop_factories == (ASYNCIO,) and _is_named_by_option(item):
+    if offered is None and mark.loop_factories == (ASYNCIO,):
         from asyncio import new_event_loop  # async tests alone get here
 
         return {ASYNCIO: NamedFactory(ASYNCIO, new_event_loop)}
     if offered is None:
         pytest.fail(
             f"{item.nodeid}: mark.asyncio 'loop_factories' requires at least one "
-            "pytest_asyncio_loop_factories hook implementation.",
+            "pytest_asyncio_loop_factories hook implementation. Without one there is 'asyncio'; "
+            "asyncio_loop_factory names the one factory of all tests.",
             pytrace=False,
         )
     return {name: offered.get(name) for name in mark.loop_factories}
@@ -238,16 +239,10 @@ def _is_offer(value: object) -> TypeGuard[Mapping[str, LoopFactory]]:
     )
 
 
-def _is_named_by_option(item: pytest.Item) -> bool:
-    return options.of(item.config).loop_factory is not None
-
-
 def how_to_choose_asyncios(item: pytest.Function) -> str:
     """Say what to write at a test that needs a loop of asyncio's own."""
     offered = _offered(item)
-    if offered is None and _is_named_by_option(item):
-        offered = {ASYNCIO: None}
-    for name, factory in (offered or {}).items():
+    for name, factory in ({ASYNCIO: None} if offered is None else offered).items():
         if factory is None or (attribute(factory.make, "__module__", str) or "").startswith(
             "asyncio."
         ):

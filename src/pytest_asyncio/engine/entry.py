@@ -47,8 +47,14 @@ def pytest_runtest_setup_of_loop(item: pytest.Item) -> None:
     __tracebackhide__ = True
     planned = plan_of(item)
     is_due = planned is not None and planned.is_async and planned.owner is None
-    if is_due and not getattr(item.config.option, "setupplan", False):
-        start(item.session).prepare(cast("pytest.Function", item), planned)
+    if not is_due or getattr(item.config.option, "setupplan", False):
+        return
+    phases = start(item.session)
+    try:
+        phases.prepare(cast("pytest.Function", item), planned)
+    except BaseException:
+        phases.state.failed()
+        raise
 
 
 @pytest.hookimpl(wrapper=True)

@@ -42,6 +42,6 @@ def _fault_of(error: PluginValidationError) -> str | None:
         if unknown:
             return (
                 f"{function.__code__.co_filename}: the hook {name} takes no argument "
-                f"{unknown[0]!r}. It may take {' and '.join(known)}, and leave any of them out."
+                f"{unknown[0]!r}. It may take: {', '.join(known)}."
             )
     return None
