@@ -26,10 +26,11 @@ def test_who_ends_with_the_process_when_another_is_over_ends_alone(concurrent):
     result = concurrent(
         """
     is_set = asyncio.Event()
-    async def test_a(): await asyncio.sleep(0.1)
+    async def test_a():
+        await is_set.wait()
+        for _ in range(20): await asyncio.sleep(0)
     async def test_b(): await is_set.wait()
     async def test_c():
-        await asyncio.sleep(0.01)
         is_set.set()
         loop = asyncio.get_running_loop()
         loop.call_soon(loop.call_soon, exit, 3)  # in the iteration that sees that test_b is over
@@ -43,14 +44,15 @@ def test_who_ends_with_the_process_when_another_is_over_ends_alone(concurrent):
 def test_who_ends_with_the_process_in_the_teardown_of_another_ends_alone(concurrent):
     result = concurrent(
         """
-    is_down = asyncio.Event()
+    has_begun, is_down = asyncio.Event(), asyncio.Event()
     @pytest_asyncio.fixture
     async def used():
         yield
         is_down.set()
-        await asyncio.sleep(0.1)
-    async def test_a(used): await asyncio.sleep(0.05)
+        for _ in range(20): await asyncio.sleep(0)
+    async def test_a(used): await has_begun.wait()
     async def test_b():
+        has_begun.set()
         await is_down.wait()
         asyncio.get_running_loop().call_soon(exit, 3)
         await asyncio.Event().wait()

@@ -57,17 +57,19 @@ def test_so_it_has_of_what_it_requests_late(concurrent):
     ).assert_outcomes(passed=3)
 
 
-@pytest.mark.parametrize("before", ["pass", "await asyncio.sleep(0.01)"])
+@pytest.mark.parametrize("before", ["pass", "await waiting()"])
 def test_a_wide_one_that_one_test_awaits_late_is_that_of_the_others(
     concurrent_in_both_ways, before
 ):
     concurrent_in_both_ways(
         f"""
     setups = []
+    async def waiting():
+        for _ in range(20): await asyncio.sleep(0)
     @pytest_asyncio.fixture(scope="module")
     async def wide():
         setups.append(1)
-        await asyncio.sleep(0.05)
+        await waiting()
         yield len(setups)
     @pytest_asyncio.fixture(scope="module")
     async def on_top(wide): return wide
@@ -84,14 +86,18 @@ def test_a_wide_one_that_one_test_awaits_late_is_that_of_the_others(
 def test_one_that_others_await_cannot_be_requested_by_a_synchronous_one_meanwhile(concurrent):
     result = concurrent(
         """
+    asked, requested = asyncio.Event(), asyncio.Event()
     @pytest_asyncio.fixture(scope="module")
     async def wide():
-        await asyncio.sleep(0.05)
+        asked.set()
+        await requested.wait()
         return 1
     @pytest_asyncio.fixture
-    async def before(): await asyncio.sleep(0.01)
+    async def before(): await asked.wait()
     @pytest.fixture
-    def own(before, request): return request.getfixturevalue("wide")
+    def own(before, request):
+        requested.set()
+        return request.getfixturevalue("wide")
     async def test_a(request):
         assert await pytest_asyncio.getfixturevalue(request, "wide") == 1
     async def test_b(own): pass
