@@ -1,4 +1,4 @@
-"""What Sphinx is told. `nox --session docs` builds the pages, tests/test_docs.py runs them."""
+"""What Sphinx is to do. `nox --session docs` builds the pages, tests/test_docs.py runs them."""
 
 from importlib.metadata import version as version_of
 from typing import Any

@@ -1,4 +1,4 @@
-"""Words: how several names are told in a sentence."""
+"""Words: how several names are joined in a sentence."""
 
 from __future__ import annotations
 

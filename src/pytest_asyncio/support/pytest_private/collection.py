@@ -24,12 +24,12 @@ def written_in_ini(name: str, config: pytest.Config) -> object:
     `getini()` takes one type for each option, in TOML that one alone, and an error of its own where
     it finds another one.
     """
-    if hasattr(config, "_inicfg"):
-        given = cast("Any", config)._inicfg.get(name)
-        return None if given is None else given.value
-    old: Any = config  # pragma: no cover  # pytest < 9
-    override = old._get_override_ini_value(name)  # pragma: no cover
-    return old.inicfg.get(name) if override is None else override  # pragma: no cover
+    private: Any = config
+    if not hasattr(config, "_inicfg"):  # pragma: no cover  # pytest < 9
+        override = private._get_override_ini_value(name)
+        return private.inicfg.get(name) if override is None else override
+    given = private._inicfg.get(name)
+    return None if given is None else given.value
 
 
 def is_in_code(mark: pytest.Mark, item: pytest.Item) -> bool:
