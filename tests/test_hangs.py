@@ -513,7 +513,7 @@ TIMED = """
 @posix
 @pytest.mark.parametrize("act", ["block()", "await asyncio.Event().wait()"])
 def test_pytest_timeout_by_a_signal_shows_the_tasks(ended, act):
-    args = ("-ppytest_timeout", "--timeout=0.3", "--timeout-method=signal")
+    args = ("-ppytest_timeout", "--timeout=1", "--timeout-method=signal")
     result = ended(TIMED.format(act=act), *args)
     result.assert_outcomes(failed=1)
     result.stdout.fnmatch_lines(["*- asyncio tasks -*", "test_it (Task-*", "*worker*"])
@@ -521,19 +521,19 @@ def test_pytest_timeout_by_a_signal_shows_the_tasks(ended, act):
 
 
 def test_pytest_timeout_that_hits_a_waiting_loop_shows_the_line_of_the_test(ended):
-    args = ("-ppytest_timeout", "--timeout=0.3", "--timeout-method=signal")
+    args = ("-ppytest_timeout", "--timeout=1", "--timeout-method=signal")
     result = ended(TIMED.format(act="await asyncio.Event().wait()"), *args)
     result.stdout.fnmatch_lines(["> *await worker", "E *Failed: Timeout*"])
     result.stdout.no_fnmatch_line("*selectors.py*")
 
 
 def test_pytest_timeout_by_a_thread_shows_the_tasks(ended):
-    args = ("-ppytest_timeout", "--timeout=0.3", "--timeout-method=thread")
+    args = ("-ppytest_timeout", "--timeout=1", "--timeout-method=thread")
     result = ended(TIMED.format(act="block()"), *args)
     assert result.ret == 1
     result.stderr.fnmatch_lines(
         [
-            "*- what async tests were doing, after the 0.3 s of its time-out -*",
+            "*- what async tests were doing, after the 1 s of its time-out -*",
             "test_it.py::test_it: its call has taken *",
             "test_it (Task-*)",
             "└── worker, running",
@@ -568,7 +568,7 @@ def test_pytest_timeout_by_a_thread_shows_nothing_while_the_user_is_in_the_debug
 
 def test_pytest_timeout_by_a_signal_ends_what_waits_on_uvloop(ended):
     pytest.importorskip("uvloop")
-    args = ("-ppytest_timeout", "--timeout=0.3", "--timeout-method=signal")
+    args = ("-ppytest_timeout", "--timeout=1", "--timeout-method=signal")
     result = ended(
         TIMED.format(act="await asyncio.Event().wait()"),
         "--asyncio-loop-factory=uvloop.new_event_loop",

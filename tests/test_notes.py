@@ -657,3 +657,67 @@ def test_a_fixture_of_what_is_no_function_is_reported_at_the_users_line(suite, v
             f"E *TypeError: pytest_asyncio.fixture() needs a function, not *{value}*",
         ]
     )
+
+
+ORDER = """
+    up = set()
+
+    async def connect():
+        if not up: raise ConnectionRefusedError
+
+    @pytest_asyncio.fixture
+    async def client({request}):
+        {setup}
+        yield
+        {teardown}
+
+    @pytest_asyncio.fixture
+    async def server():
+        up.add(1)
+        yield
+        up.clear()
+
+    @pytest_asyncio.fixture
+    async def account(client): pass
+
+    @pytest.mark.asyncio
+    async def test_it(client, server, account, tmp_path): pass
+"""
+
+
+@pytest.mark.parametrize(
+    ("setup", "teardown", "state"),
+    [("pass", "await connect()", "torn down"), ("await connect()", "pass", "yet to be set up")],
+)
+def test_an_order_of_fixtures_that_may_be_the_cause_is_named(suite, setup, teardown, state):
+    result = suite(ORDER.format(request="", setup=setup, teardown=teardown))
+    result.assert_outcomes(passed=int(setup == "pass"), errors=1)
+    result.stdout.fnmatch_lines(
+        ["E * ConnectionRefusedError", f"E *'server' was {state} by then. If 'client' needs *"]
+    )
+    again = suite(ORDER.format(request="server", setup=setup, teardown=teardown))
+    again.assert_outcomes(passed=1)
+
+
+def test_no_order_is_named_where_the_fixture_requests_what_it_needs(suite):
+    result = suite(ORDER.format(request="server", setup="pass", teardown="raise TimeoutError"))
+    result.assert_outcomes(passed=1, errors=1)
+    result.stdout.no_fnmatch_line("*by then*")
+
+
+@pytest.mark.parametrize("call", ["raise TimeoutError", "assert 0"])
+def test_no_order_is_named_for_what_no_fixture_raises(suite, call):
+    result = suite(
+        f"""
+        @pytest.fixture
+        def late():
+            async def work(): {call}
+            return asyncio.run(work())
+        @pytest.mark.asyncio
+        async def test_it():
+            {call}
+        def test_setup(late): pass
+        """
+    )
+    result.assert_outcomes(failed=1, errors=1)
+    result.stdout.no_fnmatch_line("*by then*")

@@ -14,7 +14,7 @@ from pytest_asyncio.support import foreign, frames, pytest_private
 from pytest_asyncio.support.errors import all_of
 from pytest_asyncio.support.foreign import is_a
 
-from . import bound_primitives, loop_advice
+from . import bound_primitives, fixture_order, loop_advice
 from .standing_loops import advise, is_beside_live_loops
 
 _SHARED: Final = (
@@ -71,8 +71,11 @@ class _Failures(Observer):
         if call.excinfo is not None:
             SessionState.of(self._session).raise_postponed()
             explain(call.excinfo.value, item)
-            if call.when == "call" and isinstance(item, pytest.Function):
-                plain_fixtures.explain(call.excinfo.value, item)
+            if isinstance(item, pytest.Function):
+                if call.when == "call":
+                    plain_fixtures.explain(call.excinfo.value, item)
+                else:
+                    fixture_order.explain(call.excinfo.value, item, call.when)
             if not item.config.getoption("fulltrace", False):
                 hide_frames(call.excinfo.value)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import inspect
+import os
 import sys
 from contextlib import suppress
 from pathlib import Path
@@ -186,12 +187,13 @@ def place(code: CodeType, line: int | None) -> str:
 
 @functools.cache
 def short(filename: str) -> str:
-    """Shorten a path to what follows the current directory, or to its module's end."""
+    """Shorten a path to what leads there from the current directory, or to its module's end."""
     path = Path(filename)
     if _SITE_PACKAGES in path.parts:
         return "/".join(path.parts[path.parts.index(_SITE_PACKAGES) + 1 :])
-    with suppress(ValueError, OSError):  # It is elsewhere, or a test has deleted where it was.
-        return path.relative_to(Path.cwd()).as_posix()
+    with suppress(ValueError, OSError):  # Another drive, or a test has deleted where it was.
+        if is_users_file(filename):
+            return Path(os.path.relpath(path)).as_posix()
     return "/".join(path.parts[-2:])
 
 

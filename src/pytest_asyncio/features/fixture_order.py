@@ -1,0 +1,79 @@
+"""Fixtures that fail because another one was not there yet, or not any more."""
+
+from __future__ import annotations
+
+import traceback
+from collections.abc import Iterable
+from types import FrameType
+from typing import Any, Final
+
+import pytest
+
+from pytest_asyncio.support import frames, pytest_private
+from pytest_asyncio.support.errors import all_of
+from pytest_asyncio.support.words import listed
+
+_SIGNS: Final = ("Timeout", "Connect", "Disconnect", "Closed", "Broken", "EndOfStream")
+"""What the names of errors have in them by which libraries say that nobody answers."""
+
+
+def explain(error: BaseException, item: pytest.Function, when: str) -> None:
+    """Name the fixtures that a failing one may have needed, and does not request."""
+    if not any(map(_says_that_nobody_answers, all_of(error))):
+        return
+    failed = _failed_in(error, item)
+    if failed is None or when == "call":
+        return
+    others: Iterable[pytest.FixtureDef[Any]]
+    if when == "setup":
+        others, state = pytest_private.fixtures_to_request(item), "yet to be set up"
+    else:
+        others, state = _set_up_after(failed, item), "torn down"
+    names = [
+        repr(other.argname)
+        for other in others
+        if other is not failed
+        and _is_users(other)
+        and failed not in pytest_private.needed_by(other, item)
+    ]
+    if names:
+        were, which = ("was", "it") if len(names) == 1 else ("were", "one of them")
+        error.add_note(
+            f"{listed(names)} {were} {state} by then. If {failed.argname!r} needs {which}, add "
+            "that to its arguments: a fixture is set up after those that it requests, and torn "
+            "down before them."
+        )
+
+
+def _says_that_nobody_answers(error: BaseException) -> bool:
+    is_io = isinstance(error, (OSError, EOFError))
+    return is_io or any(sign in type(error).__name__ for sign in _SIGNS)
+
+
+def _failed_in(error: BaseException, item: pytest.Function) -> pytest.FixtureDef[Any] | None:
+    """Return the fixture whose function an error has come out of."""
+    steps = (frame for part in all_of(error) for frame, _ in traceback.walk_tb(part.__traceback__))
+    definitions = _known_by_code(item)
+    return next((found for it in steps if (found := definitions.get(_place_of(it)))), None)
+
+
+def _known_by_code(item: pytest.Function) -> dict[tuple[str, int], pytest.FixtureDef[Any]]:
+    fixtures = [it[-1] for it in pytest_private.fixture_definitions(item).values()]
+    return {place: it for it in fixtures if (place := frames.definition_of(it.func)) is not None}
+
+
+def _place_of(frame: FrameType) -> tuple[str, int]:
+    return frame.f_code.co_filename, frame.f_code.co_firstlineno
+
+
+def _set_up_after(
+    fixturedef: pytest.FixtureDef[Any], item: pytest.Function
+) -> list[pytest.FixtureDef[Any]]:
+    """Return the fixtures that pytest tears down before one."""
+    requested = [*pytest_private.requested_fixtures(item)]
+    return requested[requested.index(fixturedef) :] if fixturedef in requested else []
+
+
+def _is_users(fixturedef: pytest.FixtureDef[Any]) -> bool:
+    place = frames.definition_of(fixturedef.func)
+    return place is not None and frames.is_users_file(place[0])
