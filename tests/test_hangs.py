@@ -125,6 +125,31 @@ def test_ctrl_c_names_the_fixture_that_hangs(interrupted, fixture, phase):
     )
 
 
+def test_ctrl_c_shows_which_fixture_is_on_a_loop_that_stands_still(interrupted):
+    result = interrupted("""
+    @pytest_asyncio.fixture(scope="session", loop_scope="session")
+    async def worker():
+        working = asyncio.create_task(asyncio.Event().wait())
+        yield
+        working.cancel()
+
+    @pytest.mark.asyncio
+    async def test_it(worker):
+        end_when(waits)
+        await asyncio.Event().wait()
+    """)
+    result.stdout.fnmatch_lines(
+        [
+            DOING,
+            "test_it.py::test_it: its call has taken *",
+            "What it uses may be on a loop that stands still meanwhile.",
+            "The fixture 'worker' runs on a loop of scope 'session', and test_it on one of scope "
+            "'function'. Write @pytest.mark.asyncio(loop_scope=\"session\") at the test *",
+            "!!* KeyboardInterrupt !!*",
+        ]
+    )
+
+
 def test_ctrl_c_shows_what_blocks_the_loop_in_another_task(interrupted):
     result = interrupted(
         """

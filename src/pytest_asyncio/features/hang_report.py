@@ -18,7 +18,7 @@ from pytest_asyncio.support.await_chains import Step
 from pytest_asyncio.support.pytest_private import RealOutput
 from pytest_asyncio.support.real_time import RealTime
 
-from . import task_tree, worker_threads
+from . import loop_advice, task_tree, worker_threads
 from .standing_loops import advise
 
 TITLE: Final = "what async tests were doing"
@@ -45,6 +45,8 @@ def lines(session: pytest.Session, interruption: BaseException | None = None) ->
     running = [run for run in state.all_running if not run.is_live]
     for run in running:
         yield _sentence(run, interruption)
+        if advice := loop_advice.if_in_use(None, run.item):
+            yield advice
     if not running:
         yield from _synchronous(session, interruption)
     first = running[0].task if running else None

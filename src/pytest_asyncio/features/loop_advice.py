@@ -53,15 +53,20 @@ def about(error: BaseException, item: pytest.Function) -> str:
     return f"{note}\nOr set asyncio_loop_scope = session: all tests share one loop then."
 
 
-def if_in_use(error: BaseException, item: pytest.Function) -> str | None:
-    """Say the same of an error that may come from a loop that stands still, if one is in use."""
+def if_in_use(error: BaseException | None, item: pytest.Function) -> str | None:
+    """Say the same of what may wait for a loop that stands still, if one is in use."""
     user, *others = _participants(error, item)
     apart = [
         other
         for other in others
         if other.node is not user.node and _is_in_use(other.node, item.session)
     ]
-    return _advice(item, user, apart, [user, *others]) if apart else None
+    if not apart:
+        return None
+    return (
+        "What it uses may be on a loop that stands still meanwhile.\n"
+        f"{_advice(item, user, apart, [user, *others])}"
+    )
 
 
 def user_of(error: BaseException, item: pytest.Function) -> str:
@@ -69,15 +74,15 @@ def user_of(error: BaseException, item: pytest.Function) -> str:
     return str(_participants(error, item)[0])
 
 
-def _participants(error: BaseException, item: pytest.Function) -> list[_Participant]:
-    """Return the test and its async fixtures, that which has failed first."""
+def _participants(error: BaseException | None, item: pytest.Function) -> list[_Participant]:
+    """Return the test and its async fixtures, that which has failed first, if any has."""
     planned = plan_of(item)
     mark = marks.merged(item) if planned is None else planned.mark
     failed = next(
         (
             fixturedef
             for fixturedef in chain(*pytest_private.fixture_definitions(item).values())
-            if pytest_private.setup_error(fixturedef) is error
+            if error is not None and pytest_private.setup_error(fixturedef) is error
         ),
         None,
     )

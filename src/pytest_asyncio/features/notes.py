@@ -144,9 +144,7 @@ def _note_on(part: BaseException, error: BaseException, item: pytest.Function) -
         for signs, advice in _MISUSES.items():
             if any(sign in message for sign in signs):
                 return advice.format(user=loop_advice.user_of(error, item))
-    if _ends_a_wait(part, message) and (advice_ := loop_advice.if_in_use(error, item)):
-        return f"What it uses may be on a loop that stands still meanwhile.\n{advice_}"
-    return None
+    return loop_advice.if_in_use(error, item) if _ends_a_wait(part, message) else None
 
 
 def _ends_a_wait(part: BaseException, message: str) -> bool:
