@@ -140,6 +140,21 @@ def test_each_test_is_shown_which_fixture_to_declare_otherwise(suite):
         )
 
 
+@pytest.mark.skipif(pytest.version_tuple < (9, 1), reason="pytest leaves the coroutine to the test")
+def test_that_stands_alone_also_where_no_test_is_asyncios(suite):
+    result = suite("""
+        @pytest.fixture
+        async def plain():
+            return 1
+
+        def test_sync(plain):
+            pass
+    """)
+    result.assert_outcomes(errors=1)
+    result.stdout.fnmatch_lines("test_sync requests the fixture 'plain' (test_it.py:3), which *")
+    result.stdout.no_fnmatch_line("*entries are hidden*")
+
+
 @pytest.mark.parametrize("declaration", ["@pytest_asyncio.fixture\nasync ", "@pytest.fixture\n"])
 def test_a_test_that_fails_with_an_async_generator_for_a_value_is_reported(suite, declaration):
     result = suite(

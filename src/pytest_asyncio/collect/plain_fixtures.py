@@ -13,11 +13,11 @@ from . import fixtures, items
 
 
 def refuse(
-    error: BaseException, fixturedef: pytest.FixtureDef[object], request: pytest.FixtureRequest
+    error: pytest_private.Failed,
+    fixturedef: pytest.FixtureDef[object],
+    request: pytest.FixtureRequest,
 ) -> None:
     """Say how to have a fixture awaited that pytest has refused to set up."""
-    if not pytest_private.is_refusal_of_async(error):
-        return
     pytest_private.discard(fixturedef, request, error)
     item = pytest_private.item_of(request)
     if not items.is_of_another_framework(item):

@@ -72,9 +72,11 @@ def pytest_fixture_setup(
     try:
         return (yield)
     except BaseException as error:
+        if pytest_private.is_refusal_of_async(error):
+            start(item.session)
+            plain_fixtures.refuse(error, fixturedef, request)
         if _PHASES in item.session.stash:
             item.session.stash[_PHASES].state.failed()
-        plain_fixtures.refuse(error, fixturedef, request)
         raise
     finally:
         if planned is not None and planned.is_async:
