@@ -134,6 +134,7 @@ async def _end_tasks(spared: AbstractSet[Task[Any]]) -> None:
     for task in tasks - refusing:
         report_error(task, "unhandled exception while the event loop was closed")
     if refusing:
+        asyncio_private.leave_unfinished(refusing)
         names = ", ".join(sorted(map(await_chains.described, refusing)))
         raise RefusingError(f"These tasks did not end when they were cancelled: {names}.")
 

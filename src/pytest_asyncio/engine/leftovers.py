@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from pytest_asyncio.support import asyncio_private, finalizers
+from pytest_asyncio.support import asyncio_private, finalizers, frames
+from pytest_asyncio.support.warn import warn_of
 
 from . import event_loop
 from .session import SessionState
@@ -42,8 +43,11 @@ def end(owner: LoopOwner, spared: AbstractSet[Task[None]]) -> None:
         return
     asyncio_private.allow_more(loop)
     for error in ending.result():
-        is_own = isinstance(error, event_loop.RefusingError)
-        warn_of_teardown(str(error) if is_own else "".join(traceback.format_exception(error)))
+        if isinstance(error, event_loop.RefusingError):
+            warn_of_teardown(owner, str(error))
+        else:
+            shown = error.with_traceback(frames.hide_own(error.__traceback__))
+            warn_of_teardown(owner, "".join(traceback.format_exception(shown)))
 
 
 def close(loop: AbstractEventLoop, owner: LoopOwner) -> None:
@@ -67,8 +71,5 @@ def _warn_again(caught: warnings.WarningMessage, node: pytest.Item | pytest.Coll
     node.warn(caught.message)
 
 
-def warn_of_teardown(reason: str) -> None:
-    warnings.warn(
-        RuntimeWarning(f"An exception occurred during teardown of an asyncio.Runner.\n{reason}"),
-        stacklevel=1,
-    )
+def warn_of_teardown(owner: LoopOwner, reason: str) -> None:
+    warn_of(owner.node, f"An exception occurred during teardown of an asyncio.Runner.\n{reason}")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import warnings
 from asyncio import AbstractEventLoop, Future, Task
 from collections.abc import Awaitable, Callable, Generator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
@@ -18,6 +17,7 @@ from pytest_asyncio.collect.policies import PolicyLoops
 from pytest_asyncio.support import asyncio_private, finalizers, pytest_private
 from pytest_asyncio.support.foreign import attribute, is_a
 from pytest_asyncio.support.types import LoopFactory
+from pytest_asyncio.support.warn import warn_of
 
 from . import event_loop, leftovers, runs
 from .factories import make_loop
@@ -222,8 +222,9 @@ class LoopOwner:
         __tracebackhide__ = True
         if loop.is_closed():
             leftovers.warn_of_teardown(
+                self,
                 f"The reason is that a test or fixture has closed {self}, so that what was left "
-                "on it could not be ended. Leave the closing to pytest-asyncio."
+                "on it could not be ended. Leave the closing to pytest-asyncio.",
             )
         with self.standstill():
             try:
@@ -257,7 +258,7 @@ class LoopOwner:
         if self.opened is not None:
             self._drop()
             if self._has_run:
-                warnings.warn(RuntimeWarning(f"A test or fixture has closed {self}."), stacklevel=1)
+                warn_of(self.node, f"A test or fixture has closed {self}.")
         loop = make_loop(self.factory or self.state.default_factory, self.node)
         self._listen_to(loop)
         self.opened = loop
@@ -403,6 +404,7 @@ class LoopOwner:
             if task.done() and not event_loop.is_outcome_of(task, interruption):
                 event_loop.report_error(task, "unhandled exception after a run was broken off")
         if not task.done():
+            asyncio_private.leave_unfinished({run.refusing})
             interruption.add_note(
                 f"{run.refusing.get_name()} did not end when it was cancelled, "
                 f"so {self} was given up."

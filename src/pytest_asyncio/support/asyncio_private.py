@@ -333,6 +333,15 @@ def running_loop_hidden(outer: AbstractEventLoop) -> Generator[None]:
             asyncio.tasks._enter_task(outer, task)
 
 
+def leave_unfinished(tasks: Iterable[Any]) -> None:
+    """Have tasks that are reported to refuse to end not be logged too, when they are freed.
+
+    Some other test may run by then.
+    """
+    for task in tasks:
+        task._log_destroy_pending = False
+
+
 def leave_out(task: Task[Any]) -> None:
     """Leave a task out of `asyncio.all_tasks()`, which tests count, await or cancel."""
     asyncio.tasks._unregister_task(task)

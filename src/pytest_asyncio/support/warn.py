@@ -13,6 +13,9 @@ from . import frames
 _MODULE: Final = "pytest_asyncio.plugin"
 """The module that users' filters know all warnings by, wherever they are shown."""
 
+_WARNED: Final[pytest.StashKey[dict[Any, Any]]] = pytest.StashKey()
+"""What a node was warned of."""
+
 
 def warn_at(item: pytest.Item, message: str, function: Callable[..., Any] | None = None) -> None:
     """Warn of something deprecated at an item, or at a function of the suite that it uses."""
@@ -21,9 +24,17 @@ def warn_at(item: pytest.Item, message: str, function: Callable[..., Any] | None
     warnings.warn_explicit(message, pytest.PytestDeprecationWarning, *place, _MODULE)
 
 
-def place_of(item: pytest.Item) -> tuple[str, int]:
-    """Return the file and the line of a test."""
-    path, line, _ = item.location
+def warn_of(node: pytest.Item | pytest.Collector, message: str) -> None:
+    """Warn, once at a node of the suite, of what has happened to its event loop."""
+    registry = node.stash.setdefault(_WARNED, {})
+    warnings.warn_explicit(message, RuntimeWarning, *place_of(node), _MODULE, registry)
+
+
+def place_of(node: pytest.Item | pytest.Collector) -> tuple[str, int]:
+    """Return the file and the line of a test, or the beginning of a wider node."""
+    if not isinstance(node, pytest.Item):
+        return str(node.path), 1
+    path, line, _ = node.location
     return path, (line or 0) + 1
 
 

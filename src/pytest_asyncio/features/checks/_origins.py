@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 from asyncio import AbstractEventLoop, Future, Task
 from collections.abc import AsyncGenerator, MutableMapping
+from contextvars import Context
 from dataclasses import dataclass
 from typing import Any, ClassVar, Final, final
 from weakref import WeakKeyDictionary
@@ -31,12 +32,17 @@ class Origin:
     line: int
 
     @classmethod
-    def here(cls, loop: AbstractEventLoop) -> Origin:
-        """Return the origin of what the user's code, which has called this, is starting."""
+    def here(cls, loop: AbstractEventLoop, context: Context | None = None) -> Origin:
+        """Return the origin of what the user's code, which has called this, is starting.
+
+        What runs in a context of its own, such as a fixture that a test awaits, is for whom that
+        was made.
+        """
         # Not kept in a variable: a frame that holds itself is left to the garbage collector.
         frame = frames.users(inspect.currentframe()) or frames.others(inspect.currentframe())
         assert frame is not None
-        return cls(CULPRIT.get(), loop, frame.f_code.co_filename, frame.f_lineno)
+        culprit = CULPRIT.get() if context is None else context.get(CULPRIT)
+        return cls(culprit, loop, frame.f_code.co_filename, frame.f_lineno)
 
     def __str__(self) -> str:
         return f"{frames.short(self.filename)}:{self.line}"
@@ -68,7 +74,7 @@ class Origins(Observer):
             task = create(*args, **kwargs)
             if is_a(task, Future):  # A task factory may return anything.
                 asyncio_private.end_source_at_users(task)
-                self._of[task] = Origin.here(loop)
+                self._of[task] = Origin.here(loop, kwargs.get("context"))
             return task
 
         # Not by a task factory, which is the suite's own to set, and to read.

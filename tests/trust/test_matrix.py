@@ -1,0 +1,24 @@
+"""Features hold beside one another: any two keep what each promises alone."""
+
+from __future__ import annotations
+
+import itertools
+
+import matrix
+import pytest
+from features import FEATURES
+from hypothesis import settings
+from matrix import Cell
+
+CELLS = [Cell(names) for size in (1, 2) for names in itertools.combinations(FEATURES, size)]
+
+
+@pytest.mark.usefixtures("_impatient")
+@pytest.mark.parametrize("cell", CELLS, ids=str)
+def test_features_hold_beside_one_another(cell, pytester, monkeypatch):
+    reason = cell.why_not()
+    if reason is not None:
+        pytest.skip(reason)
+    monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
+    seen = matrix.run(cell, pytester)
+    assert list(matrix.broken(cell, seen)) == []
