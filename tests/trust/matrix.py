@@ -8,7 +8,7 @@ import itertools
 import json
 import re
 import textwrap
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -71,9 +71,24 @@ GIVES_WAY: Final = {
         "asyncio: asyncio_live is not in force for tests with a virtual clock",
         "what is synchronous waits in real time",
     ),
+    **dict.fromkeys(
+        (("virtual clock", "uvloop"), ("uvloop", "virtual clock")),
+        (
+            r"clock='virtual' needs an event loop of asyncio's own",
+            "uvloop keeps its time in a way of its own",
+        ),
+    ),
     ("wide loops", "loop scope auto"): (
         "asyncio: asyncio_default_test_loop_scope=session is not in force",
         "each says on which loop all tests are",
+    ),
+    ("uvloop", "parametrized factories"): (
+        "asyncio: asyncio_loop_factory is not in force where the hook",
+        "each says what makes the loops",
+    ),
+    ("Ctrl-C", "--pdb"): (
+        "(?s)E +KeyboardInterrupt.*entering PDB",
+        "with a debugger, pytest lets it be looked at",
     ),
     ("Ctrl-C", "xdist"): (
         "crashed while running .*test_is_interrupted",
@@ -92,7 +107,9 @@ GIVES_WAY: Final = {
 }
 """What the report has in place of what a feature alone says, beside another one, and why."""
 
-NOT_TOGETHER: Final[dict[frozenset[str], str]] = {}
+NOT_TOGETHER: Final = {
+    frozenset({"xdist", "--pdb"}): "pytest-xdist refuses to run tests elsewhere with a debugger",
+}
 """Cells that cannot be, each with its reason."""
 
 STACKS: Final = re.compile(r"(?s)~+ Stack of pytest-asyncio alarms.*?\n[~+]+")
@@ -127,8 +144,11 @@ class Cell:
                 return f"there is no {feature.needs}"
         return None
 
-    def others(self, name: str) -> Iterator[str]:
-        return (other for other in self.names if other != name)
+    def right(self, expected: str) -> set[str]:
+        """Return which outcomes are right where a feature expects one."""
+        if expected != "warned":
+            return {expected}
+        return {"failed", "error"} if "checks as errors" in self.names else {"passed"}
 
 
 @dataclass(frozen=True)
@@ -195,40 +215,40 @@ def read(path: Path) -> str:
 
 
 def broken(cell: Cell, seen: Seen) -> Iterator[str]:
-    """Yield what does not hold, of what each feature promises alone, and of what always holds."""
+    """Yield what does not hold: of what each feature promises alone, and of what always holds."""
     for found in FORBIDDEN.finditer(STACKS.sub("", seen.text)):
         yield f"the report has {found[0]!r}"
-    may_be_left = any(feature.ends_session for feature in cell.features.values())
-    for name, feature in cell.features.items():
-        gives_way = [GIVES_WAY[pair] for other in cell.others(name) if (pair := (name, other)) in GIVES_WAY]
-        if gives_way:
-            for pattern, _ in gives_way:
-                if not re.search(pattern, seen.text):
-                    yield f"nothing says {pattern!r}"
-            continue
-        ran = True
-        for test, expected in feature.outcomes.items():
-            outcomes = seen.outcomes(test)
-            ran = ran and bool(outcomes)
-            if expected == "warned":
-                right = {"passed"} if "checks as errors" not in cell.names else {"passed", "failed", "error"}
-            else:
-                right = {expected}
-            if not outcomes and not may_be_left:
-                yield f"{test} is not reported"
-            if not outcomes <= right:
-                yield f"{test}: {outcomes}, not {right}"
-        if not ran:
-            continue
-        for pattern in feature.said:
-            if not re.search(pattern, seen.text):
-                yield f"nothing says {pattern!r}"
-        if feature.overlap and not overlap(feature, seen) and not any(it in seen.text for it in ONE_BY_ONE):
+    for name in cell.names:
+        pairs = [(name, other) for other in cell.names if (name, other) in GIVES_WAY]
+        for pair in pairs:
+            yield from unsaid(GIVES_WAY[pair][:1], seen)
+        if not pairs:
+            yield from broken_by(cell, name, seen)
+
+
+def broken_by(cell: Cell, name: str, seen: Seen) -> Iterator[str]:
+    """Yield what does not hold of what a feature promises."""
+    feature = FEATURES[name]
+    outcomes = {test: seen.outcomes(test) for test in feature.outcomes}
+    for test, expected in feature.outcomes.items():
+        if not outcomes[test] <= cell.right(expected):
+            yield f"{test}: {outcomes[test]}, not {expected}"
+    if not all(outcomes.values()):
+        if not any(FEATURES[other].ends_session for other in cell.names):
+            yield f"not all are reported: {outcomes}"
+        return
+    yield from unsaid(feature.said, seen)
+    if feature.overlap and not overlap(feature, seen):
+        if not any(line in seen.text for line in ONE_BY_ONE):
             yield f"{feature.overlap} do not overlap"
-        if name == "trace":
-            names = {event.get("name") for event in json.loads(seen.trace)["traceEvents"]}
-            if not any("test_is_traced" in str(it) for it in names):
-                yield "the trace has no test"
+    if name == "trace":
+        traced = json.loads(seen.trace)["traceEvents"]
+        if not any("test_is_traced" in str(event.get("name")) for event in traced):
+            yield "the trace has no test"
+
+
+def unsaid(patterns: Iterable[str], seen: Seen) -> Iterator[str]:
+    return (f"nothing says {it!r}" for it in patterns if not re.search(it, seen.text))
 
 
 def overlap(feature: Feature, seen: Seen) -> bool:

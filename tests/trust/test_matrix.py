@@ -10,7 +10,11 @@ from features import FEATURES
 from hypothesis import settings
 from matrix import Cell
 
-CELLS = [Cell(names) for size in (1, 2) for names in itertools.combinations(FEATURES, size)]
+PAIRS = [Cell(names) for names in itertools.combinations(FEATURES, 2)]
+TRIPLES = [Cell(("concurrent", *pair.names)) for pair in PAIRS if "concurrent" not in pair.names]
+ALL = [*map(Cell, zip(FEATURES)), *PAIRS, *TRIPLES]
+CELLS = ALL if settings.default.max_examples > 300 else ALL[::12]
+"""All with `--hypothesis-profile=thorough`, else a share in which each feature is."""
 
 
 @pytest.mark.usefixtures("_impatient")

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from typing import Final
 
 import pytest
 
 from .options import given_value, of
+
+ONE_BY_ONE: Final = "asyncio: tests with a virtual clock run one after another"
 
 
 def lines(config: pytest.Config) -> list[str]:
@@ -50,4 +53,4 @@ def _not_in_force(config: pytest.Config) -> Iterator[str]:
     if settings.live and settings.clock == "virtual":
         yield "asyncio: asyncio_live is not in force for tests with a virtual clock"
     if settings.concurrent and settings.clock == "virtual":
-        yield "asyncio: tests with a virtual clock run one after another"
+        yield ONE_BY_ONE

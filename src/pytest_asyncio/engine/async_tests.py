@@ -41,6 +41,8 @@ def plan(item: pytest.Function) -> Plan:
         if is_async or marks.name_live(item):
             raise
         mark, selected = marks.default(item), None
+    if not is_async:  # It runs alone, and its loops are its own.
+        mark = mark._replace(concurrent=False)
     deprecated = mark.deprecated_scope
     if is_async and deprecated is not None and pytest_private.is_in_code(deprecated, item):
         marks.warn_of_deprecated_scope(deprecated, item)

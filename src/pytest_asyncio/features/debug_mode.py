@@ -1,13 +1,20 @@
-"""`--asyncio-debug`: the loops of tests and fixtures are in asyncio's debug mode."""
+"""`--asyncio-debug`: the loops of tests and fixtures are in asyncio's debug mode.
+
+Where something was created is shown at the user's line.
+"""
 
 from __future__ import annotations
 
-from typing import final
+from asyncio import Future, Task
+from typing import Any, Final, final
 
 import pytest
 
 from pytest_asyncio.engine.loops import LoopOwner
 from pytest_asyncio.engine.session import Observer, SessionState
+from pytest_asyncio.support import asyncio_private, instruments
+from pytest_asyncio.support.foreign import is_a
+from pytest_asyncio.support.instruments import Instruments
 
 
 def start(session: pytest.Session) -> None:
@@ -16,6 +23,23 @@ def start(session: pytest.Session) -> None:
 
 @final
 class _DebugMode(Observer):
+    def __init__(self) -> None:
+        self._instruments: Final[dict[LoopOwner, Instruments]] = {}
+
     def loop_opened(self, owner: LoopOwner) -> None:
-        assert owner.opened is not None
-        owner.opened.set_debug(True)
+        loop = owner.opened
+        assert loop is not None
+        loop.set_debug(True)
+        create = loop.create_task
+
+        def create_task(*args: Any, **kwargs: Any) -> Task[Any]:
+            task = create(*args, **kwargs)
+            if is_a(task, Future):  # A task factory may return anything.
+                asyncio_private.end_source_at_users(task)
+            return task
+
+        self._instruments[owner] = {"create_task": create_task}
+        instruments.attach(loop, self._instruments[owner])
+
+    def loop_closing(self, owner: LoopOwner) -> None:
+        instruments.detach(owner.opened, self._instruments.pop(owner))

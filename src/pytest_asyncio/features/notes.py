@@ -13,6 +13,7 @@ from pytest_asyncio.engine.session import Observer, SessionState
 from pytest_asyncio.support import foreign, frames, pytest_private
 from pytest_asyncio.support.errors import all_of
 from pytest_asyncio.support.foreign import is_a
+from pytest_asyncio.support.warn import place_of
 
 from . import bound_primitives, fixture_order, loop_advice
 from .standing_loops import advise, is_beside_live_loops
@@ -78,6 +79,18 @@ class _Failures(Observer):
                     fixture_order.explain(call.excinfo.value, item, call.when)
             if not item.config.getoption("fulltrace", False):
                 hide_frames(call.excinfo.value)
+                _end_at(item, call.excinfo.value)
+
+
+def _end_at(item: pytest.Item, error: BaseException) -> None:
+    """Let an error of ours, which says all by itself, be one of its test's first line.
+
+    Where pytest has no line to show, it says that all of them are hidden, which helps nobody.
+    """
+    if isinstance(error, pytest.fail.Exception) and not error.pytrace:
+        entries = list(frames.entries_of(error.__traceback__))
+        if entries and frames.is_own(entries[-1].tb_frame):
+            entries[-1].tb_next = frames.traceback_at(*place_of(item))
 
     @pytest.hookimpl(wrapper=True, specname="pytest_runtest_makereport")
     def pytest_runtest_makereport_with_output(

@@ -6,6 +6,7 @@ import functools
 import inspect
 import os
 import sys
+from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 from types import CodeType, FrameType, TracebackType
@@ -118,16 +119,19 @@ def all_innermost() -> list[FrameType]:
     return [*filter(None, map(others, sys._current_frames().values()))]  # pyright: ignore[reportPrivateUsage]
 
 
+def entries_of(traceback: TracebackType | None) -> Iterator[TracebackType]:
+    """Yield the entries of a traceback, from the outermost one on."""
+    while traceback is not None:
+        yield traceback
+        traceback = traceback.tb_next
+
+
 def up_to_users(traceback: TracebackType | None) -> TracebackType | None:
     """Let a traceback end at the user's last line, if there is one.
 
     That of an installed package counts where there is no other.
     """
-    entries: list[TracebackType] = []
-    step = traceback
-    while step is not None:
-        entries.append(step)
-        step = step.tb_next
+    entries = list(entries_of(traceback))
     kinds = [kind_of(entry.tb_frame) for entry in entries]
     for kind in ("user", "package"):
         if kind in kinds:

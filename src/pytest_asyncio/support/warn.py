@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
 from typing import Any, Final
 
 import pytest
@@ -28,6 +29,19 @@ def warn_of(node: pytest.Item | pytest.Collector, message: str) -> None:
     """Warn, once at a node of the suite, of what has happened to its event loop."""
     registry = node.stash.setdefault(_WARNED, {})
     warnings.warn_explicit(message, RuntimeWarning, *place_of(node), _MODULE, registry)
+
+
+@contextmanager
+def warnings_at(node: pytest.Item | pytest.Collector) -> Generator[None]:
+    """Let what is warned of be shown at a node of the suite, once the caller is done.
+
+    A caller in C may not bear it that a filter makes an error of a warning.
+    """
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        yield
+    for warning in caught:
+        warnings.warn_explicit(warning.message, warning.category, *place_of(node), _MODULE)
 
 
 def place_of(node: pytest.Item | pytest.Collector) -> tuple[str, int]:

@@ -6,6 +6,7 @@ from typing import Any, Final
 
 import pytest
 
+from pytest_asyncio.collect import header as header_lines
 from pytest_asyncio.collect import options
 from pytest_asyncio.support.foreign import attribute
 from pytest_asyncio.support.frames import PACKAGE
@@ -70,11 +71,25 @@ def header(config: pytest.Config) -> list[str]:
     return [] if obstacle is None else [_sentence(obstacle)]
 
 
-def report(obstacle: str, config: pytest.Config) -> None:
-    """Say it below the header, where the marks of tests ask for it."""
+def report(session: pytest.Session) -> str | None:
+    """Say below the header, where the marks of tests ask for it, why all or some run one by one.
+
+    Returns why all do, if they do.
+    """
+    config = session.config
+    obstacle = find(config)
+    if not options.of(config).concurrent:
+        if obstacle is not None:
+            _write(_sentence(obstacle), config)
+        elif options.of(config).clock == "virtual":
+            _write(header_lines.ONE_BY_ONE, config)
+    return obstacle
+
+
+def _write(line: str, config: pytest.Config) -> None:
     reporter: Any = config.pluginmanager.getplugin("terminalreporter")
-    if reporter is not None and not header(config) and reporter.verbosity >= 0:
-        reporter.write_line(_sentence(obstacle))
+    if reporter is not None and reporter.verbosity >= 0:
+        reporter.write_line(line)
 
 
 def _sentence(obstacle: str) -> str:

@@ -41,9 +41,7 @@ ITERATIONS: Final = 8
 def start(session: pytest.Session) -> None:
     """Let tests of a session run beside others, unless something needs them one by one."""
     SessionState.of(session).failed()  # What is raised for a test beside others passes no phase.
-    obstacle = obstacles.find(session.config)
-    if obstacle is not None:
-        obstacles.report(obstacle, session.config)
+    if obstacles.report(session) is not None:
         return
     plugins = session.config.pluginmanager
     affected = obstacles.hooks_around_each_test(session.config)
