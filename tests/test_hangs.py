@@ -624,3 +624,27 @@ def test_pytest_timeout_by_a_signal_shows_what_a_thread_does_for_a_test_among_ot
     )
     result.assert_outcomes(failed=1, passed=1)
     result.stdout.fnmatch_lines(["*- asyncio tasks -*", "test_it (Task-*", "*Event.wait*"])
+
+
+LONE = """
+    @pytest.mark.asyncio
+    async def test_first():
+        await asyncio.sleep(0.1)
+
+    @pytest.mark.asyncio(loop_scope="function")
+    async def test_alone():
+        pass
+
+    @pytest.mark.asyncio
+    async def test_hangs():
+        await asyncio.Event().wait()
+"""
+
+
+def test_pytest_timeout_bounds_what_has_begun_before_its_turn(ended):
+    result = ended(
+        LONE,
+        *("-ppytest_timeout", "--timeout=0.5", "--timeout-method=signal", "--asyncio-concurrent"),
+    )
+    result.assert_outcomes(passed=2, failed=1)
+    result.stdout.fnmatch_lines("E *Failed: Timeout (>0.5s) from pytest-timeout.")

@@ -90,3 +90,8 @@ def test_a_default_loop_scope_where_one_for_both_goes_first(suite):
 def test_concurrency_beside_a_virtual_clock(suite):
     result = suite(TEST.format(""), "--asyncio-clock=virtual", "--asyncio-concurrent")
     result.stdout.fnmatch_lines("asyncio: tests with a virtual clock run one after another")
+
+
+def test_a_mark_for_concurrency_beside_a_virtual_clock(suite):
+    result = suite(TEST.format("(concurrent=True)"), "--asyncio-clock=virtual")
+    result.stdout.fnmatch_lines("asyncio: tests with a virtual clock run one after another")

@@ -194,3 +194,21 @@ def test_the_hidden_runner_fixture_of_packages_has_the_loop_of_each(suite):
         },
     )
     result.assert_outcomes(passed=2)
+
+
+def test_it_has_the_loop_of_the_fixtures_where_async_tests_share_theirs(suite):
+    result = suite(
+        """
+        async def running():
+            return asyncio.get_running_loop()
+
+        @pytest_asyncio.fixture
+        async def loop():
+            return await running()
+
+        def test_it(asyncio_runner, loop):
+            assert asyncio_runner.run(running()) is loop
+        """,
+        "--asyncio-concurrent",
+    )
+    result.assert_outcomes(passed=1)

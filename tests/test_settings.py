@@ -453,3 +453,19 @@ def test_debug_that_is_neither_true_nor_false_is_a_usage_error(suite):
     )
     assert result.ret is pytest.ExitCode.USAGE_ERROR
     result.stderr.fnmatch_lines("ERROR: 'maybe' is not a valid asyncio_debug. *")
+
+
+def test_debug_mode_shows_no_line_of_the_plugin_where_a_task_was_created(suite):
+    result = suite(
+        """
+        import time
+        @pytest.mark.asyncio
+        async def test_it():
+            time.sleep(0.15)
+        """,
+        "--asyncio-debug",
+        "-rP",
+    )
+    result.assert_outcomes(passed=1)
+    result.stdout.fnmatch_lines("*Executing <Task * took * seconds")
+    result.stdout.no_fnmatch_line("*created at *pytest_asyncio*")

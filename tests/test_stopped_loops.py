@@ -195,7 +195,7 @@ def test_a_fixture_that_closes_its_loop_at_its_teardown_is_reported(suite):
     result.assert_outcomes(passed=1, warnings=1)
     result.stdout.fnmatch_lines(
         [
-            "*RuntimeWarning: An exception occurred during teardown of an asyncio.Runner.",
+            "*test_it.py:*: RuntimeWarning: An exception occurred during teardown of*",
             "*a test or fixture has closed the event loop of test_it.py::test_it, *",
         ]
     )

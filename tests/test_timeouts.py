@@ -823,3 +823,31 @@ def test_a_timeout_is_reported_where_the_test_has_deleted_its_current_directory(
     """)
     result.assert_outcomes(failed=1)
     result.stdout.fnmatch_lines("E *at *test_it.py:* in test_it: test_it took longer than *")
+
+
+@pytest.mark.usefixtures("_impatient")
+@pytest.mark.parametrize("refuses", ["await refuse()", "asyncio.create_task(refuse())"])
+def test_a_task_that_refuses_to_end_is_not_logged_in_the_report_of_another_test(suite, refuses):
+    result = suite(
+        f"""
+        import gc
+        async def refuse():
+            while True:
+                try:
+                    await asyncio.Event().wait()
+                except asyncio.CancelledError:
+                    pass
+
+        @pytest.mark.asyncio(timeout=0.05)
+        async def test_refuses():
+            {refuses}
+            await asyncio.sleep(0)
+
+        def test_next(caplog):
+            gc.collect()
+            assert not caplog.records
+        """,
+        "-Wdefault",
+    )
+    assert result.parseoutcomes()["passed"] >= 1
+    assert "Task was destroyed" not in result.stdout.str()

@@ -196,3 +196,28 @@ def test_a_loop_that_is_closed_already_is_left_alone(checked):
         "-Wdefault",
         names="leaked-tasks",
     ).assert_outcomes(passed=1, warnings=1)
+
+
+@pytest.mark.parametrize("who", ["test", "fixture"])
+def test_the_task_of_a_fixture_that_is_awaited_is_no_task_of_whom_awaits_it(checked, who):
+    request = "await pytest_asyncio.getfixturevalue(request, 'late')"
+    result = checked(
+        f"""
+        ends = []
+        @pytest_asyncio.fixture
+        async def late():
+            yield
+            await asyncio.sleep(0)
+            ends.append(1)
+        @pytest_asyncio.fixture
+        async def asks(request):
+            {request if who == "fixture" else "yield"}
+        @pytest.mark.asyncio
+        async def test_it(request, asks):
+            {request if who == "test" else "pass"}
+        def test_it_has_ended():
+            assert ends
+        """,
+        names="leaked-tasks",
+    )
+    result.assert_outcomes(passed=2)

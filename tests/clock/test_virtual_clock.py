@@ -299,6 +299,7 @@ def test_a_loop_that_cannot_is_refused(virtual, make):
         """,
     )
     result.assert_outcomes(errors=1)
+    result.stdout.no_fnmatch_line("All traceback entries are hidden*")
     result.stdout.fnmatch_lines(
         "test_it.py::test_it: clock='virtual' needs an event loop of asyncio's own*'mine' returned*"
     )

@@ -63,7 +63,7 @@ CHECKS: Final = {
         """,
         outcomes={"test_blocks_the_loop": "warned"},
         said=(
-            r"BlockedLoopWarning: test_blocks_the_loop\S* held the event loop .* in test_blocks_the",
+            r"BlockedLoopWarning: test_blocks_the_loop\S* held the event loop .* in test_blocks",
         ),
     ),
     "open resources": Feature(

@@ -87,7 +87,7 @@ class Run:
 
     def give_up(self, failure: BaseException) -> None:
         """End the run with `failure` although its task goes on. Its loop is given up too."""
-        asyncio_private.leave_unfinished({self.refusing})
+        asyncio_private.leave_unfinished({self.task, self.refusing})
         self.failure = failure
         self.is_given_up = True
         if self.within is None:

@@ -22,13 +22,12 @@ def warn_at(item: pytest.Item, message: str, function: Callable[..., Any] | None
     """Warn of something deprecated at an item, or at a function of the suite that it uses."""
     definition = None if function is None else frames.definition_of(function)
     place = definition or place_of(item)
-    warnings.warn_explicit(message, pytest.PytestDeprecationWarning, *place, _MODULE)
+    _warn(message, pytest.PytestDeprecationWarning, place)
 
 
 def warn_of(node: pytest.Item | pytest.Collector, message: str) -> None:
     """Warn, once at a node of the suite, of what has happened to its event loop."""
-    registry = node.stash.setdefault(_WARNED, {})
-    warnings.warn_explicit(message, RuntimeWarning, *place_of(node), _MODULE, registry)
+    _warn(message, RuntimeWarning, place_of(node), node.stash.setdefault(_WARNED, {}))
 
 
 @contextmanager
@@ -41,7 +40,20 @@ def warnings_at(node: pytest.Item | pytest.Collector) -> Generator[None]:
         warnings.simplefilter("always")
         yield
     for warning in caught:
-        warnings.warn_explicit(warning.message, warning.category, *place_of(node), _MODULE)
+        _warn(warning.message, warning.category, place_of(node))
+
+
+def _warn(
+    message: Warning | str,
+    category: type[Warning],
+    place: tuple[str, int],
+    registry: dict[Any, Any] | None = None,
+) -> None:
+    """Warn at a line of the suite, which is also where the warning is raised if it is an error."""
+    try:
+        warnings.warn_explicit(message, category, *place, _MODULE, registry)
+    except category as error:
+        raise error.with_traceback(frames.traceback_at(*place)) from None
 
 
 def place_of(node: pytest.Item | pytest.Collector) -> tuple[str, int]:
