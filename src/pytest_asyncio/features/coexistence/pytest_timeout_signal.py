@@ -6,6 +6,7 @@ It bounds the test that pytest runs. Those that have begun before their turn are
 from __future__ import annotations
 
 import traceback
+from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
 from importlib import import_module
@@ -45,8 +46,15 @@ class _TimeOuts(Observer):
             return
         seconds: float | None = import_module(_MODULE)._get_item_settings(run.item).timeout
         if seconds:
-            expire = partial(_expire, run, seconds)
-            self._alarms[run] = Alarms.of(self._session).set(seconds, expire)
+            on_loop = partial(self._end, run, seconds)
+            self._alarms[run] = Alarms.of(self._session).set(
+                seconds, partial(_expire, run, on_loop)
+            )
+
+    def _end(self, run: Run, seconds: float) -> None:
+        error = pytest.fail.Exception(f"Timeout (>{seconds}s) from pytest-timeout.")
+        task_tree.attach(error, run.task.get_loop(), self._session, run.task, error)
+        run.cancel(error)
 
     def loop_interrupted(self, error: BaseException) -> None:
         """Look at the tasks at once: of concurrent tests, the one that is meant ends first."""
@@ -69,11 +77,10 @@ class _TimeOuts(Observer):
             failure.__traceback__ = task_tree.traceback_of(task)
 
 
-def _expire(run: Run, seconds: float) -> None:
-    """End a run. Called in the alarms' thread."""
-    error = pytest.fail.Exception(f"Timeout (>{seconds}s) from pytest-timeout.")
+def _expire(run: Run, end: Callable[[], None]) -> None:
+    """Have a run ended. Called in the alarms' thread."""
     with suppress(RuntimeError):  # The loop has been closed.
-        run.task.get_loop().call_soon_threadsafe(run.cancel, error)
+        run.task.get_loop().call_soon_threadsafe(end)
 
 
 def _is_time_out(error: BaseException) -> bool:
