@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Generator
-from contextlib import contextmanager
+from collections.abc import Callable
 from typing import Any, Final
 
 import pytest
@@ -28,19 +27,6 @@ def warn_at(item: pytest.Item, message: str, function: Callable[..., Any] | None
 def warn_of(node: pytest.Item | pytest.Collector, message: str) -> None:
     """Warn, once at a node of the suite, of what has happened to its event loop."""
     _warn(message, RuntimeWarning, place_of(node), node.stash.setdefault(_WARNED, {}))
-
-
-@contextmanager
-def warnings_at(node: pytest.Item | pytest.Collector) -> Generator[None]:
-    """Let what is warned of be shown at a node of the suite, once the caller is done.
-
-    A caller in C may not bear it that a filter makes an error of a warning.
-    """
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always")
-        yield
-    for warning in caught:
-        _warn(warning.message, warning.category, place_of(node))
 
 
 def _warn(
