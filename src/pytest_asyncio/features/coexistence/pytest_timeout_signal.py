@@ -21,6 +21,8 @@ from pytest_asyncio.support.foreign import attribute
 from pytest_asyncio.support.watchdog import Alarm, Alarms
 
 _MODULE: Final = "pytest_timeout"
+_TIMER: Final = "cancel_timeout"
+"""What an item has while pytest-timeout bounds it."""
 
 
 def start(session: pytest.Session) -> None:
@@ -52,6 +54,8 @@ class _TimeOuts(Observer):
             )
 
     def _end(self, run: Run, seconds: float) -> None:
+        if attribute(run.item, _TIMER, object) is not None:  # Its turn has come meanwhile.
+            return
         error = pytest.fail.Exception(f"Timeout (>{seconds}s) from pytest-timeout.")
         task_tree.attach(error, run.task.get_loop(), self._session, run.task, error)
         run.cancel(error)
