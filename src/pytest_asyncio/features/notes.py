@@ -81,17 +81,6 @@ class _Failures(Observer):
                 hide_frames(call.excinfo.value)
                 _end_at(item, call.excinfo.value)
 
-
-def _end_at(item: pytest.Item, error: BaseException) -> None:
-    """Let an error of ours, which says all by itself, be one of its test's first line.
-
-    Where pytest has no line to show, it says that all of them are hidden, which helps nobody.
-    """
-    if isinstance(error, pytest.fail.Exception) and not error.pytrace:
-        entries = list(frames.entries_of(error.__traceback__))
-        if entries and frames.is_own(entries[-1].tb_frame):
-            entries[-1].tb_next = frames.traceback_at(*place_of(item))
-
     @pytest.hookimpl(wrapper=True, specname="pytest_runtest_makereport")
     def pytest_runtest_makereport_with_output(
         self, item: pytest.Item, call: pytest.CallInfo[None]
@@ -105,6 +94,17 @@ def _end_at(item: pytest.Item, error: BaseException) -> None:
                 text = f"The captured output has an error about another event loop.\n{advice}"
                 pytest_private.add_section(report, "asyncio", text)
         return report
+
+
+def _end_at(item: pytest.Item, error: BaseException) -> None:
+    """Let an error of ours, which says all by itself, be one of its test's first line.
+
+    Where pytest has no line to show, it says that all of them are hidden, which helps nobody.
+    """
+    if isinstance(error, pytest.fail.Exception) and not error.pytrace:
+        entries = list(frames.entries_of(error.__traceback__))
+        if entries and frames.is_own(entries[-1].tb_frame):
+            entries[-1].tb_next = frames.traceback_at(*place_of(item))
 
 
 def _is_about_loops(text: str) -> bool:
