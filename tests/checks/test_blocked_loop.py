@@ -13,11 +13,11 @@ both_scopes = pytest.mark.parametrize("scope", ["function", "module"])
 
 
 BLOCK = """
-            import threading, time
-            def block():
-                waking = threading.Thread(target=lambda: [time.sleep(0.01) for _ in range(50)])
-                waking.start()
-                waking.join()
+        import threading, time
+        def block():
+            waking = threading.Thread(target=lambda: [time.sleep(0.01) for _ in range(50)])
+            waking.start()
+            waking.join()
 """
 
 

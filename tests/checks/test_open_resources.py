@@ -29,16 +29,16 @@ IGNORING = ("-Wignore::ResourceWarning", "-Wignore::pytest.PytestUnraisableExcep
 
 
 HELPERS = """
-            import socket, sys
-            from concurrent.futures import ThreadPoolExecutor
-            async def use(executor):
-                await asyncio.get_running_loop().run_in_executor(executor, int)
-                return executor
-            async def numbers():
-                yield 1
-            async def begin(generator):
-                await anext(generator)
-                return generator
+        import socket, sys
+        from concurrent.futures import ThreadPoolExecutor
+        async def use(executor):
+            await asyncio.get_running_loop().run_in_executor(executor, int)
+            return executor
+        async def numbers():
+            yield 1
+        async def begin(generator):
+            await anext(generator)
+            return generator
 """
 
 

@@ -15,12 +15,12 @@ both_scopes = pytest.mark.parametrize("scope", ["function", "module"])
 
 
 FINALIZED = """
-            kept = []
-            class Session:
-                def __init__(self, loop):
-                    self.loop = loop
-                def __del__(self):
-                    self.loop.call_exception_handler({"message": "Unclosed session"})
+        kept = []
+        class Session:
+            def __init__(self, loop):
+                self.loop = loop
+            def __del__(self):
+                self.loop.call_exception_handler({"message": "Unclosed session"})
 """
 
 
@@ -208,7 +208,7 @@ def test_what_comes_to_light_after_its_loop_is_reported_to_the_test_of_the_loop(
     ],
 )
 def test_what_was_left_open_is_shown_where_it_was_made_or_at_its_test(
-    self, checked, traceback, line, made
+    checked, traceback, line, made
 ):
     result = checked(
         f"""
@@ -239,8 +239,8 @@ def test_what_comes_to_light_after_a_shared_loop_is_not_blamed_on_its_tests(chec
         {FINALIZED}
         @pytest.mark.asyncio(loop_scope="class")
         class TestIt:
-            async def test_one(): kept.append(Session(asyncio.get_running_loop()))
-            async def test_two(): pass
+            async def test_one(self): kept.append(Session(asyncio.get_running_loop()))
+            async def test_two(self): pass
         @pytest.mark.asyncio
         async def test_next(): kept.clear()
         """,
