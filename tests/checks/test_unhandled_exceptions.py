@@ -214,9 +214,9 @@ def test_what_was_left_open_is_shown_where_it_was_made_or_at_its_test(
         f"""
         import traceback
         class Session:
-            def __init__(loop):
+            def __init__(self, loop):
                 self.loop, self.made = loop, {traceback or None}
-            def __del__():
+            def __del__(self):
                 context = {{"message": "Unclosed session", "session": self}}
                 self.loop.call_exception_handler(context | {{"source_traceback": self.made}})
 
