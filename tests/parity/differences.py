@@ -18,6 +18,7 @@ from suites import (
     Mark,
     Module,
     Place,
+    Policy,
     Suite,
     UnittestCase,
     fixtures_in,
@@ -26,9 +27,12 @@ from suites import (
     tests_in,
     wider,
 )
+from written import CURRENT_LOOP
 
 EVERYTHING = ".*"
 ALL_BUT_OUTCOMES = "^[^=].*"
+LOOP_NAMES = r"\w*EventLoop(?=#)|Loop[AB](?=#)"
+POLICY_NAMES = r"\w*EventLoopPolicy|Policy[AB]"
 
 
 @dataclass(frozen=True)
@@ -206,8 +210,21 @@ def policies_below_the_root(suite: Suite) -> bool:
 
 
 def policies_of_several_loops(suite: Suite) -> bool:
-    has_policy = any(getattr(place, "policy", None) is not None for place in places_in(suite.root))
-    return has_policy and len(suite.loop_scopes()) > 1
+    return bool(_policies_in(suite)) and len(suite.loop_scopes()) > 1
+
+
+def sync_tests_ask_for_loops_of_policies(suite: Suite) -> bool:
+    steps = {step for test in tests_in(suite.root) if not test.is_async for step in test.body.steps}
+    return policies_of_several_loops(suite) and not steps.isdisjoint(CURRENT_LOOP)
+
+
+def parametrized_policies_with_loop_factories(suite: Suite) -> bool:
+    return _has_hook(suite) and any(policy.is_parametrized for policy in _policies_in(suite))
+
+
+def _policies_in(suite: Suite) -> list[Policy]:
+    policies = [getattr(place, "policy", None) for place in places_in(suite.root)]
+    return [policy for policy in policies if policy is not None]
 
 
 def close_is_wrapped(suite: Suite) -> bool:
@@ -255,18 +272,20 @@ DIFFERENCES = (
     Difference(
         "**The teardown of an async fixture**",
         teardowns_see_others,
-        r"(?<= teardown )\S+ setup(?= )",
+        r"((?<= teardown )|(?<=: task ends )|(?<=: generator ends ))\S+ setup(?= )",
     ),
     Difference(
         "**An `event_loop_policy` of a folder, module or class**",
         policies_below_the_root,
-        r"\w*EventLoop(Policy)?|(Loop|Policy)[AB]",
+        rf"{POLICY_NAMES}|{LOOP_NAMES}",
     ),
     Difference(
         "**An event loop policy**",
         policies_of_several_loops,
-        r".* (\w*EventLoopPolicy|Policy[AB])$",
+        rf".* ({POLICY_NAMES})$",
     ),
+    Difference("**An event loop policy**", sync_tests_ask_for_loops_of_policies),
+    Difference("**Beside loop factories**", parametrized_policies_with_loop_factories),
     Difference("**`loop.close()`**", close_is_wrapped, r".*: flush.*"),
     Difference("**`asyncio.get_event_loop()` in synchronous code**", loops_are_set, r".* finds .*"),
 )
