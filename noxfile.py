@@ -116,7 +116,7 @@ def trust(session: nox.Session) -> None:
     session.run("pytest", "-n2", "--dist=worksteal", "tests/trust", *session.posargs)
 
 
-@nox.session(default=False)
+@nox.session
 def parity(session: nox.Session) -> None:
     """Random suites, here and on pytest-asyncio 1.5; `-- --suites 3000 --seed 7` for others."""
     session.install(".", "--group", "tests")
