@@ -197,9 +197,7 @@ class _Deadline:
     def interrupt(self, frame: FrameType | None) -> None:
         """Raise where something blocks the thread, and nowhere else."""
         __tracebackhide__ = True
-        if (
-            self._is_over or frame is None or _is_loops(frame)
-        ):  # pragma: no cover  # It goes on just now.
+        if self._is_over or frame is None or _is_loops(frame):  # pragma: no cover  # It goes on.
             return
         is_task = asyncio.current_task(self._loop) is self._run.task
         blocked_by = self._run if is_task else SessionState.of(self.session).run_of_caller
