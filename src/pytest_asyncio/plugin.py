@@ -61,6 +61,8 @@ def pytest_configure(config: pytest.Config) -> None:
         _feature("checks").selected(given.checks)
     if given.trace is not None:
         _feature("trace").register(config)
+    if given.concurrent_probe:
+        config.pluginmanager.register(_feature("concurrency.probe"))
     if given.durations is not None:
         _feature("durations").register(config)
     if any(map(config.pluginmanager.hasplugin, ("timeout", "pytest_timeout"))):

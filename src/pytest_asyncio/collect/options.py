@@ -64,6 +64,7 @@ class Settings(NamedTuple):  # A dataclass would take fifteen times as long to d
     clock: ClockName
     live: bool
     concurrent: bool
+    concurrent_probe: bool
     concurrency: int
     serial_fixtures: tuple[str, ...]
     checks: tuple[str, ...]
@@ -270,6 +271,8 @@ OPTIONS: Final = (
         "let async tests run beside others where no mark says otherwise"),
     Option("asyncio_concurrency", "int", 32, _concurrency, "N",
         "how many concurrent tests may run at the same time; 1 runs all one after another"),
+    Option("asyncio_concurrent_probe", None, False, _flag, "",
+        "find the tests that disturb each other where all run at the same time"),
     Option("asyncio_serial_fixtures", "args", [], _names, None,
         "names of fixtures whose tests run alone, besides monkeypatch, capsys and their like"),
     Option("asyncio_checks", "args", [], _names, "NAMES",

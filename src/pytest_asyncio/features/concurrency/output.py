@@ -95,13 +95,11 @@ class RecordedTest(ActiveTest):
             self._keep_output(stream, text)
 
     def _keep_output(self, stream: str, text: str) -> None:
-        assert self.record is not None
-        self.record.write(stream, text)
+        (self.record or self.unattributed).write(stream, text)  # A thread may come too late.
 
     def log(self, entry: logging.LogRecord) -> None:
         """Keep what the test logs, and let it see that itself if it has asked to."""
-        assert self.record is not None
-        self.record.log(entry)
+        (self.record or self.unattributed).log(entry)
         if self._logs is not None:
             self._logs.add(entry)
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 import functools
 import logging
 import os
+import sys
 from collections.abc import Callable, Generator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any, ClassVar, Final, Literal, TextIO, TypeAlias, TypeGuard
@@ -68,7 +69,10 @@ class Capture:
                 continue
             for place, attribute in _PLACES.items():
                 behind: TextIO = getattr(patch, attribute)
-                setattr(patch, attribute, put_before(patch.name, behind, place))
+                stream = put_before(patch.name, behind, place)
+                setattr(patch, attribute, stream)
+                if getattr(sys, patch.name) is behind:
+                    setattr(sys, patch.name, stream)
                 undo.append(functools.partial(setattr, patch, attribute, behind))
         return undo
 
