@@ -122,6 +122,8 @@ def test_an_example_does_what_the_page_says(example, pytester, monkeypatch):
     if any("uvloop" in argument for argument in example.args):
         pytest.importorskip("uvloop")
     write(example.files, pytester)
+    if "--asyncio-concurrent-probe" in example.args:
+        monkeypatch.setenv("PYTEST_PLUGINS", "pytest_asyncio.plugin")  # For its own processes.
     if any(map(NOT_TWICE.search, example.files.values())):
         result = run_alone(pytester, monkeypatch, example.files, example.args)
     else:
