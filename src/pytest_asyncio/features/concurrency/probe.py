@@ -238,7 +238,7 @@ def cover(pairs: Iterable[_Pair]) -> list[str]:
     left: list[_Pair] = list(pairs)
     chosen: list[str] = []
     while left:
-        counts = Counter(name for pair in left for name in {pair.by, pair.disturbed})
+        counts = Counter(name for pair in left for name in (pair.by, pair.disturbed))
         [(name, _)] = counts.most_common(1)
         chosen.append(name)
         left = [pair for pair in left if name not in (pair.by, pair.disturbed)]
