@@ -34,8 +34,8 @@ class Cancelled(pytest_private.Failed):
 
     def __init__(self, ended: Setup) -> None:
         super().__init__(
-            f"The async {ended} ended while it was in use. If that was an error, it is shown at "
-            "its teardown."
+            f"The async {ended} ended while it was in use. If that was an error, it is shown "
+            "above, at its teardown."
         )
 
 

@@ -80,7 +80,9 @@ def chain_of(run: Run | None, interruption: BaseException | None) -> list[Step]:
 def _sentence(run: Run, interruption: BaseException | None) -> str:
     seconds = RealTime.monotonic() - run.began
     what = f"its {run.phase}" if run.fixturedef is None else _phase_of(run.fixturedef, run.phase)
-    at = _place_of(await_chains.chain_of(run.task, interruption))
+    at = ", and has not begun"
+    if await_chains.has_begun(run.task):
+        at = _place_of(await_chains.chain_of(run.task, interruption))
     running = await_chains.running_on(run.task.get_loop(), interruption)
     if running is not None and running is not run.task:
         where = await_chains.last_of_users(await_chains.chain_of(running, interruption))

@@ -19,6 +19,7 @@ from pytest_asyncio.support import asyncio_private, frames, pytest_private
 from pytest_asyncio.support.await_chains import (
     chain_of,
     chain_of_error,
+    has_begun,
     lines_of,
     running_on,
     traceback_of,
@@ -201,8 +202,10 @@ class _Tree:
 
     def _chain(self, task: Task[Any]) -> Iterator[str]:
         error = asyncio_private.error_of(task) if task in self._ended else None
+        if not has_begun(task):
+            return
         chain = chain_of(task) if error is None else chain_of_error(error, task)
-        waits = error is None and task is not self._running
+        waits = error is None and not self._is_ready(task)
         yield from lines_of(chain, waits=waits)
         if holders := self._waiting.holders.get(task):
             yield f"which is held by {self._names_of(holders, task)}"
@@ -213,6 +216,10 @@ class _Tree:
 
     def _names_of(self, holders: list[Task[Any]], waiting: Task[Any]) -> str:
         return listed(["itself" if it is waiting else self._title(it) for it in holders])
+
+    def _is_ready(self, task: Task[Any]) -> bool:
+        """Return whether a task runs, or waits for nothing but its turn."""
+        return not task.done() and asyncio_private.future_of(task) is None
 
     def _is_of_interest(self, task: Task[Any]) -> bool:
         """Return whether others may wait for what a task that has ended was to do."""
@@ -244,6 +251,10 @@ class _Tree:
             return ", running"
         if task in self._at_yield:
             return ", at its yield"
+        if not has_begun(task):
+            return ", not begun"
+        if self._is_ready(task):
+            return ", ready to go on"
         error = asyncio_private.error_of(task) if task in self._ended else None
         if error is None or error is self._interruption:
             return ""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import inspect
 import threading
 import traceback
 from asyncio import AbstractEventLoop, Task
@@ -63,6 +64,12 @@ def chain_of(task: Task[Any], interruption: BaseException | None = None) -> list
         if stack:
             return [Step(frame, frame.f_lineno) for frame in stack if not frames.is_own(frame)]
     return list(_suspended_chain(task))
+
+
+def has_begun(task: Task[Any]) -> bool:
+    """Return whether a task has run any line of its coroutine; else it is at its `def`."""
+    coro = task.get_coro()
+    return not inspect.iscoroutine(coro) or inspect.getcoroutinestate(coro) != inspect.CORO_CREATED
 
 
 def chain_of_error(error: BaseException, task: Task[Any] | None = None) -> list[Step]:
