@@ -34,7 +34,7 @@ def test_the_end_of_a_time_out_shows_the_tree_of_tasks(suite, scope):
             await asyncio.Event().wait()
         async def work():
             await wait()
-        @pytest.mark.asyncio(loop_scope={scope!r}, timeout=0.05)
+        @pytest.mark.asyncio(loop_scope={scope!r}, timeout=0.2)
         async def test_it(server):
             background = asyncio.create_task(wait(), name="background")
             async with asyncio.TaskGroup() as group:
@@ -73,7 +73,7 @@ def test_the_end_of_a_time_out_shows_the_tree_of_tasks(suite, scope):
 def test_it_shows_who_awaits_whom(suite, waiting):
     result = suite(
         f"""
-        @pytest.mark.asyncio(timeout=0.05)
+        @pytest.mark.asyncio(timeout=0.2)
         async def test_it():
             child = asyncio.create_task(asyncio.sleep(60), name="child")
             {waiting}
@@ -85,7 +85,7 @@ def test_it_shows_who_awaits_whom(suite, waiting):
 def test_a_task_that_two_await_is_shown_once(suite):
     result = suite(
         """
-        @pytest.mark.asyncio(timeout=0.05)
+        @pytest.mark.asyncio(timeout=0.2)
         async def test_it():
             child = asyncio.create_task(asyncio.sleep(60), name="child")
             async def other():
@@ -100,7 +100,7 @@ def test_a_task_that_two_await_is_shown_once(suite):
 def test_tasks_that_await_one_another_are_shown(suite):
     result = suite(
         """
-        @pytest.mark.asyncio(timeout=0.05)
+        @pytest.mark.asyncio(timeout=0.2)
         async def test_it():
             async def wait():
                 await asyncio.sleep(0)
@@ -126,7 +126,7 @@ def test_it_follows_async_generators_and_generators(suite):
             async for _ in generate(): pass
         async def default():
             await anext(generate(), None)
-        @pytest.mark.asyncio(timeout=0.05)
+        @pytest.mark.asyncio(timeout=0.2)
         async def test_it():
             await asyncio.gather(iterate(), default())
         """
@@ -139,7 +139,7 @@ def test_it_follows_async_generators_and_generators(suite):
 def test_it_shows_where_a_task_was_created_in_debug_mode(suite):
     result = suite(
         """
-        @pytest.mark.asyncio(timeout=0.05)
+        @pytest.mark.asyncio(timeout=0.2)
         async def test_it():
             await asyncio.create_task(asyncio.sleep(60), name="child")
         """,
@@ -153,7 +153,7 @@ def test_it_fits_into_eighty_columns(suite):
         f"""
         async def {"a_name_that_is_long" * 5}():
             await asyncio.sleep(60)
-        @pytest.mark.asyncio(timeout=0.05)
+        @pytest.mark.asyncio(timeout=0.2)
         async def test_it():
             await asyncio.create_task({"a_name_that_is_long" * 5}(), name="{"child" * 20}")
         """
@@ -166,7 +166,7 @@ def test_it_fits_into_eighty_columns(suite):
 def test_it_shows_the_line_at_which_a_fixture_hangs(suite):
     result = suite(
         """
-        @pytest_asyncio.fixture(timeout=0.05)
+        @pytest_asyncio.fixture(timeout=0.2)
         async def server():
             yield
             await asyncio.sleep(60)
@@ -294,7 +294,7 @@ def test_several_failing_teardowns_have_their_sections(suite):
         async def two():
             yield
             await asyncio.sleep(60)
-        @pytest.mark.asyncio(timeout=0.05)
+        @pytest.mark.asyncio(timeout=0.2)
         async def test_it(one, two): pass
         """
     )
@@ -304,7 +304,7 @@ def test_several_failing_teardowns_have_their_sections(suite):
 def test_it_is_in_junit_xml(suite, pytester):
     suite(
         """
-        @pytest.mark.asyncio(timeout=0.05)
+        @pytest.mark.asyncio(timeout=0.2)
         async def test_it():
             await asyncio.create_task(asyncio.sleep(60), name="child")
         """,
@@ -319,7 +319,7 @@ def test_it_is_reported_by_the_workers_of_xdist(pytester):
     pytester.makepyfile(
         """
         import asyncio, pytest
-        @pytest.mark.asyncio(timeout=0.05)
+        @pytest.mark.asyncio(timeout=0.2)
         async def test_it():
             await asyncio.create_task(asyncio.sleep(60), name="child")
         """
@@ -331,7 +331,7 @@ def test_it_is_reported_by_the_workers_of_xdist(pytester):
 def test_asking_for_it_hides_nothing_of_what_a_time_out_shows(suite):
     result = suite(
         """
-        @pytest.mark.asyncio(timeout=0.05)
+        @pytest.mark.asyncio(timeout=0.2)
         async def test_it():
             await asyncio.create_task(asyncio.sleep(60), name="child")
         """,
@@ -347,7 +347,7 @@ def test_tests_at_the_same_time_are_reported_by_their_names_the_failing_one_firs
         failed = asyncio.Event()
         async def test_other():
             await failed.wait()
-        @pytest.mark.asyncio(timeout=0.05)
+        @pytest.mark.asyncio(timeout=0.2)
         async def test_it():
             try:
                 await asyncio.Event().wait()
@@ -366,7 +366,7 @@ def test_a_task_that_has_ended_with_an_error_that_nobody_knows_is_shown(suite):
         """
         async def work():
             raise KeyError("GBP")
-        @pytest.mark.asyncio(timeout=0.05)
+        @pytest.mark.asyncio(timeout=0.2)
         async def test_it():
             task = asyncio.create_task(work(), name="worker")
             try:
@@ -386,7 +386,7 @@ def test_a_task_that_has_ended_with_an_error_that_somebody_has_retrieved_is_not(
         """
         async def work():
             raise KeyError("GBP")
-        @pytest.mark.asyncio(timeout=0.05)
+        @pytest.mark.asyncio(timeout=0.2)
         async def test_it():
             task = asyncio.create_task(work(), name="worker")
             await asyncio.wait([task])
@@ -408,7 +408,7 @@ def test_a_task_that_blocks_the_loop_is_shown_down_to_the_line_that_does(suite):
             inner()
         async def work():
             await middle()
-        @pytest.mark.asyncio(timeout=0.05)
+        @pytest.mark.asyncio(timeout=0.2)
         async def test_it():
             task = asyncio.create_task(work(), name="worker")
             try:
@@ -436,7 +436,7 @@ def test_locks_show_who_holds_them_and_a_circle_is_a_deadlock(suite):
             async with first:
                 await asyncio.sleep(0)
                 async with second: pass
-        @pytest.mark.asyncio(timeout=0.05)
+        @pytest.mark.asyncio(timeout=0.2)
         async def test_it():
             a, b = asyncio.Lock(), asyncio.Condition()
             async with asyncio.TaskGroup() as group:
@@ -462,7 +462,7 @@ def test_locks_show_who_holds_them_and_a_circle_is_a_deadlock(suite):
 def test_a_lock_that_a_task_waits_for_twice_is_held_by_itself(suite):
     result = suite(
         """
-        @pytest.mark.asyncio(timeout=0.05)
+        @pytest.mark.asyncio(timeout=0.2)
         async def test_it():
             lock = asyncio.Semaphore()
             async with lock:
@@ -487,7 +487,7 @@ ACQUIRING = """
         await lock.acquire()
         await asyncio.Event().wait()
 
-    @pytest.mark.asyncio(timeout=0.05)
+    @pytest.mark.asyncio(timeout=0.2)
     async def test_it():
         bank = Bank()
         task = asyncio.create_task(bank.transfer(), name="transfer")
@@ -523,7 +523,7 @@ def test_a_lock_that_was_released_since_is_held_by_another_task(suite):
             await lock.acquire()
             await asyncio.Event().wait()
 
-        @pytest.mark.asyncio(timeout=0.05)
+        @pytest.mark.asyncio(timeout=0.2)
         async def test_it():
             tasks = [asyncio.create_task(it(), name=it.__name__) for it in (first, second)]
             await asyncio.sleep(0)
@@ -541,7 +541,7 @@ def test_locks_that_were_acquired_by_calls_in_a_circle_are_a_deadlock(suite):
             await asyncio.sleep(0)
             await second.acquire()
 
-        @pytest.mark.asyncio(timeout=0.05)
+        @pytest.mark.asyncio(timeout=0.2)
         async def test_it():
             a, b = asyncio.Lock(), asyncio.Lock()
             await asyncio.gather(take(a, b), take(b, a))
@@ -557,7 +557,7 @@ def test_tasks_whose_names_say_nothing_are_shown_with_their_plain_arguments(suit
             def __repr__(self): raise ValueError
         async def work(queue, name, *, number):
             await asyncio.sleep(60)
-        @pytest.mark.asyncio(timeout=0.05)
+        @pytest.mark.asyncio(timeout=0.2)
         async def test_it():
             await asyncio.gather(
                 work(Queue(), "a" * 99, number=1), work(Queue(), "b", number=2)
@@ -581,7 +581,7 @@ def test_a_thread_that_works_for_a_task_is_shown_below_it(suite):
         over = threading.Event()
         def work():
             over.wait()
-        @pytest.mark.asyncio(timeout=0.05)
+        @pytest.mark.asyncio(timeout=0.2)
         async def test_it():
             try:
                 await asyncio.to_thread(work)
@@ -611,7 +611,7 @@ def test_tasks_of_another_loop_are_shown_with_whose_it_is_and_that_it_stands_sti
             task = asyncio.create_task(serve(), name="server")
             await asyncio.sleep(0)
             yield
-        @pytest.mark.asyncio(timeout=0.05)
+        @pytest.mark.asyncio(timeout=0.2)
         async def test_it(server):
             await asyncio.Event().wait()
         """
@@ -634,7 +634,7 @@ def test_a_fixture_at_its_yield_is_shown_where_others_wait_for_it(suite):
         async def group():
             async with asyncio.TaskGroup() as group:
                 yield group
-        @pytest.mark.asyncio(timeout=0.05)
+        @pytest.mark.asyncio(timeout=0.2)
         async def test_it(group):
             task = group.create_task(asyncio.sleep(60), name="child")
             try:
@@ -657,7 +657,7 @@ def test_code_of_an_installed_package_is_shown_where_it_is_entered_and_left(suit
         from package import get
         async def wait():
             await asyncio.Event().wait()
-        @pytest.mark.asyncio(timeout=0.05)
+        @pytest.mark.asyncio(timeout=0.2)
         async def test_it():
             await get(wait)
         """,
