@@ -11,6 +11,7 @@ import pytest
 INI = "asyncio_default_fixture_loop_scope = function"
 PLACES = r"the test|'\w+'(?:(?:, | and )'\w+')*"
 CHANGE = re.compile(rf"(@[\w.]+)\(loop_scope=\"(\w+)\"\) at ({PLACES})")
+OTHERS = re.compile(r"So have other tests that use it: (.+?)\.(?: |$)")
 FAILED = re.compile(r"^(?:FAILED|ERROR) ([\w./]+)::(\w+)", re.MULTILINE)
 
 CONNECTION = {
@@ -121,7 +122,41 @@ QUEUE = {
     """,
 }
 
-SUITES = {"connection": CONNECTION, "server": SERVER, "queue": QUEUE}
+FIRST_USED = {
+    "conftest.py": """
+        @pytest_asyncio.fixture(scope="session", loop_scope="session")
+        async def queue():
+            return asyncio.Queue()
+
+        @pytest_asyncio.fixture
+        async def consumer(queue):
+            async def get():
+                return await queue.get()
+            task = asyncio.create_task(get())
+            await asyncio.sleep(0)
+            yield task
+            task.cancel()
+    """,
+    "test_one.py": """
+        @pytest.mark.asyncio
+        async def test_one(consumer, queue):
+            queue.put_nowait(1)
+            assert await asyncio.wait_for(consumer, 1) == 1
+    """,
+    "test_two.py": """
+        @pytest.mark.asyncio
+        async def test_two(queue):
+            with pytest.raises(TimeoutError):
+                await asyncio.wait_for(queue.get(), 0.01)
+
+        @pytest.mark.asyncio
+        async def test_three(consumer, queue):
+            queue.put_nowait(1)
+            assert await asyncio.wait_for(consumer, 1) == 1
+    """,
+}
+
+SUITES = {"connection": CONNECTION, "server": SERVER, "queue": QUEUE, "first used": FIRST_USED}
 
 
 @pytest.fixture(autouse=True)
@@ -144,6 +179,9 @@ def follow(files, text):
                 files["conftest.py"] = with_loop_scope(
                     files["conftest.py"], fixture, decorator, scope
                 )
+        for other, name in re.findall(r"([\w./]+)::(\w+)", "".join(OTHERS.findall(section))):
+            mark = "@pytest.mark.asyncio"
+            files[other] = with_loop_scope(files[other], name, mark, CHANGE.search(section)[2])
     return files
 
 
@@ -346,3 +384,37 @@ def test_where_loops_are_as_wide_as_they_need_to_be_no_option_is_named(suite):
     result.assert_outcomes(failed=1)
     result.stdout.fnmatch_lines('E *Write @pytest.mark.asyncio(loop_scope="module") at the test*')
     result.stdout.no_fnmatch_line("*asyncio_loop_scope = auto*")
+
+
+LOCK = {
+    "app.py": """
+        LOCK = asyncio.Lock()
+
+        async def use():
+            async with LOCK:
+                await asyncio.sleep(0)
+    """,
+    **{
+        f"test_{name}.py": f"""
+            import app
+
+            @pytest.mark.asyncio
+            async def test_{name}():
+                await asyncio.gather(app.use(), app.use())
+        """
+        for name in ("one", "two", "three")
+    },
+}
+
+
+def test_for_a_lock_of_a_module_the_option_ends_the_trouble(suite):
+    result = suite("", files=LOCK, ini="pythonpath = .")
+    result.assert_outcomes(passed=1, failed=2)
+    result.stdout.fnmatch_lines(
+        [
+            "E *The Lock app.LOCK belongs to the event loop of test_one.py::test_one, which *",
+            "E *Or set asyncio_loop_scope = session: all tests share one loop then.",
+        ]
+    )
+    again = suite("", files=LOCK, ini="pythonpath = .\nasyncio_loop_scope = session")
+    again.assert_outcomes(passed=3)
