@@ -498,6 +498,26 @@ def test_a_callback_that_blocks_is_reported_where_the_test_waits(suite):
 
 @needs_signal
 @pytest.mark.usefixtures("_impatient")
+def test_a_task_of_the_test_that_blocks_is_named(suite):
+    result = suite(
+        """
+        import time
+        async def work():
+            time.sleep(60)
+        @pytest.mark.asyncio(timeout=0.05)
+        async def test_it():
+            other = asyncio.create_task(work(), name="refresh")
+            await asyncio.Event().wait()
+        """
+    )
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(
+        "E*: test_it.py:5 in work, in the task 'refresh', blocked the event loop: test_it took *"
+    )
+
+
+@needs_signal
+@pytest.mark.usefixtures("_impatient")
 def test_a_test_that_blocks_again_while_it_is_cancelled_is_broken_off_again(suite):
     result = suite(
         """

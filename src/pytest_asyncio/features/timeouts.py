@@ -181,7 +181,7 @@ class _Deadline:
             self._interrupts.request(self.interrupt)
             return
         is_known = bool(self._blocked_at)
-        self._blocked_at = frames.place(frame.f_code, frame.f_lineno)
+        self._blocked_at = self._place_of(frame)
         if not is_known and sys.__stderr__ is not None:
             print(f"\n{self._message()}.", file=sys.__stderr__, flush=True)
 
@@ -208,10 +208,18 @@ class _Deadline:
         if blocked_by is not self._run:
             return  # Another test, or what awaits this run, blocks the loop.
         self._held_up_in, self._held_up_at = None, ""
-        self._blocked_at = frames.place(blocking.f_code, blocking.f_lineno)
+        self._blocked_at = self._place_of(blocking)
         self._error = self._error or self._failure()
         self._is_interrupted = is_task
         raise asyncio.CancelledError
+
+    def _place_of(self, frame: FrameType) -> str:
+        """Return where a frame is, and in which task, if that is not the one that is bounded."""
+        place = frames.place(frame.f_code, frame.f_lineno)
+        task = asyncio.current_task(self._loop)
+        if task is None or task is self._run.task:
+            return place
+        return f"{place}, in the task {task.get_name()!r},"
 
     def _failure(self) -> TimeoutError:
         error = TimeoutError(f"{self._message()}.")
