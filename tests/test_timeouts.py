@@ -727,8 +727,8 @@ def test_a_monitoring_debugger_suspends_it(suite):
 
 @pytest.mark.parametrize("how", ["mark", "option"])
 def test_pytest_timeout_works_beside_it(suite, how):
-    args = ("--timeout=0.3",) if how == "option" else ()
-    mark = "@pytest.mark.timeout(0.3)" if how == "mark" else ""
+    args = ("--timeout=0.3", "-otimeout_func_only=true") if how == "option" else ()
+    mark = "@pytest.mark.timeout(0.3, func_only=True)" if how == "mark" else ""
     result = suite(
         f"""
         {mark}

@@ -152,7 +152,7 @@ def test_pytest_timeout_goes_on_working(concurrent):
     result = concurrent(
         """
     async def test_a(): await meet()
-    @pytest.mark.timeout(0.3)
+    @pytest.mark.timeout(0.3, func_only=True)
     async def test_hangs(): await meet(); await asyncio.Event().wait()
     async def test_b(): pass
     """,

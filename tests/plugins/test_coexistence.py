@@ -61,7 +61,7 @@ def test_timeout_by_a_signal_ends_the_test_and_no_other(suite):
             yield
             cleaned_up.append(True)
 
-        @pytest.mark.timeout(0.2)
+        @pytest.mark.timeout(0.2, func_only=True)
         async def test_hangs(resource):
             await asyncio.Event().wait()
 

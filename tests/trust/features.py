@@ -511,7 +511,7 @@ ENDS: Final = {
         args=("-ppytest_timeout", "-otimeout_method=signal"),
         needs="pytest_timeout",
         tests="""
-            @pytest.mark.timeout(0.3)
+            @pytest.mark.timeout(0.3, func_only=True)
             async def test_takes_longer():
                 await hang()
         """,
