@@ -245,6 +245,26 @@ async def test_it(setting, number):
     result.assert_outcomes(passed=1)
 
 
+def test_no_line_of_the_plugin_explains_why_an_example_of_hypothesis_fails(suite):
+    result = suite(
+        """
+        from hypothesis import given, settings, strategies as st
+
+        @given(st.integers())
+        @settings(derandomize=True, database=None)
+        @pytest.mark.asyncio
+        async def test_it(number):
+            await asyncio.sleep(0)
+            assert number < 100
+        """,
+        "-p",
+        "_hypothesis_pytestplugin",
+    )
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines("*number=100,")
+    result.stdout.no_fnmatch_line("*pytest_asyncio/*.py*")
+
+
 @pytest.mark.parametrize("kind", SETTING)
 @pytest.mark.parametrize("scope", ["function", "module"])
 def test_what_is_requested_by_a_test_sets_its_variables_for_it(suite, kind, scope):

@@ -12,7 +12,12 @@ from typing import Any, Final, NoReturn, final
 import pytest
 
 from pytest_asyncio.collect import items, loop_factories, loop_scopes, marks, options, policies
-from pytest_asyncio.support import asyncio_private, callables, pytest_private
+from pytest_asyncio.support import (
+    asyncio_private,
+    callables,
+    hypothesis_private,
+    pytest_private,
+)
 
 from . import async_fixtures, context, ended_fixtures, event_loop, loops, runs
 from .factories import factory_of
@@ -114,6 +119,7 @@ def synchronize(item: pytest.Function, planned: Plan | None) -> Callable[[], Non
         holder, attribute, run = item, "obj", _run_test
     else:
         holder, attribute, run = planned.handle, "inner_test", _run_example
+        hypothesis_private.keep_out_of_explanations()
     function, is_first = getattr(holder, attribute), True
 
     def synchronous(*args: Any, **kwargs: Any) -> Any:

@@ -19,7 +19,12 @@ from hypothesis.errors import InvalidDefinition
 
 from pytest_asyncio.engine import event_loop
 from pytest_asyncio.engine.session import SessionState
-from pytest_asyncio.support import callables, pytest_private, running_session
+from pytest_asyncio.support import (
+    callables,
+    hypothesis_private,
+    pytest_private,
+    running_session,
+)
 
 from .asyncio_runner import LoopRunner
 
@@ -143,6 +148,7 @@ def _runner() -> LoopRunner:
             "cannot wait for its rules. Write 'def' in place of 'async def' at the test.",
             pytrace=False,
         )
+    hypothesis_private.keep_out_of_explanations()
     runner: LoopRunner = pytest_private.request_of(item).getfixturevalue("asyncio_runner")
     return runner
 
