@@ -133,10 +133,13 @@ _DEEPEST: Final = 100
 def returns_nothing(function: Callable[..., Any]) -> bool:
     """Return whether a function can return only None, as one whose `return` was forgotten."""
     return all(
-        value.opname in ("LOAD_CONST", "RETURN_CONST")
-        and value.argval is None
-        and not instruction.is_jump_target  # It may come from where there is another value.
+        _has_none(instruction, "RETURN_CONST")
+        # What jumps there may come from where there is another value.
+        or (_has_none(before, "LOAD_CONST") and not instruction.is_jump_target)
         for before, instruction in itertools.pairwise(dis.get_instructions(function))
         if instruction.opname in ("RETURN_CONST", "RETURN_VALUE")
-        for value in [instruction if instruction.opname == "RETURN_CONST" else before]
     )
+
+
+def _has_none(instruction: dis.Instruction, name: str) -> bool:
+    return instruction.opname == name and instruction.argval is None
