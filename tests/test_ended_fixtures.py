@@ -246,6 +246,7 @@ def test_a_test_that_goes_on_after_its_cancellation_fails_and_is_not_cancelled_a
             "*The async fixture 'resource' ended while it was in use.*",
         ]
     )
+    result.stdout.no_fnmatch_line("All traceback entries are hidden*")
 
 
 def test_a_teardown_that_catches_its_cancellation_by_a_fixture_is_no_error(dying):

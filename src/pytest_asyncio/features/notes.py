@@ -97,14 +97,14 @@ class _Failures(Observer):
 
 
 def _end_at(item: pytest.Item, error: BaseException) -> None:
-    """Let an error of ours, which says all by itself, be one of its test's first line.
+    """Let an error that the plugin raises be one of its test's first line.
 
     Where pytest has no line to show, it says that all of them are hidden, which helps nobody.
     """
-    if isinstance(error, pytest.fail.Exception) and not error.pytrace:
-        entries = list(frames.entries_of(error.__traceback__))
-        if entries and frames.is_own(entries[-1].tb_frame):
-            entries[-1].tb_next = frames.traceback_at(*place_of(item))
+    entries = list(frames.entries_of(error.__traceback__))
+    is_failure = isinstance(error, (Exception, pytest.fail.Exception))
+    if is_failure and entries and frames.is_own(entries[-1].tb_frame):
+        entries[-1].tb_next = frames.traceback_at(*place_of(item))
 
 
 def _is_about_loops(text: str) -> bool:
