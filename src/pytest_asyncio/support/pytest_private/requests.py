@@ -136,8 +136,10 @@ def requested_fixture(item: pytest.Function, name: str) -> pytest.FixtureDef[Any
 
 
 def requested_fixtures(item: pytest.Function) -> Iterator[pytest.FixtureDef[Any]]:
-    """The fixtures that an item has requested so far."""
-    yield from request_of(item)._fixture_defs.values()
+    """The fixtures that an item has requested so far; none any more once it is over."""
+    request: Any = request_of(item)
+    if request:
+        yield from request._fixture_defs.values()
 
 
 def fixtures_to_request(item: pytest.Function) -> Iterator[pytest.FixtureDef[Any]]:
