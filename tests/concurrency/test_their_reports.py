@@ -232,6 +232,41 @@ def test_threads_with_the_context_of_a_test_write_for_it(concurrent):
     result.stdout.fnmatch_lines(["*___ test_b ___*", "*Captured stdout call*", "of b"])
 
 
+def test_what_a_thread_of_the_current_test_writes_while_pytest_looks_at_another_is_its_own(
+    concurrent,
+):
+    result = concurrent(
+        """
+    import logging
+    def write():
+        assert pytest.go.wait(20)
+        print("of a")
+        logging.warning("logged by a")
+        pytest.gone.set()
+    async def test_a(): await asyncio.to_thread(write)
+    async def test_b(): pass
+    """,
+        "-rP",
+        conftest="""
+    import threading
+    pytest.go, pytest.gone = threading.Event(), threading.Event()
+    def pytest_runtest_call(item):
+        if item.name == "test_b":
+            pytest.go.set()
+            assert pytest.gone.wait(20)
+    """,
+    )
+    result.assert_outcomes(passed=2)
+    lines = [
+        "*_ test_a _*",
+        "*Captured stdout call*",
+        "of a",
+        "*Captured log call*",
+        "*logged by a",
+    ]
+    result.stdout.fnmatch_lines(lines)
+
+
 @pytest.mark.parametrize("hook", ["teardown", "logfinish"])
 def test_what_a_thread_writes_while_pytest_looks_at_another_test_is_its_tests(concurrent, hook):
     result = concurrent(
@@ -834,3 +869,23 @@ def test_a_test_that_runs_alone_names_none(concurrent):
     )
     result.assert_outcomes(passed=2, failed=2)
     result.stdout.no_fnmatch_line(BESIDE)
+
+
+@pytest.mark.parametrize("phase", ["setup", "teardown"])
+def test_a_fixture_that_nobody_answers_is_not_told_to_need_itself(concurrent_in_both_ways, phase):
+    steps = {"setup": "pass", "teardown": "pass", phase: "raise OSError"}
+    result = concurrent_in_both_ways(
+        f"""
+    @pytest_asyncio.fixture
+    async def own():
+        await meet()
+        {steps["setup"]}
+        yield
+        {steps["teardown"]}
+    async def test_a(own): pass
+    async def test_b(own): pass
+    """,
+        passed=2 if phase == "teardown" else 0,
+        errors=2,
+    )
+    result.stdout.no_fnmatch_line("*If 'own' needs*")

@@ -58,7 +58,7 @@ def _failed_in(error: BaseException, item: pytest.Function) -> pytest.FixtureDef
 
 
 def _known_by_code(item: pytest.Function) -> dict[tuple[str, int], pytest.FixtureDef[Any]]:
-    fixtures = [it[-1] for it in pytest_private.fixture_definitions(item).values()]
+    fixtures = pytest_private.definitions_in_use(item)
     return {place: it for it in fixtures if (place := frames.definition_of(it.func)) is not None}
 
 

@@ -144,6 +144,9 @@ class Recorder:
 
     def __init__(self, config: pytest.Config) -> None:
         self._current: RecordedTest | None = None
+        self._looked_at: RecordedTest | None = None
+        self._aside: Record | None = None
+        """Keeps what others than that test do meanwhile."""
         self.is_at_work: bool = False
         self._capture: Final = pytest_private.Capture(config)
         self._level: Final = pytest_private.log_level(config)
@@ -215,19 +218,25 @@ class Recorder:
             return
         streams = sys.stdout, sys.stderr
         texts = self._capture.take()
+        aside = Record()
+        self._looked_at, self._aside = test, aside
         try:
             with pytest_private.captured_logs_aside(), self._capture.fixture_aside():
                 yield
         finally:
+            self._looked_at = self._aside = None
             self._capture.resume()
             for name, text in zip(_STREAMS, texts, strict=True):
                 getattr(sys, name).write(text)
             sys.stdout, sys.stderr = streams
+            aside.replay()
 
-    def of_caller(self) -> RecordedTest | None:
-        """Return the test that keeps back what the calling code does, if one does."""
+    def of_caller(self) -> RecordedTest | Record | None:
+        """Return what keeps back what the calling code does, if it is to be kept back."""
         test = _test_of_caller() or self._current
-        return None if test is None or test.record is None else test
+        if test is not None and test.record is not None:
+            return test
+        return None if test is self._looked_at else self._aside
 
 
 class _Stream:

@@ -151,6 +151,13 @@ def fixtures_to_request(item: pytest.Function) -> Iterator[pytest.FixtureDef[Any
             yield definitions[-1]
 
 
+def definitions_in_use(item: pytest.Function) -> Iterator[pytest.FixtureDef[Any]]:
+    """The fixtures that an item requests statically, those of its own that it has copies of."""
+    by_name = cast("Any", request_of(item))._arg2fixturedefs
+    for name in fixture_definitions(item):
+        yield by_name.get(name)[-1]
+
+
 def request_early(
     fixturedef: pytest.FixtureDef[Any], item: pytest.Function
 ) -> tuple[pytest.FixtureRequest, list[Callable[[], object]]]:
