@@ -882,8 +882,10 @@ def test_a_fixture_that_nobody_answers_is_not_told_to_need_itself(concurrent_in_
         {steps["setup"]}
         yield
         {steps["teardown"]}
-    async def test_a(own): pass
-    async def test_b(own): pass
+    @pytest.fixture
+    def needing(own): pass
+    async def test_a(own, needing): pass
+    async def test_b(own, needing): pass
     """,
         passed=2 if phase == "teardown" else 0,
         errors=2,

@@ -32,9 +32,10 @@ def explain(error: BaseException, item: pytest.Function, when: str) -> None:
     names = [
         repr(other.argname)
         for other in others
-        if other is not failed
+        if other.argname != failed.argname
         and _is_users(other)
-        and failed not in pytest_private.needed_by(other, item)
+        # A test that runs beside others has copies of them.
+        and failed.argname not in (it.argname for it in pytest_private.needed_by(other, item))
     ]
     if names:
         were, which = ("was", "it") if len(names) == 1 else ("were", "one of them")
