@@ -637,3 +637,112 @@ def test_a_request_that_is_refused_leaves_the_fixture_to_others(suite, request_i
             assert wide == 5
     """)
     result.assert_outcomes(failed=1, passed=2)
+
+
+FORESEES = """
+    from pytest_asyncio.support import pytest_private
+
+    torn_down = []
+    seen = set()
+
+    def pytest_fixture_post_finalizer(fixturedef):
+        if fixturedef.cached_result is not None:
+            torn_down.append(fixturedef)
+
+    @pytest.fixture(autouse=True)
+    def first(request):
+        foreseen = [*pytest_private.outdated_fixtures(request, "wanted")]
+        torn_down.clear()
+        request.getfixturevalue("wanted")
+        assert {*foreseen} <= {*torn_down}
+        for fixturedef in torn_down:
+            assert fixturedef in foreseen or {*fixturedef.argnames} & {
+                other.argname for other in torn_down
+            }
+        seen.add(bool(foreseen))
+
+    def pytest_terminal_summary(terminalreporter):
+        terminalreporter.write_line(f"foreseen: {sorted(seen)}")
+"""
+
+
+OUTDATED = {
+    "itself": """
+        @pytest.fixture(scope="session")
+        def wanted(request):
+            return getattr(request, "param", None)
+
+        @pytest.mark.parametrize("wanted", [1, 2], indirect=True)
+        def test_with_a_parameter(wanted): ...
+
+        def test_without(): ...
+
+        def test_without_again(): ...
+    """,
+    "what it needs": """
+        @pytest.fixture(scope="session")
+        def needed(request):
+            return getattr(request, "param", None)
+
+        @pytest.fixture(scope="session")
+        def between(needed): ...
+
+        @pytest.fixture(scope="session")
+        def wanted(between): ...
+
+        @pytest.mark.parametrize("needed", [1, 2], indirect=True)
+        def test_with_a_parameter(wanted, needed): ...
+
+        def test_without(): ...
+
+        def test_without_again(): ...
+    """,
+    "what it overrides": """
+        @pytest.fixture(scope="session")
+        def wanted(request):
+            return getattr(request, "param", None)
+
+        @pytest.mark.parametrize("wanted", [1, 2], indirect=True)
+        def test_with_a_parameter(wanted): ...
+
+        class TestWithout:
+            @pytest.fixture
+            def wanted(self, wanted): ...
+
+            def test_it(self): ...
+
+            def test_once_more(self): ...
+    """,
+    "what overrides what it needs": """
+        @pytest.fixture(scope="session")
+        def needed(request):
+            return getattr(request, "param", None)
+
+        @pytest.fixture
+        def wanted(needed): ...
+
+        class TestIt:
+            @pytest.fixture
+            def needed(self, needed): ...
+
+            def test_without(self): ...
+
+            def test_without_again(self): ...
+
+        @pytest.mark.parametrize("needed", [1, 2], indirect=True)
+        def test_with_a_parameter(needed): ...
+
+        class TestAgain(TestIt): ...
+    """,
+}
+
+
+@pytest.mark.parametrize("fixtures", OUTDATED.values(), ids=OUTDATED)
+def test_what_pytest_tears_down_for_another_parameter_is_foreseen(suite, fixtures):
+    """Which fixtures those are is worked out as pytest does it, which it may do otherwise one day.
+
+    Those that are torn down with them need them.
+    """
+    result = suite(fixtures, conftest=FORESEES)
+    assert result.ret == 0
+    result.stdout.fnmatch_lines("foreseen: [[]False, True]")
