@@ -13,6 +13,11 @@ from contextvars import Context, ContextVar, Token, copy_context
 from functools import partial
 from typing import Any, Final, TypeAlias, final
 
+CULPRIT: Final = ContextVar[Any]("CULPRIT", default=None)
+"""For whom code runs, where somebody asks. What runs in a copy of its context, such as a task, runs
+for the same one. It is not published: what comes later is somebody else's.
+"""
+
 Undo: TypeAlias = Callable[[], None]
 
 
@@ -26,7 +31,7 @@ def publish(source: Context, before: Context | None = None) -> Undo | None:
     """
     tokens: list[tuple[ContextVar[Any], Token[Any]]] = []
     for variable, value in source.items():
-        if variable.get(Token.MISSING) is not value:
+        if variable.get(Token.MISSING) is not value and variable is not CULPRIT:
             tokens.append((variable, variable.set(value)))
     return partial(_reset, tokens, source, before) if tokens else None
 
@@ -88,7 +93,7 @@ def put_aside(before: Context) -> Generator[None]:
     tokens: list[tuple[ContextVar[Any], Token[Any]]] = []
     for variable, value in copy_context().items():
         with suppress(LookupError):
-            earlier = before.run(variable.get)
+            earlier = None if variable is CULPRIT else before.run(variable.get)
             if earlier is not value:
                 tokens.append((variable, variable.set(earlier)))
     try:

@@ -17,7 +17,6 @@ from contextlib import AbstractContextManager, ExitStack, contextmanager, suppre
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from types import FrameType
 from typing import Any, Final, TypeAlias, final
 
 import pytest
@@ -30,7 +29,7 @@ from pytest_asyncio.support import asyncio_private, frames, instruments
 from pytest_asyncio.support.foreign import attribute, is_a, own_attribute
 from pytest_asyncio.support.instruments import Instruments
 
-from .checks.blocked_loop import BlockedLoops
+from .checks.blocked_loop import Blocked, BlockedLoops
 
 Event: TypeAlias = dict[str, Any]
 """A slice of the trace. Until it is written, its process is a name, its thread a track and a part
@@ -186,15 +185,13 @@ class Tracer(Observer):
         task.add_done_callback(end)
         return event
 
-    def _begin_blocking(self, run: Run, frame: FrameType, threshold: float) -> None:
+    def _begin_blocking(self, blocked: Blocked) -> None:
         """Record what holds a loop. Called in the watchdog's thread."""
-        loop = run.task.get_loop()
+        loop, frame = blocked.loop, blocked.frame
         track = self._tracks[loop]
-        if track in self._blocked:  # Another run on the loop has found it first.
-            return
         where = f"{frames.short(frame.f_code.co_filename)}:{frame.f_lineno}"
         event = self._begin((track, "blocked"), "blocked", where)
-        event["ts"] -= int(threshold * 1e9)
+        event["ts"] -= int(blocked.seconds * 1e9)
         self._blocked[track] = event
         with suppress(RuntimeError):  # The loop has been closed.
             loop.call_soon_threadsafe(self._end_blocking, track)

@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from contextvars import Context
 from threading import Thread
 from traceback import FrameSummary
-from types import CodeType
+from types import CodeType, FrameType
 from typing import Any, Final, NamedTuple, TypeGuard
 
 from . import frames
@@ -178,6 +178,19 @@ def context_of_callback(handle: object) -> Context | None:
     """Return the context of a callback, to which no public way leads, and with uvloop none."""
     context: Context | None = attribute(handle, "_context", Context)
     return context
+
+
+def callback_in(frame: FrameType | None) -> object:
+    """Return the innermost callback that a loop calls, from a frame outwards; with uvloop none."""
+    while frame is not None and frame.f_code is not CALL:
+        frame = frame.f_back
+    return None if frame is None else frame.f_locals["self"]
+
+
+def loop_of_callback(handle: object) -> AbstractEventLoop | None:
+    """Return the loop that calls a callback, to which no public way leads."""
+    loop: AbstractEventLoop | None = attribute(handle, "_loop", AbstractEventLoop)
+    return loop
 
 
 def task_of_step(handle: Handle) -> Task[Any] | None:

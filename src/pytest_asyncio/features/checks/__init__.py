@@ -10,17 +10,19 @@ import importlib
 import pkgutil
 import warnings
 from collections.abc import Callable, Generator
-from contextvars import ContextVar
-from dataclasses import dataclass
+from contextvars import Context
 from functools import partial
 from typing import Any, ClassVar, Final, NoReturn, TypeAlias, final
 
 import pytest
 
 from pytest_asyncio.collect import fixtures, options
+from pytest_asyncio.engine.context import CULPRIT
+from pytest_asyncio.engine.fixture_setups import Deferred
 from pytest_asyncio.engine.plan import plan_of
+from pytest_asyncio.engine.runs import Run
 from pytest_asyncio.engine.session import Observer, SessionState
-from pytest_asyncio.support import frames, pytest_private
+from pytest_asyncio.support import asyncio_private, frames, pytest_private
 
 
 class CheckWarning(pytest.PytestWarning):
@@ -30,23 +32,37 @@ class CheckWarning(pytest.PytestWarning):
 
 
 @final
-@dataclass(frozen=True, eq=False)
 class Culprit:
     """A test, or a fixture from its setup to its teardown, to which a finding is ascribed."""
 
-    name: str
-    function: Any
-    """That which defines it."""
+    def __init__(self, name: str, function: Any, item: pytest.Item | None = None) -> None:
+        self._name: Final = name
+        self.function: Final = function
+        """That which defines it."""
+        self.item: Final = item
+        """Whose report has what is found. That of a wide fixture may be in any."""
+        self.has_fixtures: bool = False
+        """Whether it is a test with fixtures of its own, which may yet end what it leaves."""
 
     def __str__(self) -> str:
-        return self.name
+        return self._name
 
 
-CULPRIT: Final = ContextVar[Culprit | None]("CULPRIT", default=None)
-"""For whom code runs. What runs in a copy of its context, such as a task, runs for the same one."""
+def whose(context: Context | None = None) -> Culprit | None:
+    """Return for whom the code in a context runs, or the calling code; None if nobody can know.
 
-Report: TypeAlias = Callable[[CheckWarning, str, int], None]
-"""Takes a warning, and the file and line that it is about."""
+    What another thread has brought, or was begun outside of tests and fixtures, is of no context
+    that tells.
+    """
+    found: Culprit | None = CULPRIT.get() if context is None else context.get(CULPRIT)
+    return found
+
+
+NOBODY: Final = "Code that is no test's for certain"
+"""What stands in a finding for a culprit, where nobody can know."""
+
+Report: TypeAlias = Callable[[CheckWarning, str, int, Culprit | None], None]
+"""Takes a warning, the file and line that it is about, and to whom it is ascribed."""
 
 Found: TypeAlias = tuple[CheckWarning, str, int]
 
@@ -89,7 +105,7 @@ def _module(name: str) -> Any:
 
 
 @final
-class Checks:
+class Checks(Observer):
     """The checks that a session has switched on, and what they have found and not reported yet.
 
     What a test leaves is reported at the end of its call; where it has fixtures of its own, which
@@ -103,83 +119,106 @@ class Checks:
         self.raised: Callable[[list[Found]], list[Warning]] = warn
         """Takes what was found, and returns what of it is an error. A feature that runs a test
         again may have another opinion for a while."""
-        self._found: list[Found] = []
+        self._state: Final = SessionState.of(session)
+        self._found: Final[dict[pytest.Item | None, list[Found]]] = {}
         self._checks: Final[list[BaseCheck]] = [
             _module(name).Check(session, self._report) for name in names
         ]
-        for check in self._checks:
-            SessionState.of(session).observe(check)
+        for observer in (self, *self._checks):
+            self._state.observe(observer)
+
+    def run_begins(self, run: Run) -> None:
+        """Know a test that runs beside others before pytest calls it."""
+        if run.phase == "call" and run is not self._state.current_test.run:
+            context = asyncio_private.context_of(run.task)
+            if context is not None and whose(context) is None:
+                context.run(CULPRIT.set, _test_culprit(run.item))
 
     @pytest.hookimpl(wrapper=True)
     def pytest_fixture_setup(
         self, fixturedef: pytest.FixtureDef[Any], request: pytest.FixtureRequest
     ) -> Generator[None, object, object]:
         __tracebackhide__ = True
-        culprit = Culprit(fixtures.title_of(fixturedef), fixturedef.func)
-        fixturedef.addfinalizer(partial(self._end, culprit))
-        token = CULPRIT.set(culprit)
+        item = pytest_private.item_of(request)
+        only_user = item if request.scope == "function" else None
+        fixture = Culprit(fixtures.title_of(fixturedef), fixturedef.func, only_user)
+        fixturedef.addfinalizer(partial(self._end, fixture, item))
+        token = CULPRIT.set(fixture)
 
         def finish() -> None:
             CULPRIT.reset(token)
-            item = pytest_private.item_of(request)
-            if request.scope == "function" and plan_of(item) and _TEST not in item.stash:
+            test = _test_culprit(item)
+            if only_user is not None and plan_of(item) and not test.has_fixtures:
                 # Called after the fixture's teardown, and before the loop of the test is closed.
-                test = item.stash[_TEST] = culprit_of(item)
-                item.addfinalizer(partial(self._end_test, item, test))
+                test.has_fixtures = True
+                item.addfinalizer(partial(self._end_test, test, item))
 
-        return (yield from self._raise_after(finish))
+        return (yield from self._raise_after(finish, item))
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtest_call(self, item: pytest.Item) -> Generator[None, object, object]:
         __tracebackhide__ = True
-        culprit = item.stash.get(_TEST, None) or culprit_of(item)
-        token = CULPRIT.set(culprit)
+        test = _test_culprit(item)
+        token = CULPRIT.set(test)
 
         def finish() -> None:
             CULPRIT.reset(token)
-            if _TEST not in item.stash:
-                self._look(culprit)
+            if not test.has_fixtures:
+                self._look(test)
+                del item.stash[_TEST]  # It may be run again.
 
-        return (yield from self._raise_after(finish))
+        return (yield from self._raise_after(finish, item))
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
-    def pytest_runtest_teardown(self) -> Generator[None, object, object]:
+    def pytest_runtest_teardown(self, item: pytest.Item) -> Generator[None, object, object]:
         __tracebackhide__ = True
-        return (yield from self._raise_after(lambda: None))
+        return (yield from self._raise_after(lambda: None, item))
 
-    def _report(self, finding: CheckWarning, filename: str, line: int) -> None:
-        self._found.append((finding, filename, line))
+    def _report(
+        self, finding: CheckWarning, filename: str, line: int, culprit: Culprit | None
+    ) -> None:
+        item = None if culprit is None else culprit.item
+        if item is not None and _TEST not in item.stash:  # Its report is made.
+            item = None
+        self._found.setdefault(item, []).append((finding, filename, line))
 
     def _look(self, culprit: Culprit) -> None:
         for check in self._checks:
             check.end(culprit)
 
-    def _end_test(self, item: pytest.Item, culprit: Culprit) -> None:
+    def _end_test(self, test: Culprit, item: pytest.Item) -> None:
         __tracebackhide__ = True
-        del item.stash[_TEST]  # It may be run again.
-        self._end(culprit)
+        try:
+            self._end(test, item)
+        finally:
+            del item.stash[_TEST]  # It may be run again.
 
-    def _end(self, culprit: Culprit) -> None:
+    def _end(self, culprit: Culprit, item: pytest.Item) -> None:
         __tracebackhide__ = True
         self._look(culprit)
-        self._raise_found()
+        self._raise_found(item)
 
-    def _raise_after(self, finish: Callable[[], None]) -> Generator[None, object, object]:
+    def _raise_after(
+        self, finish: Callable[[], None], item: pytest.Item
+    ) -> Generator[None, object, object]:
         __tracebackhide__ = True
         try:
             result = yield
+        except Deferred:
+            finish()
+            raise
         except BaseException as failure:
             finish()
-            for error in self._take():
+            for error in self._take(item):
                 failure.add_note(f"{type(error).__name__}: {error}")
             raise
         finish()
-        self._raise_found()
+        self._raise_found(item)
         return result
 
-    def _raise_found(self) -> None:
+    def _raise_found(self, item: pytest.Item) -> None:
         __tracebackhide__ = True
-        errors = self._take()
+        errors = self._take(item)
         if len(errors) == 1:
             raise errors[0]
         if errors:
@@ -189,13 +228,13 @@ class Checks:
         __tracebackhide__ = pytest_private.GROUPS_MAY_BE_HIDDEN
         raise ExceptionGroup(f"{len(errors)} checks failed", errors)
 
-    def _take(self) -> list[Warning]:
-        found, self._found = self._found, []
-        return self.raised(found)
+    def _take(self, item: pytest.Item) -> list[Warning]:
+        """Take what is found of an item, and what is in nobody's report."""
+        return self.raised([*self._found.pop(None, ()), *self._found.pop(item, ())])
 
 
 def culprit_of(item: pytest.Item) -> Culprit:
-    return Culprit(item.name, getattr(item, "function", None))
+    return Culprit(item.name, getattr(item, "function", None), item)
 
 
 def warn(found: list[Found]) -> list[Warning]:
@@ -212,6 +251,14 @@ def warn(found: list[Found]) -> list[Warning]:
 def raised_at(filename: str, line: int, finding: Warning) -> Warning:
     """Return what was found as an error that the line which it is about has raised."""
     return finding.with_traceback(frames.traceback_at(filename, line))
+
+
+def _test_culprit(item: pytest.Item) -> Culprit:
+    """Return the one culprit that a test is, from the setup of its own fixtures to its end."""
+    test = item.stash.get(_TEST, None)
+    if test is None:
+        test = item.stash[_TEST] = culprit_of(item)
+    return test
 
 
 _TEST: Final[pytest.StashKey[Culprit]] = pytest.StashKey()

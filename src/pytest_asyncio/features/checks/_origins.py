@@ -18,7 +18,7 @@ from pytest_asyncio.support import asyncio_private, frames, instruments
 from pytest_asyncio.support.foreign import is_a
 from pytest_asyncio.support.instruments import Instruments
 
-from . import CULPRIT, Culprit
+from . import Culprit, whose
 
 
 @final
@@ -41,8 +41,7 @@ class Origin:
         # Not kept in a variable: a frame that holds itself is left to the garbage collector.
         frame = frames.users(inspect.currentframe()) or frames.others(inspect.currentframe())
         assert frame is not None
-        culprit = CULPRIT.get() if context is None else context.get(CULPRIT)
-        return cls(culprit, loop, frame.f_code.co_filename, frame.f_lineno)
+        return cls(whose(context), loop, frame.f_code.co_filename, frame.f_lineno)
 
     def __str__(self) -> str:
         return f"{frames.short(self.filename)}:{self.line}"

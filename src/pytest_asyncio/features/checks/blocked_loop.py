@@ -5,22 +5,23 @@ from __future__ import annotations
 import asyncio
 import io
 import threading
-from asyncio import Task
+from asyncio import AbstractEventLoop, Task
 from collections.abc import Callable
 from contextlib import suppress
+from contextvars import Context
 from types import FrameType
-from typing import Any, Final, TypeAlias, final
+from typing import Any, Final, NamedTuple, TypeAlias, final
 from weakref import WeakKeyDictionary, ref
 
 import pytest
 
-from pytest_asyncio.collect import fixtures, options
+from pytest_asyncio.collect import options
 from pytest_asyncio.engine.runs import Run
 from pytest_asyncio.engine.session import Observer, SessionState
-from pytest_asyncio.support import debuggers, frames
+from pytest_asyncio.support import asyncio_private, debuggers, frames
 from pytest_asyncio.support.watchdog import Alarms
 
-from . import CULPRIT, BaseCheck, CheckWarning, Culprit, Report
+from . import NOBODY, BaseCheck, CheckWarning, Report, culprit_of, whose
 
 _LOOKS: Final = 10
 """How often in a row a task is seen to hold the loop before the loop counts as blocked.
@@ -42,29 +43,43 @@ class BlockedLoopWarning(CheckWarning):
 class Check(BaseCheck):
     def __init__(self, session: pytest.Session, report: Report) -> None:
         super().__init__(session, report)
-        self._culprits: Final = WeakKeyDictionary[Run, Culprit | str]()
-        SessionState.of(session).observe(BlockedLoops(session, self._report_frame))
+        self._users: Final = WeakKeyDictionary[AbstractEventLoop, set[pytest.Item]]()
+        SessionState.of(session).observe(BlockedLoops(session, self._report_blocked))
 
     def run_begins(self, run: Run) -> None:
-        fixturedef = run.fixturedef
-        own_name = run.item.name if fixturedef is None else fixtures.title_of(fixturedef)
-        self._culprits[run] = CULPRIT.get() or own_name
+        self._users.setdefault(run.task.get_loop(), set()).add(run.item)
 
-    def _report_frame(self, blocked: Run, frame: FrameType, threshold: float) -> None:
-        filename, line = frame.f_code.co_filename, frame.f_lineno
+    def _report_blocked(self, blocked: Blocked) -> None:
+        filename, line = blocked.frame.f_code.co_filename, blocked.frame.f_lineno
+        who = None if blocked.context is None else whose(blocked.context)
+        users = self._users[blocked.loop]
+        if who is None and len(users) == 1:
+            (item,) = users
+            who = culprit_of(item)
         self.report(
             BlockedLoopWarning(
-                f"{self._culprits[blocked]} held the event loop for "
-                f"more than {threshold:g} s at {frames.place(frame.f_code, line)}. Use what can be "
-                "awaited, or asyncio.to_thread()."
+                f"{who or NOBODY} held the event loop for more than {blocked.seconds:g} s at "
+                f"{frames.place(blocked.frame.f_code, line)}. Use what can be awaited, or "
+                "asyncio.to_thread()."
             ),
             filename,
             line,
+            who,
         )
 
 
-OnBlocked: TypeAlias = Callable[[Run, FrameType, float], None]
-"""Takes a run, the frame in which something holds its loop, and for how many seconds it has."""
+class Blocked(NamedTuple):
+    """A loop that something holds."""
+
+    loop: AbstractEventLoop
+    frame: FrameType
+    """Where it does: the user's line."""
+    context: Context | None
+    """That of the callback, where it is known."""
+    seconds: float
+
+
+OnBlocked: TypeAlias = Callable[[Blocked], None]
 
 
 @final
@@ -72,18 +87,25 @@ class BlockedLoops(Observer):
     """Finds what holds a loop for too long, and has it known in the watchdog's thread."""
 
     def __init__(self, session: pytest.Session, on_blocked: OnBlocked) -> None:
-        self._alarms: Final = Alarms.of(session)
+        Alarms.of(session)  # Suites look for threads that a test has left: this one is older.
+        self._session: Final = session
         self._threshold: Final = options.of(session.config).blocked_loop_threshold
         self._on_blocked: Final = on_blocked
         self._watched: Final[dict[Run, _Watched]] = {}
 
     def run_begins(self, run: Run) -> None:
         if run.within is None:
-            self._watched[run] = _Watched(run, self._threshold, self._alarms, self._on_blocked)
+            loop, thread = run.task.get_loop(), threading.get_ident()
+            known = (it for it in self._watched.values() if it.is_same(loop, thread))
+            self._watched[run] = next(known, None) or _Watched(
+                loop, self._threshold, self._session, self._on_blocked
+            )
 
     def run_ended(self, run: Run) -> None:
         if run.within is None:
-            self._watched.pop(run).end()
+            watched = self._watched.pop(run)
+            if watched not in self._watched.values():
+                watched.end()
 
 
 @final
@@ -93,20 +115,29 @@ class _Watched:
     # In a class, where libraries that replace the file system do not find it.
     _open = staticmethod(io.open)
 
-    def __init__(self, run: Run, threshold: float, alarms: Alarms, on_blocked: OnBlocked) -> None:
-        self._run: Final = run
+    def __init__(
+        self,
+        loop: AbstractEventLoop,
+        threshold: float,
+        session: pytest.Session,
+        on_blocked: OnBlocked,
+    ) -> None:
+        self._loop: Final = loop
         self._threshold: Final = threshold
+        self._config: Final = session.config
         self._on_blocked: Final = on_blocked
-        self._loop: Final = run.task.get_loop()
         self._thread: Final = threading.get_ident()
         self._statistics: Final = _STATISTICS.format(threading.get_native_id())
-        self._alarms: Final = alarms
+        self._alarms: Final = Alarms.of(session)
         self._has_iterated = True
         self._is_over = False
         self._holder: ref[Task[Any]] | None = None
         self._held_for = 0.0
         self._starved_for = 0.0
         self._wait()
+
+    def is_same(self, loop: AbstractEventLoop, thread: int) -> bool:
+        return loop is self._loop and thread == self._thread
 
     def end(self) -> None:
         self._is_over = True
@@ -153,9 +184,17 @@ class _Watched:
         self._has_iterated = True
 
     def _report(self) -> None:
-        """Report what the loop's thread is doing."""
+        """Report what the loop's thread is doing, unless another loop does it."""
         innermost = frames.innermost(self._thread)
         frame = frames.users(innermost) or innermost
-        config = self._run.item.config
-        if frame is not None and not debuggers.is_active(config, self._thread):
-            self._on_blocked(self._run, frame, self._threshold)
+        if frame is None or debuggers.is_active(self._config, self._thread):
+            return
+        task, callback = asyncio.current_task(self._loop), asyncio_private.callback_in(innermost)
+        if callback is not None and asyncio_private.loop_of_callback(callback) is not self._loop:
+            return
+        context = (
+            asyncio_private.context_of_callback(callback)
+            if task is None
+            else asyncio_private.context_of(task)
+        )
+        self._on_blocked(Blocked(self._loop, frame, context, self._threshold))

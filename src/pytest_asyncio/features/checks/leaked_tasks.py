@@ -66,6 +66,7 @@ class Check(BaseCheck):
             ),
             origin.filename,
             origin.line,
+            origin.culprit,
         )
 
 

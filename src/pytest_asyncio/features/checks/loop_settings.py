@@ -14,7 +14,7 @@ from pytest_asyncio.engine.loops import LoopOwner
 from pytest_asyncio.support import frames, instruments
 from pytest_asyncio.support.instruments import Instruments
 
-from . import CULPRIT, BaseCheck, CheckWarning, Culprit, Report
+from . import BaseCheck, CheckWarning, Culprit, Report, whose
 
 _SETTINGS: Final = {
     "exception_handler": "exception handler",
@@ -81,10 +81,10 @@ class Check(BaseCheck):
         def set_recorded(value: Any) -> None:
             before = get_value()
             set_value(value)
-            culprit, frame = CULPRIT.get(), frames.users(inspect.currentframe())
-            if culprit is not None and frame is not None:
+            who, frame = whose(), frames.users(inspect.currentframe())
+            if who is not None and frame is not None:
                 place = frame.f_code.co_filename, frame.f_lineno
-                self._changes.append(_Change(culprit, owner, setting, before, get_value(), *place))
+                self._changes.append(_Change(who, owner, setting, before, get_value(), *place))
 
         return set_recorded
 
@@ -98,6 +98,7 @@ class Check(BaseCheck):
             ),
             change.filename,
             change.line,
+            change.culprit,
         )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import gc
 import sys
 import warnings
@@ -16,7 +17,7 @@ from pytest_asyncio.engine.runs import Run
 from pytest_asyncio.support import frames
 from pytest_asyncio.support.foreign import attribute
 
-from . import CULPRIT, BaseCheck, CheckWarning, Report
+from . import NOBODY, BaseCheck, CheckWarning, Culprit, Report, whose
 
 _DEPTH: Final = 5
 """How many callers of a coroutine function are remembered, of which the first may be mocks."""
@@ -32,16 +33,17 @@ class NeverAwaitedWarning(CheckWarning):
 class Check(BaseCheck):
     def __init__(self, session: pytest.Session, report: Report) -> None:
         super().__init__(session, report)
-        self._begun: Final[list[Run]] = []
+        self._begun: Final[dict[Run, Any]] = {}
+        """What records warnings where no test has changed that, by the runs that go on."""
         self._listening: Final = ExitStack()
 
     def run_begins(self, run: Run) -> None:
         if not self._begun:
             self._listening.enter_context(self._listens())
-        self._begun.append(run)
+        self._begun[run] = _recorder()
 
     def run_ended(self, run: Run) -> None:
-        self._begun.remove(run)
+        del self._begun[run]
         if not self._begun:
             self._listening.close()
 
@@ -49,7 +51,6 @@ class Check(BaseCheck):
     def _listens(self) -> Generator[None]:
         """Know of all coroutines that are dropped from now on without having been awaited."""
         before: Any = warnings._warn_unawaited_coroutine  # type: ignore[attr-defined]
-        recorder = _recorder()
         is_garbage = False
 
         def note_collection(phase: str, _: object) -> None:
@@ -57,8 +58,9 @@ class Check(BaseCheck):
             is_garbage = phase == "start"
 
         def report(coroutine: CoroutineType[Any, Any, Any]) -> None:
-            if _recorder() is recorder:
-                self._report_dropped(coroutine, self._begun[-1].item, is_garbage)
+            recorder = _recorder()
+            if any(recorder is known for known in self._begun.values()):
+                self._report_dropped(coroutine, is_garbage)
             else:  # The test looks at its warnings itself.
                 before(coroutine)
 
@@ -75,10 +77,8 @@ class Check(BaseCheck):
             warnings._warn_unawaited_coroutine = before  # type: ignore[attr-defined]
             sys.set_coroutine_origin_tracking_depth(depth)
 
-    def _report_dropped(
-        self, coroutine: CoroutineType[Any, Any, Any], item: pytest.Function, is_garbage: bool
-    ) -> None:
-        culprit = self._culprit_among(coroutine.cr_origin or (), item) if is_garbage else ""
+    def _report_dropped(self, coroutine: CoroutineType[Any, Any, Any], is_garbage: bool) -> None:
+        who = self._culprit_among(coroutine.cr_origin or ()) if is_garbage else whose()
         code = coroutine.cr_code
         filename, line = code.co_filename, code.co_firstlineno
         created = ""
@@ -88,25 +88,32 @@ class Check(BaseCheck):
             created = f", created at {frames.short(filename)}:{line}"
         self.report(
             NeverAwaitedWarning(
-                f"{culprit or CULPRIT.get()} never awaited the coroutine "
+                f"{who or NOBODY} never awaited the coroutine "
                 f"{coroutine.__qualname__!r}{created}. Write 'await' before the call."
             ),
             filename,
             line,
+            who,
         )
 
-    def _culprit_among(self, origin: Iterable[tuple[str, int, str]], item: pytest.Function) -> str:
+    def _culprit_among(self, origin: Iterable[tuple[str, int, str]]) -> Culprit:
         """Return who has made a coroutine, maybe long ago, that the garbage collector has found."""
         places = {(filename, name) for filename, _, name in origin}
-        for candidate in (item, *self.session.items):
+        running = [run.item for run in self._begun]
+        for candidate in (*running, *self.session.items):
             function = attribute(candidate, "function", object)
             if (str(candidate.path), attribute(function, "__name__", str)) in places:
-                return item.name if candidate is item else candidate.name.partition("[")[0]
-        return f"{CULPRIT.get()}, or an earlier test,"
+                is_running = candidate in running
+                name = candidate.name if is_running else candidate.name.partition("[")[0]
+                return Culprit(name, function, candidate)
+        return Culprit(f"{whose() or NOBODY}, or an earlier test,", None)
 
 
 def _recorder() -> Any:
-    """Return what records the warnings that are made now."""
+    """Return what records the warnings that are made now, behind what tells whose they are."""
     context: Any = getattr(warnings, "_get_context", None)  # Python 3.14 and newer
     log = None if context is None else context().log
-    return warnings._showwarnmsg_impl if log is None else log  # type: ignore[attr-defined]
+    recorder = warnings._showwarnmsg_impl if log is None else log  # type: ignore[attr-defined]
+    while isinstance(recorder, functools.partial):
+        (recorder,) = recorder.args
+    return recorder

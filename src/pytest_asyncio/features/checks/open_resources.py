@@ -21,7 +21,7 @@ from pytest_asyncio.support import frames, instruments
 from pytest_asyncio.support.foreign import attribute, is_a
 from pytest_asyncio.support.instruments import Instruments
 
-from . import BaseCheck, CheckWarning, Culprit, Report
+from . import NOBODY, BaseCheck, CheckWarning, Culprit, Report
 from ._origins import Origin, generator_instruments
 
 _OPENING: Final = (
@@ -105,9 +105,10 @@ class Check(BaseCheck):
         if not _is_open(resource):
             return
         warning = OpenResourceWarning(
-            f"{origin.culprit} has left {_description(resource)} open since {origin}. Close it."
+            f"{origin.culprit or NOBODY} has left {_description(resource)} open since {origin}. "
+            "Close it."
         )
-        self.report(warning, origin.filename, origin.line)
+        self.report(warning, origin.filename, origin.line, origin.culprit)
 
 
 def _is_users(opening: Any) -> bool:

@@ -10,6 +10,7 @@ from weakref import WeakKeyDictionary, ref
 
 import pytest
 
+from pytest_asyncio.engine.context import CULPRIT
 from pytest_asyncio.engine.loops import LoopOwner
 from pytest_asyncio.engine.runs import Run
 from pytest_asyncio.engine.session import SessionState
@@ -17,7 +18,7 @@ from pytest_asyncio.support import asyncio_private, frames, instruments
 from pytest_asyncio.support.foreign import attribute, is_a, text
 from pytest_asyncio.support.instruments import Instruments
 
-from . import CULPRIT, BaseCheck, CheckWarning, Culprit, Report, culprit_of
+from . import BaseCheck, CheckWarning, Culprit, Report, culprit_of, whose
 from ._origins import Origin, Origins, generator_instruments
 
 
@@ -104,11 +105,10 @@ class Check(BaseCheck):
             return kept[0]
         of_callback = asyncio_private.context_of_callback(context.get("handle"))
         if of_callback is not None and CULPRIT in of_callback:
-            culprit: Culprit | None = of_callback[CULPRIT]
-            return culprit
-        run = SessionState.of(self.session).running
-        if run is not None and run.task.get_loop() is loop:
-            return CULPRIT.get()
+            return whose(of_callback)
+        running = SessionState.of(self.session).all_running
+        if len(running) == 1 and running[0].task.get_loop() is loop:
+            return whose(asyncio_private.context_of(running[0].task))
         return next(iter(tests.values())) if len(tests) == 1 else None
 
     def _report_exception(
@@ -131,7 +131,7 @@ class Check(BaseCheck):
                 message += f", raised at {frames.short(filename)}:{line}"
         warning = UnhandledExceptionWarning(f"{message}. Await what raises it, or handle it there.")
         warning.__cause__ = error
-        self.report(warning, filename, line)
+        self.report(warning, filename, line, culprit)
 
     def _report_open(self, culprit: Culprit | None, what: str, context: dict[str, Any]) -> None:
         """Report what libraries complain of to the loop when it is freed without being closed."""
@@ -148,7 +148,7 @@ class Check(BaseCheck):
             f"{culprit or 'An earlier test'}: {what}. Write 'async with {manager}', or close it in "
             f"a 'finally'.{hint}"
         )
-        self.report(warning, filename, line)
+        self.report(warning, filename, line, culprit)
 
 
 def _definition_of(culprit: Culprit | None) -> tuple[str, int]:
@@ -166,7 +166,7 @@ def _recording_futures(loop: AbstractEventLoop) -> Callable[[], Future[Any]]:
     def create_recorded() -> Future[Any]:
         future = create()
         with suppress(AttributeError):  # Not all classes of futures take it.
-            setattr(future, _KEPT, (CULPRIT.get(),))
+            setattr(future, _KEPT, (whose(),))
         return future
 
     return create_recorded

@@ -38,8 +38,6 @@ given.
 def find(config: pytest.Config) -> str | None:
     """Return why tests have to run one after another, if anything makes them."""
     given = options.of(config)
-    if given.checks:
-        return "asyncio_checks look at one test after another"
     if given.cancel or given.late:
         flag = "--asyncio-cancel" if given.cancel else "--asyncio-late"
         return f"{flag} runs them more than once"
