@@ -18,7 +18,6 @@ ONE_BY_ONE = "asyncio: concurrent tests run one after another, because "
     [
         ("--setup-show", "--setup-show is about one test after another"),
         ("--pdb", "--pdb is about one test after another"),
-        ("--asyncio-checks=leaked-tasks", "asyncio_checks look at one test after another"),
         ("--asyncio-cancel", "--asyncio-cancel runs them more than once"),
         ("--asyncio-late=1", "--asyncio-late runs them more than once"),
         ("-pno:capture", "-p no:capture leaves nothing to tell their output apart"),
