@@ -25,6 +25,7 @@ HEADER: Final = """
     import pytest, pytest_asyncio
 
     signal.signal(signal.SIGINT, signal.default_int_handler)
+    KEPT = []
     FOLDER = os.path.dirname(__file__)
 
     def note(what):
