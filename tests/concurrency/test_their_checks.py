@@ -6,9 +6,14 @@ import sys
 
 import pytest
 
-needs_references = pytest.mark.skipif(
-    sys.implementation.name != "cpython", reason="it counts no references"
-)
+pytestmark = [
+    pytest.mark.filterwarnings(
+        "ignore::ResourceWarning", "ignore::pytest.PytestUnraisableExceptionWarning"
+    ),
+    pytest.mark.skipif(
+        sys.implementation.name != "cpython", reason="it counts no references, and tells later"
+    ),
+]
 CULPRITS = {
     "leaked-tasks": (
         "kept.append(asyncio.create_task(asyncio.sleep(60), name='leaked'))",
