@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import gc
 import sys
 import warnings
@@ -35,7 +34,13 @@ class Check(BaseCheck):
         super().__init__(session, report)
         self._begun: Final[dict[Run, Any]] = {}
         """What records warnings where no test has changed that, by the runs that go on."""
+        self._recorder_of_item: Any = None
         self._listening: Final = ExitStack()
+        session.config.pluginmanager.register(self)
+
+    def pytest_runtest_logstart(self) -> None:
+        """Know what records the warnings of the item that comes next; others may go on."""
+        self._recorder_of_item = _recorder()
 
     def run_begins(self, run: Run) -> None:
         if not self._begun:
@@ -59,7 +64,7 @@ class Check(BaseCheck):
 
         def report(coroutine: CoroutineType[Any, Any, Any]) -> None:
             recorder = _recorder()
-            if any(recorder is known for known in self._begun.values()):
+            if any(recorder is it for it in (self._recorder_of_item, *self._begun.values())):
                 self._report_dropped(coroutine, is_garbage)
             else:  # The test looks at its warnings itself.
                 before(coroutine)
@@ -110,10 +115,10 @@ class Check(BaseCheck):
 
 
 def _recorder() -> Any:
-    """Return what records the warnings that are made now, behind what tells whose they are."""
+    """Return what records the warnings that are made now, behind what knows whose they are."""
     context: Any = getattr(warnings, "_get_context", None)  # Python 3.14 and newer
     log = None if context is None else context().log
-    recorder = warnings._showwarnmsg_impl if log is None else log  # type: ignore[attr-defined]
-    while isinstance(recorder, functools.partial):
-        (recorder,) = recorder.args
+    recorder: Any = vars(warnings)["_showwarnmsg_impl"] if log is None else log
+    while (args := attribute(recorder, "args", tuple)) is not None:  # a partial
+        recorder = args[0]
     return recorder
