@@ -6,11 +6,12 @@ speaks through, and a class `Check`.
 
 from __future__ import annotations
 
+import gc
 import importlib
 import pkgutil
 import warnings
 from collections.abc import Callable, Generator
-from contextvars import Context
+from contextvars import Context, Token
 from functools import partial
 from typing import Any, ClassVar, Final, NoReturn, TypeAlias, final
 
@@ -126,6 +127,18 @@ class Checks(Observer):
         ]
         for observer in (self, *self._checks):
             self._state.observe(observer)
+        self._interrupted: Token[Culprit | None] | None = None
+        collections: list[Any] = getattr(gc, "callbacks", [])  # PyPy has none.
+        collections.append(self._collect)
+        session.config.add_cleanup(partial(collections.remove, self._collect))
+
+    def _collect(self, phase: str, _: object) -> None:
+        """Let what the garbage collector calls be nobody's, and not of whom it interrupts."""
+        if phase == "start":
+            self._interrupted = CULPRIT.set(None)
+        elif self._interrupted is not None:
+            CULPRIT.reset(self._interrupted)
+            self._interrupted = None
 
     def run_begins(self, run: Run) -> None:
         """Know a test that runs beside others before pytest calls it."""

@@ -111,7 +111,7 @@ class Check(BaseCheck):
                 is_running = candidate in running
                 name = candidate.name if is_running else candidate.name.partition("[")[0]
                 return Culprit(name, function, candidate)
-        return Culprit(f"{whose() or NOBODY}, or an earlier test,", None)
+        return Culprit(f"{running[-1].name}, or an earlier test,", None)
 
 
 def _recorder() -> Any:

@@ -103,9 +103,14 @@ class Check(BaseCheck):
         kept: tuple[Culprit | None] | None = attribute(context.get("future"), _KEPT, tuple)
         if kept is not None:
             return kept[0]
-        of_callback = asyncio_private.context_of_callback(context.get("handle"))
-        if of_callback is not None and CULPRIT in of_callback:
-            return whose(of_callback)
+        task: object = context.get("task")
+        own = (
+            asyncio_private.context_of(task)
+            if is_a(task, Task)
+            else asyncio_private.context_of_callback(context.get("handle"))
+        )
+        if own is not None and CULPRIT in own:
+            return whose(own)
         running = SessionState.of(self.session).all_running
         if len(running) == 1 and running[0].task.get_loop() is loop:
             return whose(asyncio_private.context_of(running[0].task))
@@ -120,7 +125,7 @@ class Check(BaseCheck):
     ) -> None:
         message = f"{culprit or 'An earlier test'}: {what}"
         filename, line = _definition_of(culprit)
-        if origin is not None:
+        if origin is not None and not frames.is_library(origin.filename):
             filename, line = origin.filename, origin.line
             message += f", created at {origin}"
         if error is not None:
