@@ -232,3 +232,24 @@ def test_it_knows_those_of_uvloop(checked, what):
     )
     result.assert_outcomes(failed=1)
     result.stdout.fnmatch_lines([f"E*OpenResourceWarning: test_it has left {what} open since*"])
+
+
+def test_a_generator_that_a_wide_fixture_keeps_is_reported_when_the_loop_ends(checked):
+    result = checked(
+        f"""
+        {HELPERS}
+        pytestmark = pytest.mark.asyncio(loop_scope="module")
+        @pytest_asyncio.fixture(scope="module", loop_scope="module")
+        async def kept():
+            yield []
+        async def test_a(kept):
+            kept.append(await begin(numbers()))
+        async def test_b(kept):
+            pass
+        """,
+        "-Wdefault",
+    )
+    result.assert_outcomes(passed=2, warnings=1)
+    result.stdout.fnmatch_lines(
+        "*OpenResourceWarning: test_a has left the async generator 'numbers' open since *"
+    )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import gc
 import inspect
-from asyncio import AbstractEventLoop
+from asyncio import AbstractEventLoop, Task
 from collections.abc import Callable
 from concurrent.futures import Executor
 from contextlib import suppress
@@ -55,6 +55,12 @@ class Check(BaseCheck):
         assert owner.opened is not None
         self._instruments[owner] = self._recording(owner.opened)
         instruments.attach(owner.opened, self._instruments[owner])
+
+    def loop_ending(self, owner: LoopOwner, left: set[Task[Any]]) -> None:
+        """Report async generators before they are ended with the loop."""
+        for resource, origin in tuple(self._opened.items()):
+            if origin.loop is owner.opened and isinstance(resource, AsyncGeneratorType):
+                self._report_if_open(resource, origin)
 
     def loop_closing(self, owner: LoopOwner) -> None:
         for resource, origin in tuple(self._opened.items()):
