@@ -6,14 +6,9 @@ import sys
 
 import pytest
 
-pytestmark = [
-    pytest.mark.filterwarnings(
-        "ignore::ResourceWarning", "ignore::pytest.PytestUnraisableExceptionWarning"
-    ),
-    pytest.mark.skipif(
-        sys.implementation.name != "cpython", reason="it counts no references, and tells later"
-    ),
-]
+pytestmark = pytest.mark.skipif(
+    sys.implementation.name != "cpython", reason="it counts no references, and tells later"
+)
 CULPRITS = {
     "leaked-tasks": (
         "kept.append(asyncio.create_task(asyncio.sleep(60), name='leaked'))",
@@ -28,8 +23,8 @@ CULPRITS = {
         "BlockedLoopWarning: test_b held the event loop for more than 0.1 s at *",
     ),
     "open-resources": (
-        "kept.append(await asyncio.start_server(print, '127.0.0.1', 0))",
-        "OpenResourceWarning: test_b has left a Server open since *",
+        "kept.append(numbers()); await anext(kept[-1])",
+        "OpenResourceWarning: test_b has left the async generator 'numbers' open since *",
     ),
     "unhandled-exceptions": (
         "asyncio.get_running_loop().call_soon(int, 'no number')",
@@ -43,6 +38,7 @@ CULPRITS = {
 OWN = """
     import threading, time
     kept = []
+    async def numbers(): yield 1
     @pytest_asyncio.fixture
     async def own():
         yield
@@ -56,7 +52,7 @@ def checked(concurrent):
     """Run `test_a`, and what is given, at the same time and with checks."""
 
     def run(source, names="all"):
-        args = (f"--asyncio-checks={names}", "-Wdefault", "-Wignore::ResourceWarning")
+        args = (f"--asyncio-checks={names}", "-Wdefault")
         ini = "asyncio_blocked_loop_threshold = 0.1"
         return concurrent(OWN + source, *args, ini=ini)
 
