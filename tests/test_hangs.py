@@ -509,14 +509,14 @@ def test_the_time_out_of_faulthandler_shows_the_tasks(suite, capfd):
         @pytest.mark.asyncio
         @pytest.mark.parametrize("_", [1, 2])
         async def test_it(_):
-            await asyncio.sleep(0.2)
+            await asyncio.sleep(1)
         """,
         "-pfaulthandler",
-        ini="faulthandler_timeout = 0.1",
+        ini="faulthandler_timeout = 0.3",
     )
     result.assert_outcomes(passed=2)
     output = capfd.readouterr().err
-    assert output.count("doing, before the 0.1 s of faulthandler_timeout") == 2
+    assert output.count("doing, before the 0.3 s of faulthandler_timeout") == 2
     assert "test_it.py::test_it[2]: its call has taken" in output
 
 
