@@ -705,6 +705,15 @@ def test_no_order_is_named_where_the_fixture_requests_what_it_needs(suite):
     result.stdout.no_fnmatch_line("*by then*")
 
 
+def test_no_order_is_named_for_what_a_hook_raises(suite):
+    result = suite(
+        ORDER.format(request="", setup="pass", teardown="pass"),
+        conftest="def pytest_runtest_setup(): raise TimeoutError",
+    )
+    result.assert_outcomes(errors=1)
+    result.stdout.no_fnmatch_line("*by then*")
+
+
 @pytest.mark.parametrize("call", ["raise TimeoutError", "assert 0"])
 def test_no_order_is_named_for_what_no_fixture_raises(suite, call):
     result = suite(

@@ -6,6 +6,7 @@ import dis
 import inspect
 from asyncio import Task
 from collections.abc import Iterator
+from itertools import takewhile
 from types import FrameType
 from typing import Any
 
@@ -43,9 +44,8 @@ def _acquired_in(frame: FrameType) -> list[tuple[str, ...]]:
 def _method_calls(frame: FrameType) -> Iterator[tuple[tuple[str, ...], str]]:
     """Yield the attributes that code has read of what names stand for, and those names."""
     path: tuple[str, ...] = ()
-    for instruction in dis.get_instructions(frame.f_code):
-        if instruction.offset >= frame.f_lasti:
-            return
+    instructions = dis.get_instructions(frame.f_code)
+    for instruction in takewhile(lambda it: it.offset < frame.f_lasti, instructions):
         name: Any = instruction.argval
         if instruction.opname in ("LOAD_ATTR", "LOAD_METHOD") and path:
             yield path, str(name)

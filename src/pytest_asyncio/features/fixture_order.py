@@ -22,7 +22,7 @@ def explain(error: BaseException, item: pytest.Function, when: str) -> None:
     if not any(map(_says_that_nobody_answers, all_of(error))):
         return
     failed = _failed_in(error, item)
-    if failed is None or when == "call":
+    if failed is None:
         return
     others: Iterable[pytest.FixtureDef[Any]]
     if when == "setup":

@@ -142,11 +142,14 @@ class Check(BaseCheck):
         """Report what libraries complain of to the loop when it is freed without being closed."""
         filename, line = _definition_of(culprit)
         hint = " See where it was made by --asyncio-debug."
-        for entry in reversed(context.get("source_traceback") or ()):
-            if frames.is_users_file(entry.filename):
-                filename, line = entry.filename, entry.lineno
-                what, hint = f"{what}, made at {frames.short(filename)}:{line}", ""
-                break
+        made = [
+            entry
+            for entry in context.get("source_traceback") or ()
+            if frames.is_users_file(entry.filename)
+        ]
+        if made:
+            filename, line = made[-1].filename, made[-1].lineno
+            what, hint = f"{what}, made at {frames.short(filename)}:{line}", ""
         names = [type(value).__name__ for key, value in context.items() if key not in _STANDARD]
         manager = f"{names[0]}(...)" if names else "what makes it"
         warning = UnhandledExceptionWarning(
