@@ -8,6 +8,7 @@ from __future__ import annotations
 import copy
 import logging
 import sys
+import threading
 import warnings
 from collections.abc import Callable, Generator, Iterable
 from contextlib import contextmanager
@@ -147,6 +148,8 @@ class Recorder:
         self._looked_at: RecordedTest | None = None
         self._aside: Record | None = None
         """Keeps what others than that test do meanwhile."""
+        self.lock: Final = threading.RLock()
+        """Held while something is written, since threads write whatever pytest looks at."""
         self.is_at_work: bool = False
         self._capture: Final = pytest_private.Capture(config)
         self._level: Final = pytest_private.log_level(config)
@@ -217,19 +220,21 @@ class Recorder:
             yield
             return
         streams = sys.stdout, sys.stderr
-        texts = self._capture.take()
         aside = Record()
-        self._looked_at, self._aside = test, aside
+        with self.lock:
+            texts = self._capture.take()
+            self._looked_at, self._aside = test, aside
         try:
             with pytest_private.captured_logs_aside(), self._capture.fixture_aside():
                 yield
         finally:
-            self._looked_at = self._aside = None
-            self._capture.resume()
-            for name, text in zip(_STREAMS, texts, strict=True):
-                getattr(sys, name).write(text)
-            sys.stdout, sys.stderr = streams
-            aside.replay()
+            with self.lock:
+                self._looked_at = self._aside = None
+                self._capture.resume()
+                for name, text in zip(_STREAMS, texts, strict=True):
+                    getattr(sys, name).write(text)
+                sys.stdout, sys.stderr = streams
+                aside.replay()
 
     def of_caller(self) -> RecordedTest | Record | None:
         """Return what keeps back what the calling code does, if it is to be kept back."""
@@ -250,10 +255,11 @@ class _Stream:
         self.buffer: Final = _Buffer(self)
 
     def write(self, text: str) -> int:
-        test = self.recorder.of_caller()
-        if test is None:
-            return self.behind.write(text)
-        test.write(self._name, text)
+        with self.recorder.lock:
+            test = self.recorder.of_caller()
+            if test is None:
+                return self.behind.write(text)
+            test.write(self._name, text)
         return len(text)
 
     def writelines(self, lines: Iterable[str]) -> None:

@@ -38,11 +38,13 @@ SERIAL_FIXTURES: Final = frozenset(
 """Fixtures that act on the whole process. A test that has one of them runs alone."""
 
 _SERIAL_MARKS: Final = frozenset({"flaky", "looptime"})
+_THREADS: Final = frozenset({"Thread", "ThreadPoolExecutor", "run_in_executor"})
+"""What has no context, so that nobody knows for which test it writes and logs."""
 _ACTS_ON_OTHERS: Final = {
-    "caplog": frozenset({"at_level", "set_level"}),
-    "capsys": frozenset({"disabled"}),
+    "caplog": _THREADS | {"at_level", "set_level"},
+    "capsys": _THREADS | {"disabled"},
 }
-"""What of a fixture that each test has for itself acts on others too."""
+"""Names of what acts on other tests, or sees them, by a fixture that each has for itself."""
 
 
 @final
