@@ -74,6 +74,7 @@ def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """Give up soon what does not end when it is cancelled."""
     monkeypatch.setattr(event_loop, "GRACE", 0.05)
     monkeypatch.setattr(event_loop, "LAST_GRACE", 0.05)
+    monkeypatch.setattr(event_loop, "THREADS_GRACE", 0.05)
     monkeypatch.setattr(timeouts, "REACTION", 0.05)
 
 

@@ -24,6 +24,9 @@ GRACE: Final = 10.0
 LAST_GRACE: Final = 1.0
 """Seconds that it may take after that, before its loop is given up."""
 
+THREADS_GRACE: Final = 60.0
+"""Seconds that the threads of the default executor have to end: they cannot be cancelled."""
+
 
 class Stopped(RuntimeError):
     """A loop was stopped by something that ran on it."""
@@ -147,8 +150,8 @@ async def _end_executor() -> None:
         loop.set_default_executor(ThreadPoolExecutor())  # Which has no threads to wait for.
         names = ", ".join(map(await_chains.described_thread, left))
         raise RefusingError(
-            f"These threads of the default executor have not ended within {GRACE:g} s: {names}. "
-            "Let what they run return: Python waits for them before it ends."
+            f"These threads of the default executor have not ended within {THREADS_GRACE:g} s: "
+            f"{names}. Let what they run return: Python waits for them before it ends."
         )
     await loop.shutdown_default_executor()
 
@@ -157,7 +160,7 @@ async def _joined(threads: list[threading.Thread]) -> list[threading.Thread]:
     """Wait for threads to end, in seconds of the real clock; return those that do not."""
     loop = asyncio.get_running_loop()
     joined = loop.create_future()
-    deadline = RealTime.monotonic() + GRACE
+    deadline = RealTime.monotonic() + THREADS_GRACE
 
     def join() -> None:
         for thread in threads:
