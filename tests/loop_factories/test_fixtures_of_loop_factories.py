@@ -298,3 +298,29 @@ def test_what_fails_while_a_factory_ends_is_reported_by_the_test_with_the_next_o
     result.stdout.fnmatch_lines(
         ["*ERROR at setup of test_it[[]b[]]*", "*ValueError: second is down", "*first is down"]
     )
+
+
+@pytest.mark.parametrize("mark", ["skip", "xfail(run=False)"])
+def test_a_test_that_does_not_run_leaves_the_fixtures_of_other_factories_alone(suite, mark):
+    result = suite(
+        f"""
+        ended = []
+
+        @pytest_asyncio.fixture(scope="session", loop_scope="session")
+        async def wide():
+            yield
+            ended.append("wide")
+
+        @pytest.mark.asyncio(loop_scope="session")
+        async def test_first(wide): ...
+
+        @pytest.mark.{mark}
+        @pytest.mark.asyncio(loop_factories=["a"])
+        async def test_that_does_not_run(): ...
+
+        def test_last():
+            assert ended == ["wide"]  # with the first factory
+        """,
+        conftest=OFFERS_A_AND_B,
+    )
+    result.assert_outcomes(passed=3, skipped=mark == "skip", xfailed=mark != "skip")

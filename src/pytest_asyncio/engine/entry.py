@@ -35,8 +35,8 @@ def _start(session: pytest.Session) -> Phases:
     return phases
 
 
-@pytest.hookimpl(tryfirst=True)
 def pytest_runtest_setup(item: pytest.Item) -> None:
+    # Not before pytest has skipped what does not run: that leaves the loops of others alone.
     if items.is_marked(item):
         start(item.session).plan(item)
 
