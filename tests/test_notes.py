@@ -730,3 +730,19 @@ def test_no_order_is_named_for_what_no_fixture_raises(suite, call):
     )
     result.assert_outcomes(failed=1, errors=1)
     result.stdout.no_fnmatch_line("*by then*")
+
+
+def test_a_shared_fixture_that_nobody_answers_is_explained_once(suite):
+    result = suite(
+        """
+        @pytest.fixture(scope="module")
+        def server(): raise OSError
+        @pytest.fixture
+        def other(): pass
+        @pytest.mark.asyncio
+        @pytest.mark.parametrize("_", range(3))
+        async def test_it(server, other, _): pass
+        """
+    )
+    result.assert_outcomes(errors=3)
+    assert result.stdout.str().count("'other' was yet to be set up by then") == 3

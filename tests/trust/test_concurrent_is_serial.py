@@ -47,6 +47,8 @@ class Listener:
 def _plain(text: str) -> str:
     text = re.sub(r"\n-* tests that ran at the same time -*\n[^\n]*", "", text)
     text = re.sub(r' +\| +File "[^"]*site-packages[^\n]*\n( +\|     [^\n]*\n)*', "", text)
+    # When those are noticed depends on the garbage collector.
+    text = re.sub(r"\n-+ errors of tasks that nothing has reported -.*", "", text, flags=re.DOTALL)
     return re.sub(r"0x[0-9a-f]+|Task-\d+|tmp\w+", "*", text)
 
 

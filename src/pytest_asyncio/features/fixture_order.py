@@ -19,7 +19,7 @@ _SIGNS: Final = ("Timeout", "Connect", "Disconnect", "Closed", "Broken", "EndOfS
 
 def explain(error: BaseException, item: pytest.Function, when: str) -> None:
     """Name the fixtures that a failing one may have needed, and does not request."""
-    if not any(map(_says_that_nobody_answers, all_of(error))):
+    if not any(map(_says_that_nobody_answers, all_of(error))) or _is_explained(error):
         return
     failed = _failed_in(error, item)
     if failed is None:
@@ -41,9 +41,16 @@ def explain(error: BaseException, item: pytest.Function, when: str) -> None:
         were, which = ("was", "it") if len(names) == 1 else ("were", "one of them")
         error.add_note(
             f"{listed(names)} {were} {state} by then. If {failed.argname!r} needs {which}, add "
-            "that to its arguments: a fixture is set up after those that it requests, and torn "
-            "down before them."
+            f"that to its arguments: {_RULE}"
         )
+
+
+_RULE: Final = "a fixture is set up after those that it requests, and torn down before them."
+
+
+def _is_explained(error: BaseException) -> bool:
+    """Return whether it is the error of a shared fixture, which another test has got before."""
+    return any(note.endswith(_RULE) for note in getattr(error, "__notes__", ()))
 
 
 def _says_that_nobody_answers(error: BaseException) -> bool:
