@@ -306,7 +306,6 @@ def test_what_a_suite_has_set_before_is_left_alone_and_put_back(ended):
     @pytest.mark.asyncio
     async def test_it():
         assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
-        assert signal.getsignal(signal.SIGTERM) is not signal.SIG_DFL
         signal.signal(signal.SIGQUIT, signal.SIG_IGN)
     """,
         files={
@@ -345,6 +344,25 @@ def test_a_child_process_that_is_forked_shows_nothing(ended):
 
 
 @posix
+@pytest.mark.skipif("sys.implementation.name == 'pypy'", reason="it has no handlers like that")
+def test_a_suite_finds_and_keeps_the_default_handlers_of_signals_that_end_the_process(suite):
+    suite(
+        """
+        import os, signal
+        @pytest.mark.asyncio
+        async def test_it():
+            assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
+            received = []
+            before = signal.signal(signal.SIGTERM, lambda number, _: received.append(number))
+            assert before is signal.SIG_DFL
+            os.kill(os.getpid(), signal.SIGTERM)
+            assert received == [signal.SIGTERM]
+            signal.signal(signal.SIGTERM, before)
+        """
+    ).assert_outcomes(passed=1)
+
+
+@posix
 def test_the_handler_restores_what_would_have_happened(suite, monkeypatch, capfd):
     raised = []
     monkeypatch.setattr(signal, "raise_signal", raised.append)
@@ -355,9 +373,7 @@ def test_the_handler_restores_what_would_have_happened(suite, monkeypatch, capfd
         import os, signal
         @pytest.mark.asyncio
         async def test_it():
-            assert signal.getsignal(signal.SIGTERM) is not signal.SIG_DFL
             os.kill(os.getpid(), signal.SIGTERM)
-            assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
         """
         ).assert_outcomes(passed=1)
     finally:
