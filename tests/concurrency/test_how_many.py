@@ -66,13 +66,14 @@ def test_the_header_says_so(suite):
     result.stdout.fnmatch_lines(["asyncio: *asyncio_concurrency=32*"])
 
 
-@pytest.mark.parametrize(
-    "argument",
-    ["--setup-show", "--asyncio-checks=all", "-pno:logging", "-pno:capture", "--trace-config"],
-)
+@pytest.mark.parametrize("argument", ["--setup-show", "-pno:logging", "-pno:capture"])
 def test_what_needs_one_after_another_gets_it(suite, argument):
-    most = count(suite, argument)
-    assert most == (6 if argument == "--trace-config" else 1)
+    assert count(suite, argument) == 1
+
+
+@pytest.mark.parametrize("argument", ["--asyncio-checks=all", "--trace-config"])
+def test_what_does_not_need_it_leaves_tests_beside_one_another(suite, argument):
+    assert count(suite, argument) == 6
 
 
 def test_so_does_an_option_of_another_plugin_in_the_ini_file(suite):
