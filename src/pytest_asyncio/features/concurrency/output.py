@@ -154,7 +154,8 @@ class Recorder:
         self._capture: Final = pytest_private.Capture(config)
         self._level: Final = pytest_private.log_level(config)
         self._collector: Final = _Collector(self)
-        self._unroute: list[Callable[[], object]] | None = None
+        # Before any test runs: a thread may begin to write before tests run beside its own.
+        self._unroute: Final = self._capture.route(partial(_Stream, self))
 
     @contextmanager
     def recording(self, current: RecordedTest) -> Generator[None]:
@@ -172,8 +173,6 @@ class Recorder:
     def recording_others(self) -> Generator[None]:
         """Let tests be run beside the current test."""
         self.is_at_work = True
-        if self._unroute is None:
-            self._unroute = self._capture.route(partial(_Stream, self))
         handlers = pytest_private.capturing_handlers()
         for handler in handlers:
             handler.addFilter(self._collector.is_to_be_shown)
@@ -210,7 +209,7 @@ class Recorder:
 
     def stop(self) -> None:
         """Leave the streams to pytest for good."""
-        for undo in self._unroute or ():
+        for undo in self._unroute:
             undo()
 
     @contextmanager
