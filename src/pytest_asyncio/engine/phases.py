@@ -6,9 +6,10 @@ from collections.abc import Generator
 from typing import Final, final
 
 import pytest
+from pluggy import Result
 
 from pytest_asyncio.collect import items
-from pytest_asyncio.support import debuggers, pytest_private
+from pytest_asyncio.support import debuggers, frames, pytest_private
 
 from . import async_fixtures, async_tests, deferred_requests, ended_fixtures, loops
 from .plan import forget_plan, plan_of
@@ -74,11 +75,12 @@ class Phases:
         self.state.raise_postponed()
         return result
 
-    @pytest.hookimpl(wrapper=True, trylast=True)
-    def pytest_sessionfinish(self, session: pytest.Session) -> Generator[None, object, object]:
+    # Not a wrapper, whose line would be in the traceback, which pytest does not format there.
+    @pytest.hookimpl(hookwrapper=True, trylast=True)
+    def pytest_sessionfinish(self, session: pytest.Session) -> Generator[None, Result[None]]:
         nodes = pytest_private.set_up_nodes(session)
-        try:
-            return (yield)
-        except BaseException as error:
+        outcome = yield
+        error = outcome.exception
+        if error is not None:
             pytest_private.finish_teardown(session, None, nodes, error)
-            raise
+            outcome.force_exception(error.with_traceback(frames.hide_own(error.__traceback__)))

@@ -9,8 +9,8 @@ from collections.abc import Callable, Generator
 from typing import Any, Final, cast, final
 
 import pytest
+from _pytest import logging as logging_plugin
 from _pytest.capture import CaptureResult, SysCapture
-from _pytest.logging import LogCaptureHandler, caplog_handler_key, caplog_records_key
 
 
 @final
@@ -23,7 +23,7 @@ class OwnLogs:
     def __init__(self, item: pytest.Item) -> None:
         plugin: Any = item.config.pluginmanager.getplugin("logging-plugin")
         self._item: Final = item
-        self._handler: Final = LogCaptureHandler()
+        self._handler: Final = logging_plugin.LogCaptureHandler()
         self._handler.setFormatter(plugin.formatter)
         self._handler.setLevel(plugin.log_level or logging.NOTSET)
         self._records: Final[dict[str, list[logging.LogRecord]]] = {}
@@ -32,8 +32,8 @@ class OwnLogs:
         """Begin a phase."""
         self._handler.reset()
         self._records[when] = self._handler.records
-        self._item.stash[caplog_handler_key] = self._handler
-        self._item.stash[caplog_records_key] = self._records
+        self._item.stash[logging_plugin.caplog_handler_key] = self._handler
+        self._item.stash[logging_plugin.caplog_records_key] = self._records
 
     def add(self, record: logging.LogRecord) -> None:
         if record.levelno >= self._handler.level:
