@@ -201,7 +201,7 @@ def _selected(
     if offered is None:
         pytest.fail(
             f"{item.nodeid}: mark.asyncio 'loop_factories' requires at least one "
-            "pytest_asyncio_loop_factories hook implementation. Without one there is 'asyncio'; "
+            "pytest_asyncio_loop_factories hook implementation.\nWithout one there is 'asyncio'; "
             "asyncio_loop_factory names the one factory of all tests.",
             pytrace=False,
         )

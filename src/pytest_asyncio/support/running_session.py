@@ -18,8 +18,9 @@ def get() -> pytest.Session | None:
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_runtestloop(session: pytest.Session) -> Generator[None, object, object]:
-    token = _SESSION.set(session)
+    before = _SESSION.get()
+    _SESSION.set(session)
     try:
         return (yield)
     finally:
-        _SESSION.reset(token)
+        _SESSION.set(before)  # Not by a token, which fails where tests have lost the variable.
