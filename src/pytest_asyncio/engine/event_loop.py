@@ -168,8 +168,10 @@ async def _joined(threads: list[threading.Thread]) -> list[threading.Thread]:
         with suppress(RuntimeError):  # Ctrl-C has closed the loop.
             loop.call_soon_threadsafe(joined.set_result, None)
 
-    threading.Thread(target=join, daemon=True).start()
+    joining = threading.Thread(target=join, daemon=True)
+    joining.start()
     await joined
+    joining.join()  # Else it may be seen, though it has only to end.
     return [thread for thread in threads if thread.is_alive()]
 
 
