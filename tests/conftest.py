@@ -30,8 +30,10 @@ def pytest_configure() -> None:
         signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Let a test that hangs fail by itself, with its name, whatever runs the suite."""
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Let a test that hangs fail by itself, with its name, where pytest-timeout is installed."""
+    if not config.pluginmanager.hasplugin("timeout"):
+        return
     for item in items:
         if not item.get_closest_marker("timeout"):
             item.add_marker(pytest.mark.timeout(600))
