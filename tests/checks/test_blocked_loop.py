@@ -6,11 +6,9 @@ import io
 import itertools
 
 import pytest
+from conditions import both_scopes
 
 from pytest_asyncio.features.checks import blocked_loop
-
-both_scopes = pytest.mark.parametrize("scope", ["function", "module"])
-
 
 BLOCK = """
         import threading, time

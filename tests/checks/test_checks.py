@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import sys
-
 import pytest
+from conditions import needs_references
 
 from pytest_asyncio import (
     BlockedLoopWarning,
@@ -24,11 +23,6 @@ NAMES = [
     "open-resources",
     "unhandled-exceptions",
 ]
-
-
-needs_references = pytest.mark.skipif(
-    sys.implementation.name != "cpython", reason="it counts no references"
-)
 
 
 @pytest.mark.parametrize(

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import pytest
-
-both_scopes = pytest.mark.parametrize("scope", ["function", "module"])
+from conditions import both_scopes
 
 
 @both_scopes

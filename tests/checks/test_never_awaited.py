@@ -2,22 +2,7 @@
 
 from __future__ import annotations
 
-import gc
-import sys
-
-import pytest
-
-needs_callbacks = pytest.mark.skipif(
-    not hasattr(gc, "callbacks"), reason="Its collections cannot be seen."
-)
-
-
-needs_references = pytest.mark.skipif(
-    sys.implementation.name != "cpython", reason="it counts no references"
-)
-
-
-both_scopes = pytest.mark.parametrize("scope", ["function", "module"])
+from conditions import both_scopes, needs_callbacks, needs_references
 
 
 @needs_references

@@ -5,13 +5,11 @@ from __future__ import annotations
 import gc
 
 import pytest
+from conditions import both_scopes
 
 pytestmark = pytest.mark.filterwarnings(
     "ignore::ResourceWarning", "ignore::pytest.PytestUnraisableExceptionWarning"
 )
-
-
-both_scopes = pytest.mark.parametrize("scope", ["function", "module"])
 
 
 OPEN = {

@@ -2,17 +2,8 @@
 
 from __future__ import annotations
 
-import sys
-
 import pytest
-
-needs_references = pytest.mark.skipif(
-    sys.implementation.name != "cpython", reason="it counts no references"
-)
-
-
-both_scopes = pytest.mark.parametrize("scope", ["function", "module"])
-
+from conditions import both_scopes, needs_references
 
 FINALIZED = """
         kept = []

@@ -2,18 +2,12 @@
 
 from __future__ import annotations
 
-import gc
 import sys
 
 import pytest
+from conditions import needs_callbacks, needs_references
 
 NOBODY = "Code that is no test's for certain"
-needs_callbacks = pytest.mark.skipif(
-    not hasattr(gc, "callbacks"), reason="Nobody is told of its collections."
-)
-needs_references = pytest.mark.skipif(
-    sys.implementation.name != "cpython", reason="it counts no references"
-)
 SHARED = """
         import gc, threading, time, weakref
         pytestmark = pytest.mark.asyncio(loop_scope="module")

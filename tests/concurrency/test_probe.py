@@ -122,7 +122,7 @@ def test_a_suite_without_tests_says_so(probed):
 
 
 def test_a_run_that_does_not_end_is_ended(probed, monkeypatch):
-    monkeypatch.setattr(probe, "_PATIENCE", 1)
+    monkeypatch.setattr(probe, "_EXTRA_TIME", 1)
     result = probed(
         """
     class Here: number = 0

@@ -145,7 +145,7 @@ async def _end_tasks(spared: AbstractSet[Task[Any]]) -> None:
 async def _end_executor() -> None:
     """Shut the default executor down; asyncio would wait minutes for its threads, or for ever."""
     loop = asyncio.get_running_loop()
-    threads = asyncio_private.threads_of_executor(loop)
+    threads = asyncio_private.shutdown_executor(loop)
     if threads and (left := await _joined(threads)):
         loop.set_default_executor(ThreadPoolExecutor())  # Which has no threads to wait for.
         names = ", ".join(map(await_chains.described_thread, left))

@@ -222,10 +222,6 @@ class SessionState:
         tests = (self.current_test, *self.other_tests)
         return tuple(test.run for test in tests if test.run is not None)
 
-    def owner_of(self, loop: AbstractEventLoop) -> LoopOwner:
-        """Return the owner of an open loop."""
-        return next(owner for owner, opened in self.open_loops.items() if opened is loop)
-
     def interrupted(self, error: BaseException) -> None:
         """Know that an error has left a loop that was running."""
         for call in self._on_loop_interrupted:

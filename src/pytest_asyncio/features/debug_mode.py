@@ -5,15 +5,13 @@ Where something was created is shown at the user's line.
 
 from __future__ import annotations
 
-from asyncio import Future, Task
-from typing import Any, Final, final
+from typing import Final, final
 
 import pytest
 
 from pytest_asyncio.engine.loops import LoopOwner
 from pytest_asyncio.engine.session import Observer, SessionState
-from pytest_asyncio.support import asyncio_private, instruments
-from pytest_asyncio.support.foreign import is_a
+from pytest_asyncio.support import instruments
 from pytest_asyncio.support.instruments import Instruments
 
 
@@ -30,15 +28,7 @@ class _DebugMode(Observer):
         loop = owner.opened
         assert loop is not None
         loop.set_debug(True)
-        create = loop.create_task
-
-        def create_task(*args: Any, **kwargs: Any) -> Task[Any]:
-            task = create(*args, **kwargs)
-            if is_a(task, Future):  # A task factory may return anything.
-                asyncio_private.end_source_at_users(task)
-            return task
-
-        self._instruments[owner] = {"create_task": create_task}
+        self._instruments[owner] = instruments.seeing_tasks(loop)
         instruments.attach(loop, self._instruments[owner])
 
     def loop_closing(self, owner: LoopOwner) -> None:

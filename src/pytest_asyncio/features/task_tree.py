@@ -13,6 +13,7 @@ import pytest
 
 from pytest_asyncio.collect import options
 from pytest_asyncio.engine import ended_fixtures
+from pytest_asyncio.engine.loops import owner_behind
 from pytest_asyncio.engine.runs import Run
 from pytest_asyncio.engine.session import Observer, SessionState
 from pytest_asyncio.support import asyncio_private, frames, pytest_private
@@ -65,7 +66,9 @@ def render_titled(
     if tree:
         state = SessionState.of(session)
         is_busy = any(run.task.get_loop() is loop for run in state.all_running)
-        name = state.owner_of(loop).node.nodeid or "the session"
+        owner = owner_behind(loop)
+        assert owner is not None
+        name = owner.node.nodeid or "the session"
         yield f"\nTasks of the loop of {name}{'' if is_busy else ', which stands still'}:"
         yield from tree
 
@@ -201,9 +204,9 @@ class _Tree:
                 yield _cut(f"{others}        {line}")
 
     def _chain(self, task: Task[Any]) -> Iterator[str]:
-        error = asyncio_private.error_of(task) if task in self._ended else None
         if not has_begun(task):
             return
+        error = asyncio_private.error_of(task) if task in self._ended else None
         chain = chain_of(task) if error is None else chain_of_error(error, task)
         waits = error is None and not self._is_ready(task)
         yield from lines_of(chain, waits=waits)

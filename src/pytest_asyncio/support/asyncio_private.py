@@ -132,7 +132,7 @@ The error about another one names nothing of that, and so has to be asked for wh
 """
 
 
-def threads_of_executor(loop: AbstractEventLoop) -> list[Thread]:
+def shutdown_executor(loop: AbstractEventLoop) -> list[Thread]:
     """Tell the default executor of a loop to end, and return its threads that do not at once.
 
     Loops have no public way to it, and uvloop's none but that of the garbage collector.

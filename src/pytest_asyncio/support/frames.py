@@ -155,11 +155,7 @@ def hide_own(traceback: TracebackType | None) -> TracebackType | None:
     """
     if ends_in_own(traceback):
         return traceback
-    shown: list[TracebackType] = []
-    while traceback is not None:
-        if not is_own(traceback.tb_frame):
-            shown.append(traceback)
-        traceback = traceback.tb_next
+    shown = [entry for entry in entries_of(traceback) if not is_own(entry.tb_frame)]
     for entry, following in zip(shown, [*shown[1:], None], strict=True):
         entry.tb_next = following
     return shown[0]
@@ -168,9 +164,8 @@ def hide_own(traceback: TracebackType | None) -> TracebackType | None:
 def ends_in_own(traceback: TracebackType | None) -> bool:
     """Return whether the last line of a traceback, if it has any, is this package's."""
     is_last = True
-    while traceback is not None:
-        is_last = is_own(traceback.tb_frame)
-        traceback = traceback.tb_next
+    for entry in entries_of(traceback):
+        is_last = is_own(entry.tb_frame)
     return is_last
 
 

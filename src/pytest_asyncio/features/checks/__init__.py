@@ -6,7 +6,6 @@ speaks through, and a class `Check`.
 
 from __future__ import annotations
 
-import gc
 import importlib
 import pkgutil
 import warnings
@@ -23,7 +22,7 @@ from pytest_asyncio.engine.fixture_setups import Deferred
 from pytest_asyncio.engine.plan import plan_of
 from pytest_asyncio.engine.runs import Run
 from pytest_asyncio.engine.session import Observer, SessionState
-from pytest_asyncio.support import asyncio_private, frames, pytest_private
+from pytest_asyncio.support import asyncio_private, frames, garbage, pytest_private
 
 
 class CheckWarning(pytest.PytestWarning):
@@ -128,9 +127,7 @@ class Checks(Observer):
         for observer in (self, *self._checks):
             self._state.observe(observer)
         self._interrupted: Token[Culprit | None] | None = None
-        collections: list[Any] = getattr(gc, "callbacks", [])  # PyPy has none.
-        collections.append(self._collect)
-        session.config.add_cleanup(partial(collections.remove, self._collect))
+        session.config.add_cleanup(garbage.see_collections(self._collect))
 
     def _collect(self, phase: str, _: object) -> None:
         """Let what the garbage collector calls be nobody's, and not of whom it interrupts."""

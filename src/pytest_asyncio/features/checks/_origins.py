@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from asyncio import AbstractEventLoop, Future, Task
+from asyncio import AbstractEventLoop, Task
 from collections.abc import AsyncGenerator, MutableMapping
 from contextvars import Context
 from dataclasses import dataclass
@@ -15,7 +15,6 @@ import pytest
 from pytest_asyncio.engine.loops import LoopOwner
 from pytest_asyncio.engine.session import Observer, SessionState
 from pytest_asyncio.support import asyncio_private, frames, instruments
-from pytest_asyncio.support.foreign import is_a
 from pytest_asyncio.support.instruments import Instruments
 
 from . import Culprit, whose
@@ -67,17 +66,11 @@ class Origins(Observer):
     def loop_opened(self, owner: LoopOwner) -> None:
         loop = owner.opened
         assert loop is not None
-        create = loop.create_task
 
-        def create_task(*args: Any, **kwargs: Any) -> Task[Any]:
-            task = create(*args, **kwargs)
-            if is_a(task, Future):  # A task factory may return anything.
-                asyncio_private.end_source_at_users(task)
-                self._of[task] = Origin.here(loop, kwargs.get("context"))
-            return task
+        def remember(task: Task[Any], context: Context | None) -> None:
+            self._of[task] = Origin.here(loop, context)
 
-        # Not by a task factory, which is the suite's own to set, and to read.
-        self._instruments[owner] = {"create_task": create_task}
+        self._instruments[owner] = instruments.seeing_tasks(loop, remember)
         instruments.attach(loop, self._instruments[owner])
 
     def loop_closing(self, owner: LoopOwner) -> None:

@@ -110,7 +110,7 @@ class BlockedLoops(Observer):
 
 @final
 class _Watched:
-    """A run whose loop is asked again and again whether it goes on."""
+    """A loop that is asked again and again whether it goes on, while it runs."""
 
     # In a class, where libraries that replace the file system do not find it.
     _open = staticmethod(io.open)

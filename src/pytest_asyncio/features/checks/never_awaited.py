@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import sys
 import warnings
 from collections.abc import Generator, Iterable
@@ -13,7 +12,7 @@ from typing import Any, Final, final
 import pytest
 
 from pytest_asyncio.engine.runs import Run
-from pytest_asyncio.support import frames
+from pytest_asyncio.support import frames, garbage
 from pytest_asyncio.support.foreign import attribute
 
 from . import NOBODY, BaseCheck, CheckWarning, Culprit, Report, whose
@@ -73,12 +72,11 @@ class Check(BaseCheck):
         sys.set_coroutine_origin_tracking_depth(max(depth, _DEPTH))
         # Python calls this from a coroutine's finalizer, where an error could not be raised.
         warnings._warn_unawaited_coroutine = report  # type: ignore[attr-defined]
-        collections: list[Any] = getattr(gc, "callbacks", [])  # PyPy has none.
-        collections.append(note_collection)
+        end_note = garbage.see_collections(note_collection)
         try:
             yield
         finally:
-            collections.remove(note_collection)
+            end_note()
             warnings._warn_unawaited_coroutine = before  # type: ignore[attr-defined]
             sys.set_coroutine_origin_tracking_depth(depth)
 

@@ -58,22 +58,20 @@ class Check(BaseCheck):
 
     def loop_ending(self, owner: LoopOwner, left: set[Task[Any]]) -> None:
         """Report async generators before they are ended with the loop."""
-        for resource, origin in tuple(self._opened.items()):
-            if origin.loop is owner.opened and isinstance(resource, AsyncGeneratorType):
-                self._report_if_open(resource, origin)
+        self._report_open(
+            lambda resource, origin: (
+                origin.loop is owner.opened and isinstance(resource, AsyncGeneratorType)
+            )
+        )
 
     def loop_closing(self, owner: LoopOwner) -> None:
-        for resource, origin in tuple(self._opened.items()):
-            if origin.loop is owner.opened:
-                self._report_if_open(resource, origin)
+        self._report_open(lambda _, origin: origin.loop is owner.opened)
         instruments.detach(owner.opened, self._instruments.pop(owner))
 
     def end(self, culprit: Culprit) -> None:
         """Report what is open, unless a fixture that is set up may close it."""
         in_use = {task.get_loop() for task in ended_fixtures.standing(self.session)}
-        for resource, origin in tuple(self._opened.items()):
-            if origin.culprit is culprit and origin.loop not in in_use:
-                self._report_if_open(resource, origin)
+        self._report_open(lambda _, origin: origin.culprit is culprit and origin.loop not in in_use)
 
     def _recording(self, loop: AbstractEventLoop) -> Instruments:
         """Return what remembers what is opened on a loop."""
@@ -104,6 +102,11 @@ class Check(BaseCheck):
             return result
 
         return open_recorded
+
+    def _report_open(self, is_due: Callable[[Any, Origin], bool]) -> None:
+        for resource, origin in tuple(self._opened.items()):
+            if is_due(resource, origin):
+                self._report_if_open(resource, origin)
 
     def _report_if_open(self, resource: Any, origin: Origin) -> None:
         """Report a resource, once, if it is open."""

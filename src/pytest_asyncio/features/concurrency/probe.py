@@ -29,8 +29,8 @@ ROUNDS: Final = 5
 """How many times marks are proposed at most, and tried."""
 MOST: Final = 20
 """For how many tests in a round those are looked for that disturb them."""
-_PATIENCE: Final = 60.0
-"""Seconds that a run may take longer than the first one, before what has not ended is told."""
+_EXTRA_TIME: Final = 60.0
+"""Seconds that a run may take longer than the first one, before what has not ended is missing."""
 _OPTION: Final = "--asyncio-concurrent-probe"
 
 
@@ -181,7 +181,7 @@ class _Probe:
                 capture_output=True,
                 text=True,
                 check=False,
-                timeout=None if self._seconds is None else self._seconds + _PATIENCE,
+                timeout=None if self._seconds is None else self._seconds + _EXTRA_TIME,
             )
         except subprocess.TimeoutExpired:
             return self._read()
