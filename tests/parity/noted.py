@@ -9,6 +9,8 @@ import asyncio
 import contextvars
 import itertools
 import os
+import signal
+import threading
 import warnings
 from collections import Counter
 from typing import Any
@@ -16,6 +18,7 @@ from typing import Any
 warnings.simplefilter("ignore")
 OF_FIXTURES = contextvars.ContextVar("OF_FIXTURES", default="")  # set by async fixtures
 OF_OTHERS = contextvars.ContextVar("OF_OTHERS", default="")  # set by tests and sync fixtures
+SIGNALS = (signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT, signal.SIGURG)
 _set_ups: Counter[str] = Counter()
 _numbers = itertools.count()
 _kept: list[object] = []
@@ -26,7 +29,8 @@ class Deliberate(Exception):
 
 
 def note(what: str, *values: object) -> None:
-    write(f"{what} {[*map(str, values)]} {OF_FIXTURES.get()}/{OF_OTHERS.get()} {_running()}")
+    variables = f"{OF_FIXTURES.get()}/{OF_OTHERS.get()}"
+    write(f"{what} {[*map(str, values)]} {variables} {_running()}{_process()}")
 
 
 def note_end(what: str) -> None:
@@ -53,6 +57,13 @@ def run_current(what: str) -> None:
 def write(line: str) -> None:
     """Write to where no one captures: a doctest has a standard output of its own."""
     os.write(1, f"{line}\n".encode())
+
+
+def _process() -> str:
+    """Return what suites may find in their process that is not there without plugins."""
+    others = set(threading.enumerate()) - {threading.current_thread()}
+    handled = (number for number in SIGNALS if signal.getsignal(number) is not signal.SIG_DFL)
+    return "".join(f" {name}" for name in [*(it.name for it in others), *map(str, handled)])
 
 
 def _running() -> str:
