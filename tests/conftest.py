@@ -39,6 +39,13 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
             item.add_marker(pytest.mark.timeout(600))
 
 
+@pytest.fixture(autouse=True)
+def _same_report_everywhere(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Unset what makes lines of reports longer, or coloured, as on the machines of a CI."""
+    for name in ("CI", "BUILD_NUMBER", "COLUMNS", "FORCE_COLOR", "PYTHON_COLORS"):
+        monkeypatch.delenv(name, raising=False)
+
+
 @pytest.fixture
 def suite(
     pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
