@@ -328,11 +328,24 @@ class LoopOwner:
         Raises `Stopped` if something stops the loop.
         """
         __tracebackhide__ = True
+        self._enter(event_loop.spin, future.get_loop(), future, iterations)
+
+    def run_once(self) -> None:
+        """Run the loop for a single iteration, as `spin()` does; loops of others may come next."""
+        __tracebackhide__ = True
+        self._is_stopped = False
+        self._enter(event_loop.run_once, self.loop)
+        if self._is_stopped:
+            raise event_loop.Stopped
+
+    def _enter(self, enter: Callable[..., None], *args: Any) -> None:
+        """Let the loop run, and raise what has ended that early, also in a callback."""
+        __tracebackhide__ = True
         self._failure = None
         scheduler = self.state.scheduler
         try:
             with nullcontext() if scheduler is None else scheduler.apart():
-                event_loop.spin(future.get_loop(), future, iterations)
+                enter(*args)
         except event_loop.Stopped:
             if self._failure is None:
                 raise
@@ -342,23 +355,6 @@ class LoopOwner:
         if self._failure is not None:
             self.state.interrupted(self._failure)
             raise self._failure
-
-    def run_once(self) -> None:
-        """Run the loop for a single iteration, as `spin()` does; loops of others may come next."""
-        __tracebackhide__ = True
-        self._failure, self._is_stopped = None, False
-        scheduler = self.state.scheduler
-        try:
-            with nullcontext() if scheduler is None else scheduler.apart():
-                event_loop.run_once(self.loop)
-        except BaseException as error:
-            self.state.interrupted(error)
-            raise
-        if self._failure is not None:
-            self.state.interrupted(self._failure)
-            raise self._failure
-        if self._is_stopped:
-            raise event_loop.Stopped
 
     def see_through(
         self, future: Future[Any], interruption: BaseException | None = None
