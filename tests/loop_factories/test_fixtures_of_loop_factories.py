@@ -274,6 +274,31 @@ def test_with_another_factory_all_of_the_one_before_has_ended_in_reverse_order(s
     assert tests == ["test_before[a]", "test_it[a]", "test_before[b]", "test_it[b]"]
 
 
+def test_with_another_factory_fixtures_end_in_reverse_order_on_whichever_loops_they_are(suite):
+    suite(
+        """
+        pytestmark = pytest.mark.asyncio(loop_scope="session")
+        events = []
+
+        @pytest_asyncio.fixture(scope="module", loop_scope="module")
+        async def database():
+            events.append("database")
+            yield
+            assert events.pop() == "database"
+
+        @pytest_asyncio.fixture(scope="module", loop_scope="session")
+        async def server():
+            events.append("server")
+            yield
+            assert events.pop() == "server"
+
+        async def test_it(database, server):
+            assert events == ["database", "server"]
+        """,
+        conftest=OFFERS_A_AND_B,
+    ).assert_outcomes(passed=2)
+
+
 def test_what_fails_while_a_factory_ends_is_reported_by_the_test_with_the_next_one(suite):
     result = suite(
         """

@@ -120,7 +120,10 @@ class LoopOwner:
         __tracebackhide__ = True
         if not self._is_used:
             self._is_used = True
-            self._spared = asyncio_private.tasks_of(self.loop)
+            loop, open_loops = self.loop, self.state.open_loops
+            self._spared = asyncio_private.tasks_of(loop)
+            del open_loops[self]  # which puts it at their end
+            open_loops[self] = loop
             self.node.addfinalizer(self._end_use)
 
     def _end_use(self) -> None:

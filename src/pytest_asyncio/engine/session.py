@@ -98,7 +98,7 @@ class SessionState:
         self.scheduler: Scheduler | None = None
         """What lets other tests run where one waits; None runs one after another."""
         self.open_loops: Final[dict[LoopOwner, AbstractEventLoop]] = {}
-        """In the order in which they were opened."""
+        """In the order in which they were opened, or, where something uses them, first used."""
         self.early_setups: Final[dict[pytest.FixtureDef[Any], Setup]] = {}
         """What has begun before pytest has requested it."""
         self.found: AbstractEventLoop | None = None
