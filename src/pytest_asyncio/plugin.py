@@ -33,6 +33,7 @@ _WITH_ASYNC_TESTS: Final = (
     "silent_errors",
     "interrupted",
     "signals",
+    "lasting_threads",
     "coexistence.faulthandler_timeout",
     "coexistence.looptime",
     "coexistence.pytest_timeout_signal",

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import gc
+import textwrap
+import threading
 
 import pytest
 from conditions import both_scopes
+
+from pytest_asyncio.support import threads
 
 pytestmark = pytest.mark.filterwarnings(
     "ignore::ResourceWarning", "ignore::pytest.PytestUnraisableExceptionWarning"
@@ -251,3 +255,149 @@ def test_a_generator_that_a_wide_fixture_keeps_is_reported_when_the_loop_ends(ch
     result.stdout.fnmatch_lines(
         "*OpenResourceWarning: test_a has left the async generator 'numbers' open since *"
     )
+
+
+WORKER = """
+    import threading
+
+    over = threading.Event()
+
+    class Worker(threading.Thread):
+        def run(self):
+            over.wait()
+
+    def pytest_unconfigure():
+        over.set()
+        for thread in threading.enumerate():
+            if isinstance(thread, Worker):
+                thread.join()
+"""
+
+
+@pytest.fixture
+def with_workers(checked, monkeypatch):
+    """Run a suite that may leave a thread `Worker`, as that of a connection; it ends afterwards."""
+    monkeypatch.setattr(threads, "GRACE", 0.05)
+
+    def run(source, *args):
+        header = "from conftest import Worker, over, threading\n"
+        source = header + textwrap.dedent(source)
+        return checked(source, *args, names="open-resources", conftest=WORKER)
+
+    return run
+
+
+def test_a_thread_that_keeps_the_process_from_ending_is_reported_after_the_last_test(with_workers):
+    result = with_workers("""
+        @pytest.mark.asyncio
+        async def test_it():
+            Worker(name="worker").start()
+
+        @pytest.mark.asyncio
+        async def test_last(): pass
+        """)
+    result.assert_outcomes(passed=2, errors=1)
+    found = (
+        "E*OpenResourceWarning: test_it has left a thread running since test_it.py:6: 'worker' at "
+        "conftest.py:9 in Worker.run. The process does not end before it does: close what it *"
+    )
+    result.stdout.fnmatch_lines(
+        ["*_ ERROR at teardown of test_last _*", '>*Worker(name="worker").start()', found]
+    )
+
+
+def test_each_fixture_and_test_is_told_of_its_own_threads(with_workers):
+    result = with_workers(
+        """
+        @pytest_asyncio.fixture
+        async def connection():
+            Worker().start()
+
+        @pytest.fixture
+        def session():
+            Worker().start()
+
+        @pytest.mark.asyncio
+        async def test_it(connection, session): pass
+
+        def test_last():
+            Worker().start()
+        """,
+        "-Wdefault",
+    )
+    result.assert_outcomes(passed=2, warnings=3)
+    result.stdout.fnmatch_lines_random(
+        [
+            f"*OpenResourceWarning: {who} has left a thread running since test_it.py:*"
+            for who in ("fixture 'connection'", "fixture 'session'", "test_last")
+        ]
+    )
+
+
+def test_a_thread_that_another_one_has_begun_is_told_of_nobody(with_workers):
+    result = with_workers(
+        """
+        def begin():
+            Worker().start()
+
+        @pytest.mark.asyncio
+        async def test_it():
+            await asyncio.to_thread(begin)
+            starting = threading.Thread(target=begin)
+            starting.start()
+            starting.join()
+        """,
+        "-Wdefault",
+    )
+    result.assert_outcomes(passed=1, warnings=2)
+    result.stdout.fnmatch_lines_random(
+        [
+            "*: test_it has left a thread *",
+            "*: Code that is no test's for certain has left a thread *",
+        ]
+    )
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        pytest.param("Worker(daemon=True).start()", id="daemon"),
+        pytest.param("kept.append(ThreadPoolExecutor()); kept[0].submit(int)", id="executor"),
+        pytest.param("threading.Thread(target=sleep, args=(0.01,)).start()", id="short"),
+        pytest.param("pool.append(Worker()); pool[0].start()", id="ended by a fixture"),
+        pytest.param("pytest.fail()", id="none"),
+    ],
+)
+def test_a_thread_for_which_the_process_does_not_wait_is_fine(with_workers, code):
+    with_workers(f"""
+        from concurrent.futures import ThreadPoolExecutor
+        from time import sleep
+        kept = []
+
+        @pytest.fixture(scope="session")
+        def pool():
+            workers = []
+            yield workers
+            over.set()
+            for worker in workers:
+                worker.join()
+
+        @pytest.mark.asyncio
+        async def test_it(pool):
+            {code}
+
+        @pytest.mark.asyncio
+        async def test_last(): pass
+        """)
+
+
+def test_a_library_that_wraps_the_start_of_threads_keeps_its_own(with_workers, monkeypatch):
+    start = threading.Thread.start
+    monkeypatch.setattr(threading.Thread, "start", start)
+    with_workers("""
+        @pytest.mark.asyncio
+        async def test_it():
+            start = threading.Thread.start
+            threading.Thread.start = lambda self: start(self)
+        """).assert_outcomes(passed=1)
+    assert threading.Thread.start.__name__ == "<lambda>"

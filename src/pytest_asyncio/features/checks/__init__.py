@@ -77,6 +77,9 @@ class BaseCheck(Observer):
     def end(self, culprit: Culprit) -> None:
         """Look at what a test or fixture has left behind. Nothing of it runs any more."""
 
+    def finish(self) -> None:
+        """Look at what all tests have left behind. All fixtures are torn down."""
+
 
 def start(session: pytest.Session) -> None:
     """Have the tests and fixtures of a session checked from now on."""
@@ -180,9 +183,17 @@ class Checks(Observer):
         return (yield from self._raise_after(finish, item))
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
-    def pytest_runtest_teardown(self, item: pytest.Item) -> Generator[None, object, object]:
+    def pytest_runtest_teardown(
+        self, item: pytest.Item, nextitem: pytest.Item | None
+    ) -> Generator[None, object, object]:
         __tracebackhide__ = True
-        return (yield from self._raise_after(lambda: None, item))
+
+        def finish() -> None:
+            if nextitem is None:
+                for check in self._checks:
+                    check.finish()
+
+        return (yield from self._raise_after(finish, item))
 
     def _report(
         self, finding: CheckWarning, filename: str, line: int, culprit: Culprit | None

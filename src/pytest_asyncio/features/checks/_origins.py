@@ -23,15 +23,15 @@ from . import Culprit, whose
 @final
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """For whom something was started, on which loop, and where."""
+    """For whom something was started, on which loop, if on any, and where."""
 
     culprit: Culprit | None
-    loop: AbstractEventLoop
+    loop: AbstractEventLoop | None
     filename: str
     line: int
 
     @classmethod
-    def here(cls, loop: AbstractEventLoop, context: Context | None = None) -> Origin:
+    def here(cls, loop: AbstractEventLoop | None, context: Context | None = None) -> Origin:
         """Return the origin of what the user's code, which has called this, is starting.
 
         What runs in a context of its own, such as a fixture that a test awaits, is for whom that

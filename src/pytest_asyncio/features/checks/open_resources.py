@@ -1,4 +1,8 @@
-"""The check `open-resources`: what tests and fixtures open on an event loop and do not close."""
+"""The check `open-resources`: what tests and fixtures open on an event loop and do not close.
+
+And the threads that they leave, as those of connections that are not closed: the process waits for
+these before it ends.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +13,7 @@ from asyncio import AbstractEventLoop, Task
 from collections.abc import Callable
 from concurrent.futures import Executor
 from contextlib import suppress
+from threading import Thread
 from types import AsyncGeneratorType
 from typing import Any, Final, final
 from weakref import WeakKeyDictionary
@@ -17,9 +22,10 @@ import pytest
 
 from pytest_asyncio.engine import ended_fixtures
 from pytest_asyncio.engine.loops import LoopOwner
-from pytest_asyncio.support import frames, instruments
+from pytest_asyncio.support import await_chains, frames, instruments, threads
 from pytest_asyncio.support.foreign import attribute, is_a
 from pytest_asyncio.support.instruments import Instruments
+from pytest_asyncio.support.real_time import RealTime
 
 from . import NOBODY, BaseCheck, CheckWarning, Culprit, Report
 from ._origins import Origin, generator_instruments
@@ -39,7 +45,7 @@ _OPENING: Final = (
 
 
 class OpenResourceWarning(CheckWarning):
-    """A test or fixture has left something open on an event loop."""
+    """A test or fixture has left something open on an event loop, or a thread running."""
 
     __module__ = "pytest_asyncio"
 
@@ -50,6 +56,8 @@ class Check(BaseCheck):
         super().__init__(session, report)
         self._opened: Final = WeakKeyDictionary[Any, Origin]()
         self._instruments: Final[dict[LoopOwner, Instruments]] = {}
+        self._threads: Final = WeakKeyDictionary[Thread, Origin]()
+        session.config.add_cleanup(threads.see_starts(self._remember))
 
     def loop_opened(self, owner: LoopOwner) -> None:
         assert owner.opened is not None
@@ -72,6 +80,27 @@ class Check(BaseCheck):
         """Report what is open, unless a fixture that is set up may close it."""
         in_use = {task.get_loop() for task in ended_fixtures.standing(self.session)}
         self._report_open(lambda _, origin: origin.culprit is culprit and origin.loop not in in_use)
+
+    def finish(self) -> None:
+        """Report the threads that are left. Until now a fixture could have ended them."""
+        give_up_at = RealTime.monotonic() + threads.GRACE
+        for thread in threads.lasting():
+            if thread in self._threads and not threads.is_of_executor(thread):
+                thread.join(max(0, give_up_at - RealTime.monotonic()))
+                if thread.is_alive():
+                    self._report_thread(thread, self._threads.pop(thread))
+
+    def _report_thread(self, thread: Thread, origin: Origin) -> None:
+        warning = OpenResourceWarning(
+            f"{origin.culprit or NOBODY} has left a thread running since {origin}: "
+            f"{await_chains.described_thread(thread)}. The process does not end before it does: "
+            "close what it works for."
+        )
+        self.report(warning, origin.filename, origin.line, origin.culprit)
+
+    def _remember(self, thread: Thread) -> None:
+        if frames.works_for_users(frames.others(inspect.currentframe())):
+            self._threads[thread] = Origin.here(None)
 
     def _recording(self, loop: AbstractEventLoop) -> Instruments:
         """Return what remembers what is opened on a loop."""

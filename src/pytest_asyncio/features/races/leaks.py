@@ -89,8 +89,10 @@ class Leaks:
         return (yield)
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
-    def pytest_runtest_teardown(self, item: pytest.Item) -> Generator[None, object, object]:
+    def pytest_runtest_teardown(
+        self, item: pytest.Item, nextitem: pytest.Item | None
+    ) -> Generator[None, object, object]:
         __tracebackhide__ = True
         if self._is_calling:
-            return (yield from self._checks.pytest_runtest_teardown(item))
+            return (yield from self._checks.pytest_runtest_teardown(item, nextitem))
         return (yield)
