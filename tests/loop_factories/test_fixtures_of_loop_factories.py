@@ -299,6 +299,46 @@ def test_with_another_factory_fixtures_end_in_reverse_order_on_whichever_loops_t
     ).assert_outcomes(passed=2)
 
 
+def test_what_is_left_on_a_loop_ends_before_fixtures_that_were_set_up_under_another_factory(suite):
+    result = suite(
+        """
+        tasks = []
+
+        async def wait():
+            try:
+                await asyncio.Event().wait()
+            finally:
+                print("ran: the task ends")
+
+        @pytest.fixture(scope="session")
+        def resource():
+            yield
+            print("ran: the resource is down")
+
+        @pytest.mark.asyncio(loop_scope="session", loop_factories=["a"])
+        async def test_1(): pass
+
+        @pytest.mark.asyncio(loop_scope="session", loop_factories=["b"])
+        async def test_2(resource): pass
+
+        @pytest.mark.asyncio(loop_scope="session", loop_factories=["a"])
+        async def test_3():
+            tasks.append(asyncio.create_task(wait()))
+            await asyncio.sleep(0)
+        """,
+        "-s",
+        conftest=OFFERS_A_AND_B
+        + """
+    @pytest.hookimpl(trylast=True)
+    def pytest_collection_modifyitems(items):
+        items.sort(key=lambda item: item.name)
+""",
+    )
+    result.assert_outcomes(passed=3)
+    ran = [line.split("ran: ")[1] for line in result.outlines if "ran: " in line]
+    assert ran == ["the task ends", "the resource is down"]
+
+
 def test_what_fails_while_a_factory_ends_is_reported_by_the_test_with_the_next_one(suite):
     result = suite(
         """

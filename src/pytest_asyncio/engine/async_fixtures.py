@@ -181,7 +181,7 @@ def finish_unfit(state: SessionState, item: pytest.Function, planned: Plan) -> N
     for owner in reversed(tuple(state.open_loops)):
         named, clock = _kind_of(owner.factory)
         if planned.is_async and named != planned.selected:
-            owner.end()
+            owner.close()
         elif clock != planned.mark.clock:
             for fixturedef, request in reversed(tuple(owner.fixtures.items())):
                 if pytest_private.will_request(item, fixturedef):

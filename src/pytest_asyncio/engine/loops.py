@@ -193,33 +193,31 @@ class LoopOwner:
                 notify(run)
 
     def close(self) -> None:
-        """End what is left on the loop, close it, and put the thread's current loop back."""
+        """End all that is on the loop, close it, and put the thread's current loop back.
+
+        What comes next on the node gets another owner.
+        """
         __tracebackhide__ = True
         owners = self.node.stash.get(_OWNERS, None)
-        if owners is None or owners.get(self.factory) is not self:  # It has ended with its policy.
+        if owners is None or owners.get(self.factory) is not self:  # That has been, before its end.
             return
         del owners[self.factory]
         if not owners:  # Items outlive their loops.
             del self.node.stash[_OWNERS]
         try:
-            self.end()
+            self._finish_fixtures()
         finally:
-            self.state.disobey(self)
+            try:
+                if self.opened is not None:
+                    self._end_loop(self.opened)
+            finally:
+                self.state.disobey(self)
 
     def obey(self, policy: PolicyLoops | None) -> None:
         """Have the policy that is to make the loop in force until the loop ends, or the policy."""
         if policy is not None and policy.fixturedef is not None:
             policy.fixturedef.addfinalizer(self.close)
             self.state.obey(self, policy.policy)
-
-    def end(self) -> None:
-        """Close the loop, with all that is on it. What comes next gets another one."""
-        __tracebackhide__ = True
-        try:
-            self._finish_fixtures()
-        finally:
-            if self.opened is not None:
-                self._end_loop(self.opened)
 
     def _end_loop(self, loop: AbstractEventLoop) -> None:
         __tracebackhide__ = True
