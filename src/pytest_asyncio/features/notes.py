@@ -132,9 +132,9 @@ def _is_timeout(error: BaseException) -> bool:
 
 
 def hide_frames(error: BaseException) -> None:
-    """Take this package's lines out of the tracebacks of an error and of those behind it."""
+    """Take what is not the user's out of the tracebacks of an error and of those behind it."""
     for part in all_of(error):
-        part.__traceback__ = frames.hide_own(part.__traceback__)
+        part.__traceback__ = frames.hide_asyncios(frames.hide_own(part.__traceback__))
 
 
 def _note_on(part: BaseException, error: BaseException, item: pytest.Function) -> str | None:

@@ -155,10 +155,24 @@ def hide_own(traceback: TracebackType | None) -> TracebackType | None:
     """
     if ends_in_own(traceback):
         return traceback
-    shown = [entry for entry in entries_of(traceback) if not is_own(entry.tb_frame)]
-    for entry, following in zip(shown, [*shown[1:], None], strict=True):
+    return _linked([it for it in entries_of(traceback) if not is_own(it.tb_frame)])
+
+
+def hide_asyncios(traceback: TracebackType | None) -> TracebackType | None:
+    """Return a traceback without the lines of asyncio and its executors, which say nothing.
+
+    One in which nothing but the test runner has called these is returned whole.
+    """
+    left = [it for it in entries_of(traceback) if not _is_asyncios(it.tb_frame)]
+    return traceback if left and is_runners(left[-1].tb_frame) else _linked(left)
+
+
+def _linked(entries: list[TracebackType]) -> TracebackType | None:
+    following = None
+    for entry in reversed(entries):
         entry.tb_next = following
-    return shown[0]
+        following = entry
+    return following
 
 
 def ends_in_own(traceback: TracebackType | None) -> bool:
@@ -167,6 +181,10 @@ def ends_in_own(traceback: TracebackType | None) -> bool:
     for entry in entries_of(traceback):
         is_last = is_own(entry.tb_frame)
     return is_last
+
+
+def _is_asyncios(frame: FrameType) -> bool:
+    return module_of(frame).partition(".")[0] in ("asyncio", "concurrent")
 
 
 def is_own(frame: FrameType) -> bool:
