@@ -55,13 +55,19 @@ def test_many_tasks_that_are_ready_at_once_do_not_block(checked):
     ).assert_outcomes(passed=1)
 
 
-def test_a_loaded_machine_is_no_fault_of_the_test(checked, monkeypatch):
-    seconds = itertools.count()
+@pytest.mark.parametrize(
+    ("seconds_used", "outcome"), [(0, "passed"), (1, "failed")], ids=["by others", "by the test"]
+)
+def test_what_counts_on_a_loaded_machine_is_what_the_test_itself_uses(
+    checked, monkeypatch, seconds_used, outcome
+):
+    looks = itertools.count()
 
-    def starving(*args, **kwargs):
-        return io.StringIO(f"0 {next(seconds) * 10**9} 0")
+    def loaded(*args, **kwargs):
+        seconds = next(looks) * 10**9
+        return io.StringIO(f"{seconds_used * seconds} {seconds} 0")
 
-    monkeypatch.setattr(blocked_loop._Watched, "_open", starving)
+    monkeypatch.setattr(blocked_loop._Watched, "_open", loaded)
     checked(
         BLOCK
         + """
@@ -69,7 +75,7 @@ def test_a_loaded_machine_is_no_fault_of_the_test(checked, monkeypatch):
         async def test_it(): block()
         """,
         ini="asyncio_blocked_loop_threshold = 0.1",
-    ).assert_outcomes(passed=1)
+    ).assert_outcomes(**{outcome: 1})
 
 
 def test_a_machine_that_knows_no_load_is_taken_as_idle(checked, monkeypatch):

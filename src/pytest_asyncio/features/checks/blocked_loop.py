@@ -133,7 +133,7 @@ class _Watched:
         self._is_over = False
         self._holder: ref[Task[Any]] | None = None
         self._held_for = 0.0
-        self._starved_for = 0.0
+        self._ran_for, self._starved_for = 0.0, 0.0
         self._wait()
 
     def is_same(self, loop: AbstractEventLoop, thread: int) -> bool:
@@ -156,11 +156,14 @@ class _Watched:
             return
         task = asyncio.current_task(self._loop)
         holder = None if task is None else ref(task)
-        before, self._starved_for = self._starved_for, self._read_starved_for()
+        ran_before, starved_before = self._ran_for, self._starved_for
+        self._ran_for, self._starved_for = self._read_statistics()
         if self._has_iterated or holder != self._holder:
             self._holder, self._held_for = holder, 0.0
         else:
-            self._hold(max(0.0, self._threshold / _LOOKS - (self._starved_for - before)))
+            waited = self._threshold / _LOOKS - (self._starved_for - starved_before)
+            # On a loaded machine, looks may be far apart.
+            self._hold(max(0.0, waited, self._ran_for - ran_before))
         if self._has_iterated:
             self._has_iterated = False
             with suppress(RuntimeError):  # The loop has been closed.
@@ -172,13 +175,16 @@ class _Watched:
         if before < self._threshold <= self._held_for:
             self._report()
 
-    def _read_starved_for(self) -> float:
-        """Return for how long a loaded machine has kept the thread waiting, if that is known."""
+    def _read_statistics(self) -> tuple[float, float]:
+        """Return for how long the thread has run, and for how long a loaded machine has kept it
+        waiting, if that is known.
+        """
         try:
             with self._open(self._statistics, encoding="ascii") as file:
-                return int(file.read().split()[1]) / 1e9
+                ran, starved, _ = file.read().split()
         except OSError:
-            return 0.0
+            return 0.0, 0.0
+        return int(ran) / 1e9, int(starved) / 1e9
 
     def _answer(self) -> None:
         self._has_iterated = True
