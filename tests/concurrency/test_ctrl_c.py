@@ -350,3 +350,23 @@ def test_so_it_does_for_one_that_is_torn_down_in_its_turn(concurrent):
     )
     assert result.ret is pytest.ExitCode.INTERRUPTED
     result.stdout.fnmatch_lines(["*the teardown of outer has ended", "inner is down"])
+
+
+@pytest.mark.usefixtures("_ctrl_c_is_of_the_inner_run")
+def test_so_it_does_for_one_whose_turn_has_just_come(concurrent):
+    result = concurrent(
+        TEARDOWN_AT_CTRL_C
+        + "go = asyncio.Event()\n"
+        + "async def test_waits(): await go.wait()\n"
+        + "over = asyncio.Event()\n"
+        + "async def test_torn_down(outer): over.set()\n"
+        + "async def test_interrupts():\n"
+        + "    await over.wait()\n"
+        + "    for _ in range(20): await asyncio.sleep(0)\n"
+        + "    go.set()\n"
+        + "    raise KeyboardInterrupt\n",
+        "-s",
+        conftest="pytest.seen = []\ndef pytest_unconfigure(): print(*pytest.seen, sep='\\n')",
+    )
+    assert result.ret is pytest.ExitCode.INTERRUPTED
+    result.stdout.fnmatch_lines(["*the teardown of outer has ended", "inner is down"])

@@ -385,7 +385,8 @@ class _Concurrency:
         with pytest_private.together(self._session), self._recorder.recording(doomed[0]):
             self._tests.cancel(test for test in begun if not test.is_tearing_down)
             for test in begun:
-                if test.run is None and test.state is not State.DOWN:
+                is_idle = test.run is None and test not in self._tests.ready
+                if is_idle and test.state is not State.DOWN:
                     self._tests.move(test, State.READY)
             for test in begun:
                 while test.state is not State.DOWN:
