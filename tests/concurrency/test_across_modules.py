@@ -549,3 +549,22 @@ async def test_it():
             "Something has closed the event loop of test_2.py while tests ran on it.",
         ]
     )
+
+
+def test_what_a_test_has_left_on_its_loop_goes_on_while_others_wait(modules):
+    modules(
+        """
+async def test_needs_the_thread():
+    async with asyncio.timeout(20):
+        while not pytest.left: await asyncio.sleep(0)
+        await asyncio.get_running_loop().run_in_executor(pytest.thread, print)
+""",
+        """
+async def test_leaves_the_thread_waiting_for_its_loop():
+    loop = asyncio.get_running_loop()
+    def wait(): asyncio.run_coroutine_threadsafe(asyncio.sleep(0.01), loop).result()
+    pytest.left.append(pytest.thread.submit(wait))
+""",
+        conftest="from concurrent.futures import ThreadPoolExecutor\n"
+        "pytest.thread, pytest.left = ThreadPoolExecutor(1), []",
+    ).assert_outcomes(passed=2)

@@ -444,3 +444,32 @@ async def test_b(): assert asyncio.get_running_loop() not in loops
         """,
         ini="asyncio_concurrent = true\nasyncio_mode = auto\nmarkers = looptime",
     ).assert_outcomes(passed=2)
+
+
+@pytest.mark.parametrize(
+    "offered",
+    [
+        "def pytest_asyncio_loop_factories(): return {'it': Stopped}",
+        "def pytest_asyncio_loop_factories(): return {'it': lambda: Stopped()}",
+        "",
+    ],
+    ids=["class", "function", "option"],
+)
+def test_those_whose_loops_have_their_own_clock_keep_them_where_all_tests_are_concurrent(
+    suite, pytester, offered
+):
+    pytester.syspathinsert()
+    suite(
+        """
+async def test_a(): asyncio.get_running_loop().now += 1
+async def test_b(): assert asyncio.get_running_loop().time() == 0
+""",
+        files={
+            "stopped.py": "class Stopped(asyncio.SelectorEventLoop):\n"
+            "    now = 0\n"
+            "    def time(self): return self.now\n"
+        },
+        conftest=f"from stopped import Stopped\n{offered}",
+        ini="asyncio_concurrent = true\nasyncio_mode = auto\n"
+        + ("" if offered else "asyncio_loop_factory = stopped.Stopped"),
+    ).assert_outcomes(passed=2)

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from collections.abc import Set as AbstractSet
-from types import CodeType
-from typing import Final
+from types import CodeType, FunctionType
+from typing import Any, Final
 
 import pytest
 
 from pytest_asyncio.support import callables, pytest_private
 from pytest_asyncio.support.foreign import attribute
+
+from . import hooks, options
 
 _LOOPTIME: Final = "looptime"
 """What the plugin looptime calls its mark, its fixture and its option."""
@@ -19,8 +21,8 @@ _LOOPTIME: Final = "looptime"
 def needs_own_loop(item: pytest.Function) -> bool:
     """Return whether a test would not be the same on a loop that it shares with others.
 
-    The clock of looptime starts at zero on each loop. Who looks at all tasks of a loop expects
-    to find none of other tests.
+    A clock such as that of looptime starts anew on each loop. Who looks at all tasks of a loop
+    expects to find none of other tests.
     """
     if _NEEDS_OWN_LOOP not in item.stash:
         item.stash[_NEEDS_OWN_LOOP] = (
@@ -28,6 +30,7 @@ def needs_own_loop(item: pytest.Function) -> bool:
             or _LOOPTIME in item.fixturenames
             or item.get_closest_marker(_LOOPTIME) is not None
             or sees_all_tasks(item)
+            or any(map(_makes_own_clocks, _factories_of(item)))
         )
     return item.stash[_NEEDS_OWN_LOOP]
 
@@ -38,6 +41,30 @@ _NEEDS_OWN_LOOP: Final[pytest.StashKey[bool]] = pytest.StashKey()
 def sees_all_tasks(item: pytest.Function) -> bool:
     """Return whether a test, or a fixture that it has, names what finds all tasks of a loop."""
     return any(name.endswith("all_tasks") for name in names_in_code(item))
+
+
+def _factories_of(item: pytest.Function) -> list[object]:
+    """Return what may make the loop of a test."""
+    factories: list[object] = [options.of(item.config).loop_factory]
+    if hooks.offer_loop_factories(item.config):
+        hook: Any = item.ihook.pytest_asyncio_loop_factories
+        offered = hook(config=item.config, item=item)
+        # What is no offer fails where the factory is chosen.
+        factories += offered.values() if isinstance(offered, dict) else ()
+    return factories
+
+
+def _makes_own_clocks(factory: object) -> bool:
+    """Return whether a factory is, or calls, a class of loops that do not go by the real clock."""
+    variables: dict[str, object] = attribute(factory, "__globals__", dict) or {}
+    code = attribute(factory, "__code__", CodeType)
+    called = () if code is None else map(variables.get, _names_of(code))
+    return any(map(_has_own_clock, (factory, *called)))
+
+
+def _has_own_clock(kind: object) -> bool:
+    time = attribute(kind, "time", FunctionType)  # Those of loops in C have none of Python's.
+    return time is not None and time.__module__ != "asyncio.base_events"
 
 
 def names_in_code(item: pytest.Function) -> AbstractSet[str]:

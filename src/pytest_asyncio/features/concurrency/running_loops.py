@@ -28,17 +28,22 @@ class RunningLoops:
         self._state: Final = state
 
     def spin(
-        self, owner: LoopOwner, run: Run, future: Future[Any], iterations: int | None = None
+        self,
+        owner: LoopOwner,
+        run: Run,
+        future: Future[Any],
+        iterations: int | None = None,
+        also: Iterable[LoopOwner] = (),
     ) -> None:
         """Run a loop as `LoopOwner.spin()` does, for a run, and those of the others in turns.
 
-        What ends another run is not raised.
+        What ends another run is not raised. `also` are loops on which no test is under way.
         """
         __tracebackhide__ = True
         if not self._tests.started:
             owner.spin(future, iterations)
             return
-        owners = self._owners_beside(owner)
+        owners = list(dict.fromkeys([*self._owners_beside(owner), *also]))
         if len(owners) == 1:
             self._attend(owner, run, partial(owner.spin, future, iterations))
             return
