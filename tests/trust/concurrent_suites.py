@@ -1,7 +1,7 @@
 """Random suites for concurrent tests, as data, and how they are written down.
 
 Whatever their tests share is kept out of what is reported, so that each of them can only be
-disturbed by a fault: a fixture that dies, say, is the test's own.
+disturbed by a fault; but for a wide fixture that dies, which ends all tests that use it.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ SCOPES = ("session", "package", "module", "class", "function")
 
 HEAD = (
     "import asyncio, logging, os, sys, warnings, pytest, pytest_asyncio",
+    "from contextlib import suppress",
     "from unittest.mock import patch",
     "def trace(what, request):",
     "    pytest.TRACE.append((what, request._pyfuncitem.nodeid))",
@@ -23,16 +24,37 @@ HEAD = (
     "    for _ in range(3):",
     "        try: await asyncio.sleep(0.001)",
     "        except asyncio.CancelledError: pass",
-    "class Dying:",
-    "    def __init__(self, group):",
+    "class Value:",
+    "    # That of a fixture. It sees whether anything still uses what is torn down.",
+    "    def __init__(self, *needs):",
+    "        self.needs, self.users = needs, set()",
+    "    def __enter__(self):",
+    "        for need in self.needs: need.use(self)",
+    "        return self",
+    "    def __exit__(self, *_):",
+    "        pytest.TORN_DOWN_IN_USE.extend(self.users)",
+    "        for need in self.needs: need.let_go(self)",
+    "    def use(self, user):",
+    "        self.users.add(user)",
+    "        for need in self.needs: need.use(user)",
+    "    def let_go(self, user):",
+    "        self.users.discard(user)",
+    "        for need in self.needs: need.let_go(user)",
+    "class Dying(Value):",
+    "    def __init__(self, group, *needs):",
+    "        super().__init__(*needs)",
     "        self.killed = asyncio.Event()",
     "        self.task = group.create_task(self.die())",
     "    async def die(self):",
     "        await self.killed.wait()",
     "        raise OSError('died')",
     "    async def kill(self):",
-    "        self.killed.set()",
-    "        await asyncio.Event().wait()",
+    "        if self.task.get_loop() is asyncio.get_running_loop():",
+    "            self.killed.set()",
+    "            await asyncio.Event().wait()",
+    "def widest(scope):",
+    "    scopes = ['session', 'package', 'module', 'class', 'function']",
+    "    return min(scope, LOOP_SCOPE, key=scopes.index)",
 )
 
 
@@ -50,6 +72,18 @@ class Body:
         yield self.end
 
 
+_NOTHING = Body((), "pass")
+
+TIMEOUT = 0.3
+HANGS: Mapping[str, str] = {
+    "": "pass",
+    "waits": "await asyncio.Event().wait()",
+    "catches": "with suppress(asyncio.CancelledError): await asyncio.Event().wait()",
+    "goes on": "await asyncio.shield(asyncio.sleep(9))",
+}
+"""What ends only with the time-out."""
+
+
 @dataclass(frozen=True)
 class Fixture:
     """A fixture, which may request some of those before it."""
@@ -62,7 +96,9 @@ class Fixture:
     setup: Body
     teardown: Body | None
     dies: bool
-    """Whether it dies when a test asks it to, if it is the test's own."""
+    """Whether it dies when a test asks it to."""
+    hangs: str
+    """The phase in which its time-out ends it."""
 
     def requested(self, number: int, visible: Fixtures) -> list[int]:
         return [
@@ -75,32 +111,41 @@ class Fixture:
 
     @property
     def may_die(self) -> bool:
-        return self.dies and self.is_async and self.scope == "function"
+        return self.dies and self.is_async
 
     def lines(self, number: int, visible: Fixtures, *, is_method: bool) -> Iterator[str]:
         requested = [f"f{other}" for other in self.requested(number, visible)]
         keywords = f", params=range({self.params})" if self.params else ""
-        if self.may_die:
-            keywords += ", loop_scope=LOOP_SCOPE"  # It would stand still on another one.
+        if self.may_die:  # It would stand still on a loop of its own.
+            keywords += f", loop_scope=widest({self.scope!r})"
+        if self.is_async and self.hangs:
+            keywords += f", timeout={TIMEOUT}"
         declare = "pytest_asyncio.fixture" if self.is_async else "pytest.fixture"
         arguments = ["self"] * is_method + ["request", *requested]
         yield f"@{declare}(scope={self.scope!r}, autouse={self.autouse}{keywords})"
         yield f"{'async ' * self.is_async}def f{number}({', '.join(arguments)}):"
-        yield f"    trace('setup f{number}', request)"
-        yield from indented(self.setup.lines(f"setup f{number}", is_async=self.is_async))
+        yield from indented(self.phase("setup", self.setup, number))
+        needs = ", ".join(requested)
         if self.may_die:
             yield "    async with asyncio.TaskGroup() as group:"
-            yield "        dying = Dying(group)"
-            yield "        yield dying"
+            yield f"        with Dying(group, {needs}) as dying:"
+            yield "            yield dying"
             yield "        dying.task.cancel()"
         elif self.teardown is None:
-            yield f"    return {number}"
+            yield f"    return Value({needs})"
             return
         else:
-            yield f"    yield {number}"
-        yield f"    trace('teardown f{number}', request)"
-        if self.teardown is not None:
-            yield from indented(self.teardown.lines(f"end f{number}", is_async=self.is_async))
+            yield f"    with Value({needs}) as value:"
+            yield "        yield value"
+        yield from indented(self.phase("teardown", self.teardown or _NOTHING, number))
+
+    def phase(self, name: str, body: Body, number: int) -> Iterator[str]:
+        yield f"trace('{name} f{number}', request)"
+        *steps, end = body.lines(f"{name} f{number}", is_async=self.is_async)
+        yield from steps
+        if self.is_async and self.hangs == name:
+            yield HANGS["waits"]
+        yield end
 
 
 Fixtures = Mapping[int, Fixture]
@@ -128,6 +173,8 @@ class Case:
     uses: str
     """A fixture of pytest, which it uses."""
     kills: bool
+    """Whether it has a fixture that may die do so."""
+    hangs: str
 
     def lines(self, name: str, visible: Fixtures) -> Iterator[str]:
         requested = [number for number in sorted(self.requests) if number in visible]
@@ -138,8 +185,11 @@ class Case:
             arguments.append("i")
             yield f"@pytest.mark.parametrize('i', range({self.params}))"
         yield self.mark
+        if self.is_async and self.hangs:
+            yield f"@pytest.mark.asyncio(loop_scope=LOOP_SCOPE, timeout={TIMEOUT})"
         yield f"{'async ' * self.is_async}def test_{name}({', '.join(arguments)}):"
-        yield from indented(self.statements(name, requested, visible))
+        yield f"    with Value({', '.join(f'f{number}' for number in requested)}):"
+        yield from indented(indented(self.statements(name, requested, visible)))
 
     def statements(self, name: str, requested: list[int], visible: Fixtures) -> Iterator[str]:
         *steps, end = self.body.lines(f"test {name}", is_async=self.is_async)
@@ -155,6 +205,8 @@ class Case:
         dying = [number for number in requested if visible[number].may_die]
         if self.kills and self.is_async and dying:
             yield f"await f{dying[0]}.kill()"
+        if self.is_async and self.hangs:
+            yield HANGS[self.hangs]
         yield end
 
 
@@ -339,6 +391,7 @@ _fixtures = st.builds(
     setup=_phases,
     teardown=st.none() | _phases,
     dies=st.booleans(),
+    hangs=st.sampled_from(("",) * 80 + ("setup", "teardown")),
 )
 _tests = st.builds(
     Case,
@@ -361,6 +414,7 @@ _tests = st.builds(
     body=_bodies,
     uses=st.sampled_from(("",) * 8 + tuple(USES)),
     kills=st.booleans(),
+    hangs=st.sampled_from(("",) * 120 + tuple(HANGS)),
 )
 _few_fixtures = st.lists(_fixtures, max_size=2).map(tuple)
 _classes = st.builds(
