@@ -466,6 +466,31 @@ def test_wide_fixtures_end_with_the_policy_of_their_loop(suite, scope):
     assert loops_of(result) == ["Loop", "OtherLoop"]
 
 
+def test_fixtures_end_with_their_policy_in_reverse_order_on_whichever_loops_they_are(suite):
+    suite(
+        """
+        pytestmark = pytest.mark.asyncio(loop_scope="session")
+        events = []
+        @pytest_asyncio.fixture(scope="module", loop_scope="module")
+        async def database():
+            events.append("database")
+            yield
+            assert events.pop() == "database"
+
+        @pytest_asyncio.fixture(scope="module", loop_scope="session")
+        async def server():
+            events.append("server")
+            yield
+            assert events.pop() == "server"
+
+        async def test_it(database, server):
+            assert events == ["database", "server"]
+        """,
+        *IGNORED,
+        conftest=override("request.param", more=", params=[Policy(), OtherPolicy()]"),
+    ).assert_outcomes(passed=2)
+
+
 @pytest.mark.parametrize("scope", ["package", "session"])
 def test_who_is_the_first_on_a_wide_loop_says_which_policy_makes_it(suite, scope):
     test = f"""

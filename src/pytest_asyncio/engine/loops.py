@@ -65,6 +65,8 @@ class LoopOwner:
     """
     _has_run = False
     _is_used = False
+    _ends_with: pytest.FixtureDef[Any] | None = None
+    """The fixture whose policy makes the loop."""
     _given_up: AbstractEventLoop | None = None
     _failure: BaseException | None = None
     _is_stopped = False
@@ -125,6 +127,8 @@ class LoopOwner:
             del open_loops[self]  # which puts it at their end
             open_loops[self] = loop
             self.node.addfinalizer(self._end_use)
+            if self._ends_with is not None:
+                self._ends_with.addfinalizer(self.close)
 
     def _end_use(self) -> None:
         __tracebackhide__ = True
@@ -216,7 +220,8 @@ class LoopOwner:
     def obey(self, policy: PolicyLoops | None) -> None:
         """Have the policy that is to make the loop in force until the loop ends, or the policy."""
         if policy is not None and policy.fixturedef is not None:
-            policy.fixturedef.addfinalizer(self.close)
+            self._ends_with = policy.fixturedef
+            self._ends_with.addfinalizer(self.close)
             self.state.obey(self, policy.policy)
 
     def _end_loop(self, loop: AbstractEventLoop) -> None:
