@@ -133,17 +133,24 @@ def _loop_scopes_of_tests(suite: Suite) -> list[str]:
 def sync_tests_have_loop_factories(suite: Suite) -> bool:
     if not _has_hook(suite):
         return False
+    requested = [*_requested_by_sync_tests(suite)]
     fixtures = [*fixtures_in(suite.root)]
-    requested = {fixture.name for fixture in fixtures if fixture.is_autouse}
+    if requested:
+        requested.append({fixture.name for fixture in fixtures if fixture.is_autouse})
+    return bool(_asynchronous_names(fixtures).intersection(set().union(*requested)))
+
+
+def _requested_by_sync_tests(suite: Suite) -> Iterator[set[str]]:
     for place in places_in(suite.root):
         if isinstance(place, UnittestCase):
-            requested |= {*place.uses}
-        if isinstance(place, Module):
-            requested |= {*(place.doctest or ())}
+            yield {*place.uses}
+        if isinstance(place, Module) and place.doctest is not None:
+            yield {*place.doctest}
+        if isinstance(place, Module) and place.has_state_machine:
+            yield set()
     for test in tests_in(suite.root):
         if not test.is_async:
-            requested |= {*test.needs, *test.uses, *test.body.requests, test.indirect or ""}
-    return bool(requested & _asynchronous_names(fixtures))
+            yield {*test.needs, *test.uses, *test.body.requests, test.indirect or ""}
 
 
 def _asynchronous_names(fixtures: list[Fixture]) -> set[str]:
@@ -179,6 +186,10 @@ def wide_fixtures_with_loop_factories(suite: Suite) -> bool:
         for fixture in fixtures_in(suite.root)
         if fixture.is_async or fixture.is_ours
     )
+
+
+def wide_tests_with_loop_factories(suite: Suite) -> bool:
+    return _has_hook(suite) and len({*_loop_scopes_of_tests(suite)}) > 1
 
 
 def wide_fixtures_fail_with_loop_factories(suite: Suite) -> bool:
@@ -235,6 +246,12 @@ def loops_are_set(suite: Suite) -> bool:
     return not _steps_of(suite).isdisjoint({"set", "unset"})
 
 
+def fixtures_request_other_loops(suite: Suite) -> bool:
+    """Tell whether a synchronous fixture may ask for its loop when it has requested others."""
+    setups = [each.setup for each in fixtures_in(suite.root) if each.is_ours and not each.is_async]
+    return any(body.requests and not CURRENT_LOOP.isdisjoint(body.steps) for body in setups)
+
+
 def _steps_of(suite: Suite) -> set[str]:
     fixtures = [*fixtures_in(suite.root)]
     bodies = [
@@ -268,6 +285,11 @@ DIFFERENCES = (
         wide_fixtures_with_loop_factories,
         ALL_BUT_OUTCOMES,
     ),
+    Difference(
+        "**A wide async fixture in a suite with loop factories**",
+        wide_tests_with_loop_factories,
+        rf"^~.*| ({LOOP_NAMES})#.*",
+    ),
     Difference("**The context variables of an async fixture**", failing_teardowns),
     Difference(
         "**The teardown of an async fixture**",
@@ -288,6 +310,11 @@ DIFFERENCES = (
     Difference("**Beside loop factories**", parametrized_policies_with_loop_factories),
     Difference("**`loop.close()`**", close_is_wrapped, r".*: flush.*"),
     Difference("**`asyncio.get_event_loop()` in synchronous code**", loops_are_set, r".* finds .*"),
+    Difference(
+        "**`asyncio.get_event_loop()` in synchronous code**",
+        fixtures_request_other_loops,
+        r"(?<= setup finds ).*|(?<= setup runs ).*",
+    ),
 )
 NOT_NOTED = (
     "**Static methods that are async tests**",

@@ -25,9 +25,14 @@ from written import ASYNC_STEPS, OUTCOMES, SYNC_STEPS
 T = TypeVar("T")
 Scopes = tuple[str, ...]
 
+ARGUMENTS: Final = (
+    *("-x", "--maxfail=2", "-kTest0 or test_0", "-knot test_1", "-Werror"),
+    *("--import-mode=importlib", "--asyncio-debug"),
+)
 NAMES: Final = "abcd"
 EXPECTS: Final = ["skip", "xfail", "xfail(strict=True)", "xfail(run=False)"]
 STEPS: Final = sorted({*ASYNC_STEPS, *SYNC_STEPS, "context"})
+NARROW: Final = ("function",)
 USUAL: Final = ("function", "module", "session")
 """Of the other scopes, much is a listed difference."""
 
@@ -40,9 +45,11 @@ class _Drawing:
     def __init__(self, random: Random) -> None:
         self.one_of: Final = random.choice
         self.random: Final = random
-        # With either, much of what loop factories do is a listed difference.
-        self.has_sync_tests: Final = self.once_in(2)
-        self.has_wide_tests: Final = self.once_in(2)
+        self.has_hook: Final = self.once_in(2)
+        # With these, much of what loop factories do is a listed difference.
+        self.has_sync_tests: Final = self.once_in(8 if self.has_hook else 2)
+        self.has_marked_parameters: Final = self.once_in(8 if self.has_hook else 2)
+        self.test_scopes: Final = self.one_of([NARROW, ("session",), SCOPES])
 
     def once_in(self, times: int) -> bool:
         return not self.random.randrange(times)
@@ -69,16 +76,17 @@ class _Drawing:
             root=self.root(scopes),
             mode=self.one_of(["auto", "strict"]),
             fixture_default=self.one_of(defaults),
-            test_default=self.maybe(lambda: self.test_scope(scopes)),
+            test_default=self.test_default(scopes),
             is_debug=self.rarely(),
-            arguments=self.one_of([(), (), (), ("-x",), ("--maxfail=2",)]),
+            arguments=self.maybe(lambda: self.some(ARGUMENTS)) or (),
+            is_reversed=self.rarely(),
         )
 
     def root(self, scopes: Scopes) -> Directory:
         return Directory(
             fixtures=self.fixtures(scopes),
             policy=self.maybe(self.policy, 6),
-            hook=self.maybe(lambda: Hook(self.names(), self.names())),
+            hook=self.hook() if self.has_hook and self.often() else None,
             modules=self.few(lambda: self.module(scopes), least=1),
             directories=self.few(lambda: self.directory(scopes, depth=1)),
         )
@@ -89,16 +97,22 @@ class _Drawing:
             mark=self.maybe(lambda: self.mark(scopes), 8),
             fixtures=self.fixtures(scopes),
             policy=self.maybe(self.policy, 12),
-            hook=self.maybe(self.inner_hook, 12),
+            hook=self.maybe(self.inner_hook, 6) if self.has_hook else None,
             modules=self.few(lambda: self.module(scopes), least=1),
             directories=self.few(lambda: self.directory(scopes, depth - 1), most=depth),
         )
+
+    def hook(self) -> Hook:
+        return Hook(self.names(), self.names())
 
     def inner_hook(self) -> Hook:
         return Hook(self.names(), self.one_of([(), self.names()]))
 
     def names(self) -> tuple[str, ...]:
-        return self.one_of([("A",), ("A", "B")])
+        """Draw several where tests share loops: that a single one moves them is listed."""
+        several = ("A", "B")
+        is_single = self.test_scopes == NARROW and self.often()
+        return ("A",) if is_single else several
 
     def module(self, scopes: Scopes) -> Module:
         inside = ("class", *scopes)
@@ -140,7 +154,7 @@ class _Drawing:
             uses=("a",) if self.rarely() else (),
             indirect="a" if self.rarely() else None,
             parameters=tuple(
-                self.maybe(lambda: self.mark(scopes), 8)
+                self.maybe(lambda: self.mark(scopes), 4) if self.has_marked_parameters else None
                 for _ in range(self.one_of([0, 0, 0, 1, 2]))
             ),
             is_given=self.rarely(),
@@ -183,8 +197,12 @@ class _Drawing:
             is_valid=is_valid,
         )
 
+    def test_default(self, scopes: Scopes) -> str | None:
+        is_needed = "function" not in self.test_scopes
+        return self.test_scope(scopes) if is_needed or self.once_in(2) else None
+
     def test_scope(self, scopes: Scopes) -> str:
-        return self.one_of(scopes if self.has_wide_tests else ("function",))
+        return self.one_of([scope for scope in scopes if scope in self.test_scopes])
 
     def body(self) -> Body:
         return Body(

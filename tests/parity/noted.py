@@ -49,7 +49,7 @@ def note_policy(what: str) -> None:
 def run_current(what: str) -> None:
     async def coroutine() -> None:
         await asyncio.sleep(0)
-        note(what)
+        note(f"{what} runs")
 
     asyncio.get_event_loop().run_until_complete(coroutine())
 

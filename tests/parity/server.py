@@ -26,9 +26,9 @@ ARGUMENTS = (
     # What a session does without starts faster without.
     *(f"-pno:{name}" for name in ("cacheprovider", "faulthandler", "junitxml", "legacypath")),
     *(f"-pno:{name}" for name in ("logging", "pastebin", "stepwise", "subtests")),
-    # It collects garbage time and again, which changes nothing in the record.
-    "-pno:unraisableexception",
 )
+# It collects garbage time and again, which changes nothing in the record of other suites.
+WHERE_WARNINGS_ARE_NO_ERRORS = "-pno:unraisableexception"
 SECONDS = 30
 """After these, a suite hangs."""
 
@@ -81,8 +81,9 @@ def run(folder: str, record: str, *arguments: str) -> NoReturn:
     os.dup2(os.open(record, os.O_WRONLY | os.O_CREAT | os.O_TRUNC), 1)
     os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
     sys.stdout = sys.stderr
+    own = () if "-Werror" in arguments else (WHERE_WARNINGS_ARE_NO_ERRORS,)
     try:
-        end: object = int(pytest.main([*ARGUMENTS, *arguments], plugins=[Outcomes()]))
+        end: object = int(pytest.main([*ARGUMENTS, *own, *arguments], plugins=[Outcomes()]))
     except BaseException as error:  # With -x, pytest lets those of late teardowns pass.
         end = repr(error)
     write(f"= ends with {end}")

@@ -128,14 +128,8 @@ class Suite:
     test_default: str | None = None
     is_debug: bool = False
     arguments: tuple[str, ...] = ()
-
-    def options(self) -> tuple[str, ...]:
-        """Return what stands on the command line."""
-        has_doctest = any(
-            isinstance(place, Module) and place.doctest is not None
-            for place in places_in(self.root)
-        )
-        return *self.arguments, *(["--doctest-modules"] if has_doctest else [])
+    is_reversed: bool = False
+    """Whether its files are run from the last to the first."""
 
     def loop_scope_of(self, fixture: Fixture) -> str:
         """Return the loop scope of a fixture, which is not narrower than its scope."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import difflib
 import re
+import shlex
 import sys
 from collections.abc import Iterator
 from itertools import islice
@@ -19,7 +20,7 @@ import pytest
 from differences import DIFFERENCES, NOT_NOTED, is_comparable, without_listed
 from shrunk import shrunk
 from suites import Suite
-from written import written
+from written import options, written
 
 from plugins import Plugin, records
 
@@ -57,7 +58,8 @@ def difference(suite: Suite, plugins: tuple[Plugin, Plugin]) -> list[str]:
     """Return how the records of a suite differ, if it passes on 1.5, apart from what is listed."""
     if not is_comparable(suite):
         return []
-    before, now = records(written(suite), suite.options(), *plugins)
+    files = written(suite)
+    before, now = records(files, options(suite, files), *plugins)
     if not passes(before):
         return []
     shown = [without_listed(record, suite) for record in (before, now)]
@@ -71,9 +73,10 @@ def passes(record: list[str]) -> bool:
 
 
 def report(suite: Suite, difference: list[str]) -> str:
-    files = [f"--- {path}\n{text}" for path, text in written(suite).items() if path != NOTED.name]
-    command = " ".join(["$ pytest -s", *suite.options()])
-    return "\n".join([*files, f"--- {NOTED.name}: a copy of {NOTED}", command, *difference])
+    files = written(suite)
+    shown = [f"--- {path}\n{text}" for path, text in files.items() if path != NOTED.name]
+    command = shlex.join(["pytest", "-s", *options(suite, files)])
+    return "\n".join([*shown, f"--- {NOTED.name}: a copy of {NOTED}", f"$ {command}", *difference])
 
 
 @pytest.mark.parametrize("line", [*(each.line for each in DIFFERENCES), *NOT_NOTED])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -20,6 +20,7 @@ from suites import (
     Policy,
     Suite,
     UnittestCase,
+    places_in,
     tests_in,
     wider,
 )
@@ -113,6 +114,21 @@ def written(suite: Suite) -> dict[str, str]:
     files = dict(_Writer(suite).directory(suite.root, "", nothing))
     noted = Path(__file__).with_name("noted.py").read_text(encoding="utf-8")
     return {**files, "pytest.ini": ini, "noted.py": noted}
+
+
+def options(suite: Suite, files: Iterable[str]) -> tuple[str, ...]:
+    """Return what stands on the command line, for the files of a suite."""
+    modules = [path for path in files if Path(path).match("test_*.py")]
+    return (
+        *suite.arguments,
+        *(["--doctest-modules"] if _has_doctest(suite) else []),
+        *(reversed(modules) if suite.is_reversed else []),
+    )
+
+
+def _has_doctest(suite: Suite) -> bool:
+    places = places_in(suite.root)
+    return any(isinstance(place, Module) and place.doctest is not None for place in places)
 
 
 class _Writer:
