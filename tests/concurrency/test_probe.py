@@ -98,10 +98,12 @@ def test_a_test_that_others_disturb_only_together_is_to_run_alone_itself(probed)
     @pytest.mark.parametrize("_", range(3))
     async def test_together(_):
         inside.append(1)
-        await asyncio.sleep(0.05)
+        for _ in range(1000):
+            await asyncio.sleep(0)
         inside.pop()
     async def test_counts():
-        await asyncio.sleep(0.01)
+        for _ in range(100):
+            await asyncio.sleep(0)
         assert len(inside) < 3
     """
     )
