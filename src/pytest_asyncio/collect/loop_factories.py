@@ -11,6 +11,7 @@ import pytest
 
 from pytest_asyncio.support import callables, pytest_private
 from pytest_asyncio.support.foreign import attribute
+from pytest_asyncio.support.nodes import address
 from pytest_asyncio.support.types import ClockName, LoopFactory, ScopeName
 
 from . import hooks, items, loop_scopes, marks, options
@@ -200,7 +201,7 @@ def _selected(
         return {ASYNCIO: NamedFactory(ASYNCIO, new_event_loop)}
     if offered is None:
         pytest.fail(
-            f"{item.nodeid}: mark.asyncio 'loop_factories' requires at least one "
+            f"{address(item)}: mark.asyncio 'loop_factories' requires at least one "
             "pytest_asyncio_loop_factories hook implementation.\nWithout one there is 'asyncio'; "
             "asyncio_loop_factory names the one factory of all tests.",
             pytrace=False,
@@ -222,7 +223,7 @@ def _offered(item: pytest.Item) -> dict[str, NamedFactory | None] | None:
     if _is_offer(factories):
         return {name: NamedFactory(name, make) for name, make in factories.items()}
     pytest.fail(
-        f"{item.nodeid}: pytest_asyncio_loop_factories must return a non-empty mapping of "
+        f"{address(item)}: pytest_asyncio_loop_factories must return a non-empty mapping of "
         f"factory names to callables, not {options.shown(factories)}.",
         pytrace=False,
     )

@@ -10,6 +10,7 @@ import pytest
 
 from pytest_asyncio.support import pytest_private
 from pytest_asyncio.support.foreign import is_a
+from pytest_asyncio.support.nodes import address
 from pytest_asyncio.support.types import ClockName, ScopeName
 from pytest_asyncio.support.warn import advise, warn_at
 
@@ -104,29 +105,29 @@ def _merge(found: list[pytest.Mark], item: pytest.Item) -> AsyncioMark:
     merged = AsyncioMark(**values)
     if merged.concurrent and merged.loop_scope == "function":
         pytest.fail(
-            f"{item.nodeid}: mark.asyncio got concurrent=True and loop_scope='function', but tests "
-            "that run at the same time share a loop. Valid scopes are: "
+            f"{address(item)}: mark.asyncio got concurrent=True and loop_scope='function', but "
+            "tests that run at the same time share a loop. Valid scopes are: "
             f"{', '.join(SCOPES[1:])}; without one it is their module's.",
             pytrace=False,
         )
     if merged.concurrent and (merged.cancel or merged.schedules):
         other = "cancel=True" if merged.cancel else f"schedules={merged.schedules}"
         pytest.fail(
-            f"{item.nodeid}: mark.asyncio got concurrent=True and {other}, but a test that is run "
-            "again and again runs alone. Leave one of them out.",
+            f"{address(item)}: mark.asyncio got concurrent=True and {other}, but a test that is "
+            "run again and again runs alone. Leave one of them out.",
             pytrace=False,
         )
     given = options.at(item)
     clock = merged.clock or ("virtual" if given.late else given.clock)
     if merged.schedules and clock != "virtual":
         pytest.fail(
-            f"{item.nodeid}: mark.asyncio got schedules={merged.schedules}, but the clock of the "
+            f"{address(item)}: mark.asyncio got schedules={merged.schedules}, but the clock of the "
             "test is real, and only a virtual one can be late. Add clock='virtual'.",
             pytrace=False,
         )
     if merged.delay_tasks and not (merged.schedules or given.schedules or given.late):
         pytest.fail(
-            f"{item.nodeid}: mark.asyncio got delay_tasks=True, but no schedules in which a task "
+            f"{address(item)}: mark.asyncio got delay_tasks=True, but no schedules in which a task "
             "could be delayed. Add schedules=100, say.",
             pytrace=False,
         )
@@ -159,7 +160,7 @@ def _keywords(mark: pytest.Mark, item: pytest.Item) -> dict[str, Any]:
     if mark.args or not mark.kwargs.keys() <= _VALIDATORS.keys() | {"scope"}:
         *others, last = map(repr, _VALIDATORS)
         pytest.fail(
-            f"{item.nodeid}: mark.asyncio accepts only keyword arguments "
+            f"{address(item)}: mark.asyncio accepts only keyword arguments "
             f"{', '.join(others)} and {last}, not {_as_written(mark)}.",
             pytrace=False,
         )
@@ -167,7 +168,7 @@ def _keywords(mark: pytest.Mark, item: pytest.Item) -> dict[str, Any]:
     if "scope" in keywords:
         if "loop_scope" in keywords:
             pytest.fail(
-                f'{item.nodeid}: An asyncio pytest marker defines both "scope" and "loop_scope", '
+                f'{address(item)}: An asyncio pytest marker defines both "scope" and "loop_scope", '
                 'but it should only use "loop_scope".',
                 pytrace=False,
             )
@@ -210,7 +211,7 @@ def _loop_scope(value: object, item: pytest.Item) -> ScopeName:
     if is_scope(value):
         return value
     pytest.fail(
-        f"{item.nodeid}: mark.asyncio got an unexpected loop scope value {shown(value)}. "
+        f"{address(item)}: mark.asyncio got an unexpected loop scope value {shown(value)}. "
         f"Valid scopes are: {', '.join(SCOPES)}.",
         pytrace=False,
     )
@@ -223,7 +224,7 @@ def _loop_factories(value: object, item: pytest.Item) -> tuple[str, ...]:
         if names and len(names) == len(given):
             return names
     pytest.fail(
-        f"{item.nodeid}: mark.asyncio 'loop_factories' must be a non-empty sequence of strings, "
+        f"{address(item)}: mark.asyncio 'loop_factories' must be a non-empty sequence of strings, "
         f"not {shown(value)}.",
         pytrace=False,
     )
@@ -235,7 +236,7 @@ def _timeout(value: object, item: pytest.Item) -> float:
     if is_timeout(value):
         return value
     pytest.fail(
-        f"{item.nodeid}: mark.asyncio 'timeout' must be a number of seconds, or 0 or None for "
+        f"{address(item)}: mark.asyncio 'timeout' must be a number of seconds, or 0 or None for "
         f"no time-out, not {shown(value)}.",
         pytrace=False,
     )
@@ -245,7 +246,7 @@ def _clock(value: object, item: pytest.Item) -> ClockName:
     if is_clock(value):
         return value
     pytest.fail(
-        f"{item.nodeid}: mark.asyncio 'clock' must be one of {', '.join(map(repr, CLOCKS))}, "
+        f"{address(item)}: mark.asyncio 'clock' must be one of {', '.join(map(repr, CLOCKS))}, "
         f"not {shown(value)}.",
         pytrace=False,
     )
@@ -256,7 +257,7 @@ def _flag(keyword: str) -> Callable[[object, pytest.Item], bool]:
         if is_a(value, bool):
             return bool(value)
         pytest.fail(
-            f"{item.nodeid}: mark.asyncio {keyword!r} must be True or False, not {shown(value)}.",
+            f"{address(item)}: mark.asyncio {keyword!r} must be True or False, not {shown(value)}.",
             pytrace=False,
         )
 
@@ -267,7 +268,7 @@ def _schedules(value: object, item: pytest.Item) -> int:
     if is_a(value, int) and not is_a(value, bool) and value >= 0:
         return int(value)
     pytest.fail(
-        f"{item.nodeid}: mark.asyncio 'schedules' must be a number of runs, such as 100, not "
+        f"{address(item)}: mark.asyncio 'schedules' must be a number of runs, such as 100, not "
         f"{shown(value)}.",
         pytrace=False,
     )

@@ -14,6 +14,7 @@ from pytest_asyncio.support import pytest_private
 from pytest_asyncio.support.callables import kind_of, standing_in_for
 from pytest_asyncio.support.foreign import attribute, holds, is_a
 from pytest_asyncio.support.frames import PACKAGE
+from pytest_asyncio.support.nodes import address
 from pytest_asyncio.support.types import LoopFactory
 from pytest_asyncio.support.warn import warn_at
 
@@ -114,7 +115,7 @@ def factory_of(item: pytest.Function, otherwise: LoopFactory) -> PolicyLoops:
         return PolicyLoops(otherwise, None, None)
     if not _is_policy(policy):
         pytest.fail(
-            f"{item.nodeid}: the fixture 'event_loop_policy' must return an event loop policy, "
+            f"{address(item)}: the fixture 'event_loop_policy' must return an event loop policy, "
             f"not {shown(policy)}.",
             pytrace=False,
         )

@@ -18,6 +18,7 @@ from pytest_asyncio.support import (
     hypothesis_private,
     pytest_private,
 )
+from pytest_asyncio.support.nodes import address
 
 from . import async_fixtures, context, ended_fixtures, event_loop, loops, runs
 from .factories import factory_of
@@ -214,7 +215,7 @@ def _refuse_unawaited(item: pytest.Function, result: object) -> None:
     if inspect.iscoroutine(result):
         result.close()
     pytest.fail(
-        f"{item.nodeid} returned {options.shown(result)}, which nobody awaits. "
+        f"{address(item)} returned {options.shown(result)}, which nobody awaits. "
         "Await it in the test.",
         pytrace=False,
     )

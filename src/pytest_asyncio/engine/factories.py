@@ -11,6 +11,7 @@ from pytest_asyncio.collect import loop_factories, marks, options, policies
 from pytest_asyncio.collect.marks import AsyncioMark
 from pytest_asyncio.support import frames
 from pytest_asyncio.support.foreign import text
+from pytest_asyncio.support.nodes import address
 from pytest_asyncio.support.types import LoopFactory
 
 from .plan import Plan
@@ -52,20 +53,20 @@ def make_loop(factory: LoopFactory, node: pytest.Item | pytest.Collector) -> Abs
             raise
         # No line of the factory has run: it takes arguments, or is not written in Python.
         pytest.fail(
-            f"{node.nodeid}: the loop factory {options.shown(factory)}, called without arguments, "
-            f"raised {type(error).__name__}: {text(error)}.",
+            f"{address(node)}: the loop factory {options.shown(factory)}, called without "
+            f"arguments, raised {type(error).__name__}: {text(error)}.",
             pytrace=False,
         )
     if not isinstance(loop, AbstractEventLoop):
         pytest.fail(
-            f"{node.nodeid}: the loop factory {options.shown(factory)} returned "
+            f"{address(node)}: the loop factory {options.shown(factory)} returned "
             f"{options.shown(loop)}, which is not an event loop.",
             pytrace=False,
         )
     if loop.is_closed():
         pytest.fail(
-            f"{node.nodeid}: the loop factory {options.shown(factory)} returned an event loop that "
-            "is closed. Let it return a new one at each call.",
+            f"{address(node)}: the loop factory {options.shown(factory)} returned an event loop "
+            "that is closed. Let it return a new one at each call.",
             pytrace=False,
         )
     return loop

@@ -16,6 +16,7 @@ import pytest
 from pytest_asyncio.collect.policies import PolicyLoops
 from pytest_asyncio.support import asyncio_private, finalizers, pytest_private
 from pytest_asyncio.support.foreign import attribute, is_a
+from pytest_asyncio.support.nodes import address
 from pytest_asyncio.support.types import LoopFactory
 from pytest_asyncio.support.warn import warn_of
 
@@ -254,10 +255,10 @@ class LoopOwner:
     def report_closed_loop(self, culprit: pytest.Item) -> None:
         """Warn about a test that has closed the loop. The next test gets a new one."""
         self.give_up()
-        culprit.warn(RuntimeWarning(f"{culprit.nodeid} has closed {self}."))
+        culprit.warn(RuntimeWarning(f"{address(culprit)} has closed {self}."))
 
     def __str__(self) -> str:
-        return f"the event loop of {self.node.nodeid or 'the session'}"
+        return f"the event loop of {address(self.node) or 'the session'}"
 
     def _open(self) -> AbstractEventLoop:
         __tracebackhide__ = True

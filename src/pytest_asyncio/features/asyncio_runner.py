@@ -23,6 +23,7 @@ from pytest_asyncio.engine.session import SessionState
 from pytest_asyncio.features import live
 from pytest_asyncio.support import pytest_private
 from pytest_asyncio.support.callables import is_awaitable
+from pytest_asyncio.support.nodes import address
 from pytest_asyncio.support.types import ScopeName
 
 T = TypeVar("T")
@@ -67,7 +68,7 @@ class LoopRunner(asyncio.Runner):  # type: ignore[misc]  # Other plugins look fo
             if inspect.iscoroutine(coro):
                 coro.close()
             pytest.fail(
-                f"{self._item.nodeid}: asyncio_runner.run() was called {refusal}", pytrace=False
+                f"{address(self._item)}: asyncio_runner.run() was called {refusal}", pytrace=False
             )
         if context is None:
             if self._own_context is None:
@@ -99,7 +100,7 @@ class LoopRunner(asyncio.Runner):  # type: ignore[misc]  # Other plugins look fo
         __tracebackhide__ = True
         if SessionState.of(self._item.session).running is not None:
             pytest.fail(
-                f"{self._item.nodeid}: asyncio_runner.live() was called by code that runs on an "
+                f"{address(self._item)}: asyncio_runner.live() was called by code that runs on an "
                 "event loop, which goes on anyhow. Leave it out.",
                 pytrace=False,
             )

@@ -17,6 +17,7 @@ from pytest_asyncio.engine.loops import LoopOwner
 from pytest_asyncio.engine.session import SessionState
 from pytest_asyncio.support import asyncio_private, pytest_private
 from pytest_asyncio.support.foreign import attribute
+from pytest_asyncio.support.nodes import address
 
 T = TypeVar("T")
 
@@ -61,7 +62,7 @@ class TaskGroup:
         refusal = self._refusal()
         if refusal is not None:
             coro.close()
-            pytest.fail(f"{self._item.nodeid}: {refusal}", pytrace=False)
+            pytest.fail(f"{address(self._item)}: {refusal}", pytrace=False)
         is_on_loop = asyncio_private.running_loop() is not None
         with nullcontext() if is_on_loop else self._owner.standstill():  # It may be live.
             task = self._owner.loop.create_task(coro, name=name, context=context)
@@ -108,7 +109,8 @@ class TaskGroup:
             names = " and ".join(map(_named, refusing))
             self._errors.append(
                 pytest.fail.Exception(
-                    f"{self._item.nodeid}: {names} of 'asyncio_tasks' did not end when cancelled.",
+                    f"{address(self._item)}: {names} of 'asyncio_tasks' did not end when "
+                    "cancelled.",
                     pytrace=False,
                 )
             )

@@ -18,6 +18,7 @@ import pytest
 from pytest_asyncio.collect.items import is_async_test
 from pytest_asyncio.collect.options import shown
 from pytest_asyncio.support import callables, pytest_private
+from pytest_asyncio.support.nodes import address
 
 if TYPE_CHECKING:
     from .asyncio_runner import LoopRunner
@@ -52,7 +53,7 @@ def asyncio_benchmark(
     item = pytest_private.item_of(request)
     if is_async_test(item):
         pytest.fail(
-            f"{item.nodeid}: asyncio_benchmark runs the loop itself, again and again. "
+            f"{address(item)}: asyncio_benchmark runs the loop itself, again and again. "
             "Write 'def' in place of 'async def' at the test.",
             pytrace=False,
         )

@@ -13,8 +13,9 @@ import pytest
 from pytest_asyncio.collect import fixtures
 from pytest_asyncio.engine.runs import Run
 from pytest_asyncio.engine.session import SessionState
-from pytest_asyncio.support import await_chains, pytest_private
+from pytest_asyncio.support import await_chains, pytest_private, running_session
 from pytest_asyncio.support.await_chains import Step
+from pytest_asyncio.support.nodes import address
 from pytest_asyncio.support.pytest_private import RealOutput
 from pytest_asyncio.support.real_time import RealTime
 
@@ -29,7 +30,8 @@ def write(session: pytest.Session, cause: str) -> None:
 
     Called from any thread, and in handlers of signals.
     """
-    text = "\n".join(lines(session))
+    with running_session.within(session):
+        text = "\n".join(lines(session))
     if text:
         worker: dict[str, str] = getattr(session.config, "workerinput", {})
         place = f" in {worker['workerid']}" if worker else ""
@@ -87,7 +89,7 @@ def _sentence(run: Run, interruption: BaseException | None) -> str:
     if running is not None and running is not run.task:
         where = await_chains.last_of_users(await_chains.chain_of(running, interruption))
         at += f", while {running.get_name()} has the loop at {where}"
-    return f"{run.item.nodeid}: {what} has taken {seconds:.1f} s{at}"
+    return f"{address(run.item)}: {what} has taken {seconds:.1f} s{at}"
 
 
 def _phase_of(fixture: pytest.FixtureDef[object], phase: str) -> str:
@@ -101,8 +103,9 @@ def _synchronous(session: pytest.Session, interruption: BaseException | None) ->
     at = _place_of(chain_of(None, interruption))
     if current is not None and at:
         nodeid, _, phase = current.rpartition(" ")
-        yield f"{nodeid}: its {phase.strip('()')} has not ended{at}"
         item = pytest_private.item_in_progress(session)
+        name = nodeid if item is None else address(item)
+        yield f"{name}: its {phase.strip('()')} has not ended{at}"
         if item is not None and (advice := advise(item)):
             yield advice
 

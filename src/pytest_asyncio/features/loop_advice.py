@@ -15,6 +15,7 @@ from pytest_asyncio.engine import ended_fixtures
 from pytest_asyncio.engine.plan import plan_of
 from pytest_asyncio.engine.session import SessionState
 from pytest_asyncio.support import asyncio_private, frames, pytest_private
+from pytest_asyncio.support.nodes import address
 from pytest_asyncio.support.types import ScopeName
 from pytest_asyncio.support.words import listed
 
@@ -178,7 +179,7 @@ def _is_installed(one: _Participant) -> bool:
 def _others_to_change(item: pytest.Function, names: set[str], target: _Node) -> list[str]:
     """Return the other tests that use a fixture of some names on another loop than `target`."""
     return [
-        other.nodeid
+        address(other)
         for other in item.session.items
         if isinstance(other, pytest.Function)
         and other is not item

@@ -25,6 +25,7 @@ from pytest_asyncio.support import (
     pytest_private,
     running_session,
 )
+from pytest_asyncio.support.nodes import address
 
 from .asyncio_runner import LoopRunner
 
@@ -144,7 +145,7 @@ def _runner() -> LoopRunner:
         )
     if SessionState.of(session).running is not None:
         pytest.fail(
-            f"{item.nodeid}: a state machine was made by code that runs on an event loop, which "
+            f"{address(item)}: a state machine was made by code that runs on an event loop, which "
             "cannot wait for its rules. Write 'def' in place of 'async def' at the test.",
             pytrace=False,
         )

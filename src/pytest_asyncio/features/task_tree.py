@@ -26,6 +26,7 @@ from pytest_asyncio.support.await_chains import (
     traceback_of,
 )
 from pytest_asyncio.support.foreign import attribute, is_a
+from pytest_asyncio.support.nodes import address
 from pytest_asyncio.support.words import listed
 
 from . import worker_threads
@@ -68,7 +69,7 @@ def render_titled(
         is_busy = any(run.task.get_loop() is loop for run in state.all_running)
         owner = owner_behind(loop)
         assert owner is not None
-        name = owner.node.nodeid or "the session"
+        name = address(owner.node) or "the session"
         yield f"\nTasks of the loop of {name}{'' if is_busy else ', which stands still'}:"
         yield from tree
 

@@ -13,6 +13,7 @@ import pytest
 
 from pytest_asyncio.support import callables
 from pytest_asyncio.support.foreign import attribute
+from pytest_asyncio.support.nodes import address
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -50,7 +51,7 @@ def _call(
             return result
         result.close()
         pytest.fail(
-            f"{item.nodeid} is an async method of a unittest.TestCase, which does not await it. "
+            f"{address(item)} is an async method of a unittest.TestCase, which does not await it. "
             "Derive the class from unittest.IsolatedAsyncioTestCase.",
             pytrace=False,
         )

@@ -12,6 +12,7 @@ from pathlib import Path
 from types import CodeType, FrameType, TracebackType
 from typing import Any, Final, Literal, TypeAlias
 
+from . import running_session
 from .foreign import is_a
 
 PACKAGE: Final = __name__.partition(".")[0]
@@ -202,15 +203,21 @@ def place(code: CodeType, line: int | None) -> str:
     return f"{short(code.co_filename)}:{line} in {code.co_qualname}"
 
 
-@functools.cache
 def short(filename: str) -> str:
-    """Shorten a path to what leads there from the current directory, or to its module's end."""
+    """Shorten a path to what leads there from where pytest was started, or to its module's end."""
+    session = running_session.get()
+    here = os.curdir if session is None else session.config.invocation_params.dir
+    return _shortened(filename, str(here))
+
+
+@functools.cache
+def _shortened(filename: str, here: str) -> str:
     path = Path(filename)
     if _SITE_PACKAGES in path.parts:
         return "/".join(path.parts[path.parts.index(_SITE_PACKAGES) + 1 :])
     with suppress(ValueError, OSError):  # Another drive, or a test has deleted where it was.
         if is_users_file(filename):
-            return Path(os.path.relpath(path)).as_posix()
+            return Path(os.path.relpath(path, here)).as_posix()
     return "/".join(path.parts[-2:])
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Generator
+from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Final
 
@@ -16,11 +17,18 @@ def get() -> pytest.Session | None:
     return _SESSION.get()
 
 
-@pytest.hookimpl(wrapper=True, tryfirst=True)
-def pytest_runtestloop(session: pytest.Session) -> Generator[None, object, object]:
+@contextmanager
+def within(session: pytest.Session) -> Generator[None]:
+    """Let code that runs meanwhile be of a session."""
     before = _SESSION.get()
     _SESSION.set(session)
     try:
-        return (yield)
+        yield
     finally:
         _SESSION.set(before)  # Not by a token, which fails where tests have lost the variable.
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_runtestloop(session: pytest.Session) -> Generator[None, object, object]:
+    with within(session):
+        return (yield)

@@ -46,8 +46,8 @@ def place_of(node: pytest.Item | pytest.Collector) -> tuple[str, int]:
     """Return the file and the line of a test, or the beginning of a wider node."""
     if not isinstance(node, pytest.Item):
         return str(node.path), 1
-    path, line, _ = node.location
-    return path, (line or 0) + 1
+    path, line, _ = node.reportinfo()
+    return str(path), (line or 0) + 1
 
 
 def advise(

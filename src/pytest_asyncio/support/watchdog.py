@@ -10,6 +10,8 @@ from typing import ClassVar, Final, final
 
 import pytest
 
+from . import running_session
+
 
 @final
 class Alarm:
@@ -35,7 +37,8 @@ class Alarms:
     # In a class, where libraries that stop the clock do not find it to replace it.
     _now = staticmethod(time.monotonic)
 
-    def __init__(self) -> None:
+    def __init__(self, session: pytest.Session) -> None:
+        self._session: Final = session
         self._alarms: set[Alarm] = set()
         self._changed = threading.Condition()
         self._wakes_at = math.inf
@@ -49,7 +52,7 @@ class Alarms:
         """Return the alarms of a session. Their thread ends with it."""
         alarms = session.stash.get(cls._KEY, None)
         if alarms is None:
-            alarms = session.stash[cls._KEY] = cls()
+            alarms = session.stash[cls._KEY] = cls(session)
             session.config.add_cleanup(alarms._end)
             alarms._thread.start()
         return alarms
@@ -70,8 +73,9 @@ class Alarms:
             self._alarms.discard(alarm)
 
     def _call_due(self) -> None:
-        while self._call_next():
-            pass
+        with running_session.within(self._session):
+            while self._call_next():
+                pass
 
     def _call_next(self) -> bool:
         alarm = self._next()

@@ -29,6 +29,7 @@ from pytest_asyncio.engine.runs import Run
 from pytest_asyncio.engine.session import SessionState
 from pytest_asyncio.features import task_tree
 from pytest_asyncio.support import asyncio_private, pytest_private
+from pytest_asyncio.support.nodes import address
 from pytest_asyncio.support.types import ClockName, LoopFactory
 
 from . import outside, wall_time
@@ -77,7 +78,7 @@ class VirtualLoops(ChosenFactory):
         if isinstance(loop, AbstractEventLoop):
             loop.close()
         pytest.fail(
-            f"{self.item.nodeid}: clock='virtual' needs an event loop of asyncio's own, or one "
+            f"{address(self.item)}: clock='virtual' needs an event loop of asyncio's own, or one "
             f"derived from it. The loop factory {shown(make)} returned {shown(loop)}, which keeps "
             "its time in a way of its own. "
             f"{loop_factories.how_to_choose_asyncios(self.item)}",
@@ -92,8 +93,8 @@ def of_test(request: pytest.FixtureRequest) -> Generator[Clock]:
     loop = async_tests.prepare(item).loop
     if not isinstance(loop, VirtualLoop):
         pytest.fail(
-            f"{item.nodeid} requests the fixture 'asyncio_clock', but the clock of its event loop "
-            "is real. Mark the test with @pytest.mark.asyncio(clock='virtual').",
+            f"{address(item)} requests the fixture 'asyncio_clock', but the clock of its event "
+            "loop is real. Mark the test with @pytest.mark.asyncio(clock='virtual').",
             pytrace=False,
         )
     yield loop.clock

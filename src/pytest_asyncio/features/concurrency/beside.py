@@ -8,6 +8,7 @@ from typing import Final, final
 import pytest
 
 from pytest_asyncio.support import pytest_private
+from pytest_asyncio.support.nodes import address
 from pytest_asyncio.support.words import listed
 
 TITLE: Final = "tests that ran at the same time"
@@ -66,4 +67,4 @@ class Reports:
 
 def _name_of(item: pytest.Item, failed: pytest.Item) -> str:
     file, _, name = item.nodeid.partition("::")
-    return name if failed.nodeid.startswith(f"{file}::") else item.nodeid
+    return name if failed.nodeid.startswith(f"{file}::") else address(item)

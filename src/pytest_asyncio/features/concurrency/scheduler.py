@@ -21,6 +21,7 @@ from pytest_asyncio.engine.loops import LoopOwner
 from pytest_asyncio.engine.runs import Run
 from pytest_asyncio.engine.session import SessionState
 from pytest_asyncio.support import pytest_private
+from pytest_asyncio.support.nodes import address
 from pytest_asyncio.support.warn import advise
 
 from . import obstacles
@@ -413,7 +414,7 @@ class _Concurrency:
 def _refuse(fixturedef: pytest.FixtureDef[Any], request: pytest.FixtureRequest) -> NoReturn:
     """Refuse what acts on all tests, and what nobody could foresee."""
     pytest.fail(
-        f"{pytest_private.item_of(request).nodeid} runs beside other tests, and asks for "
+        f"{address(pytest_private.item_of(request))} runs beside other tests, and asks for "
         f"{fixturedef.argname!r} by getfixturevalue(), which acts on all of them. Name the "
         "fixture in the arguments of the test, or in @pytest.mark.usefixtures, and the "
         "test will run alone.",

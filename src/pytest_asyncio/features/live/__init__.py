@@ -28,6 +28,7 @@ from pytest_asyncio.features import hang_report, task_tree
 from pytest_asyncio.features.standing_loops import HAS_BEEN_LIVE
 from pytest_asyncio.support import debuggers, frames, pytest_private
 from pytest_asyncio.support.interrupts import Interrupts
+from pytest_asyncio.support.nodes import address
 from pytest_asyncio.support.watchdog import Alarm, Alarms
 
 from .loop_thread import LoopThread
@@ -123,8 +124,8 @@ def refuse_virtual_clock(item: pytest.Function, what: str) -> None:
     """Fail a test that asks for live loops on a virtual clock."""
     if _mark_of(item).clock == "virtual":
         pytest.fail(
-            f"{item.nodeid}: {what}, but a virtual clock cannot know when synchronous code waits. "
-            "Write clock='real'.",
+            f"{address(item)}: {what}, but a virtual clock cannot know when synchronous code "
+            "waits. Write clock='real'.",
             pytrace=False,
         )
 

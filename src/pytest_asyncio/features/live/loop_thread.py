@@ -16,6 +16,7 @@ from pytest_asyncio.engine.loops import LoopOwner
 from pytest_asyncio.engine.runs import ACTIVE_TEST, ActiveTest, Run
 from pytest_asyncio.engine.session import SessionState
 from pytest_asyncio.support import asyncio_private, frames
+from pytest_asyncio.support.nodes import address
 
 
 @final
@@ -71,7 +72,7 @@ class LoopThread:
                 self._give_up()
         if blocked is not None:
             pytest.fail(
-                f"{self._item.nodeid}: {self._owner} is blocked{_place_in(blocked)}, and did not "
+                f"{address(self._item)}: {self._owner} is blocked{_place_in(blocked)}, and did not "
                 f"stop in {event_loop.GRACE:g} s after the synchronous code, so it was given up. "
                 "Use what can be awaited there, or asyncio.to_thread().",
                 pytrace=False,
