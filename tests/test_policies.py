@@ -466,6 +466,27 @@ def test_wide_fixtures_end_with_the_policy_of_their_loop(suite, scope):
     assert loops_of(result) == ["Loop", "OtherLoop"]
 
 
+def test_a_test_whose_setup_has_failed_was_not_the_first_on_a_wide_loop(suite):
+    own = override("request.param", more=", params=[Policy(), OtherPolicy()]")
+    result = suite(
+        "",
+        "-s",
+        *IGNORED,
+        files={
+            "test_1.py": """
+                @pytest.fixture
+                def fails(): pytest.fail("deliberately")
+
+                @pytest.mark.asyncio(loop_scope="session")
+                async def test_it(fails): pass
+            """,
+            "test_2.py": own + PRINTS_LOOP.format(scope="session"),
+        },
+    )
+    result.assert_outcomes(errors=1, passed=2)
+    assert loops_of(result) == ["Loop", "OtherLoop"]
+
+
 def test_fixtures_end_with_their_policy_in_reverse_order_on_whichever_loops_they_are(suite):
     suite(
         """

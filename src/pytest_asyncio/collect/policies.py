@@ -92,6 +92,12 @@ class PolicyLoops:
         factory = attribute(factory, "inner", PolicyLoops) or factory
         return factory if isinstance(factory, PolicyLoops) else None
 
+    @classmethod
+    def differ(cls, one: object, other: object) -> bool:
+        """Return whether different policies are behind two factories."""
+        first, second = cls.behind(one), cls.behind(other)
+        return first is not None and second is not None and first.policy is not second.policy
+
     def __eq__(self, other: object) -> bool:
         return isinstance(other, PolicyLoops)
 

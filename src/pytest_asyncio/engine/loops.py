@@ -39,6 +39,9 @@ def owner_of(node: pytest.Item | pytest.Collector, factory: LoopFactory | None) 
         node = next((it for it in classes if factory in it.stash.get(_OWNERS, ())), node)
     owners = node.stash.setdefault(_OWNERS, {})
     owner = owners.get(factory)
+    if owner is not None and factory is not None and owner.is_for_other(factory):
+        owner.close()
+        return owner_of(node, factory)
     if owner is None:
         owner = owners[factory] = LoopOwner(node, factory)
         node.addfinalizer(owner.close)
@@ -130,6 +133,10 @@ class LoopOwner:
             self.node.addfinalizer(self._end_use)
             if self._ends_with is not None:
                 self._ends_with.addfinalizer(self.close)
+
+    def is_for_other(self, factory: LoopFactory) -> bool:
+        """Return whether another policy is to make the loop, and nothing has used it yet."""
+        return not self._is_used and PolicyLoops.differ(self.factory, factory)
 
     def _end_use(self) -> None:
         __tracebackhide__ = True
@@ -426,14 +433,6 @@ def owner_behind(loop: object) -> LoopOwner | None:
     """Return what has opened a loop, which may be closed by now."""
     owner: LoopOwner | None = attribute(loop, _OWNER, LoopOwner)
     return owner
-
-
-def report_closed_loops(state: SessionState, item: pytest.Item) -> bool:
-    """Warn about a test if it has closed loops that it shares with others; return whether."""
-    closed = [owner for owner, loop in state.open_loops.items() if loop.is_closed()]
-    for owner in closed:
-        owner.report_closed_loop(item)
-    return bool(closed)
 
 
 _OWNERS: Final[pytest.StashKey[dict[LoopFactory | None, LoopOwner]]] = pytest.StashKey()

@@ -11,7 +11,7 @@ from pluggy import Result
 from pytest_asyncio.collect import items
 from pytest_asyncio.support import debuggers, frames, pytest_private
 
-from . import async_fixtures, async_tests, deferred_requests, ended_fixtures, loops
+from . import async_fixtures, async_tests, deferred_requests, ended_fixtures
 from .plan import forget_plan, plan_of
 from .session import SessionState
 
@@ -68,7 +68,7 @@ class Phases:
             raise
         finally:
             forget_plan(item)
-            if loops.report_closed_loops(self.state, item):
+            if self.state.report_closed_loops(item):
                 ended_fixtures.end_those_on_closed_loops(item.session)
             if self.state.ended:
                 ended_fixtures.finish_ended(item)

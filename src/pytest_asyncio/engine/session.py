@@ -172,6 +172,13 @@ class SessionState:
             assert self._loop_before is not None
             self._loop_before.put_back()
 
+    def report_closed_loops(self, item: pytest.Item) -> bool:
+        """Warn about a test if it has closed loops that it shares with others; return whether."""
+        closed = [owner for owner, loop in self.open_loops.items() if loop.is_closed()]
+        for owner in closed:
+            owner.report_closed_loop(item)
+        return bool(closed)
+
     def obey(self, owner: LoopOwner, policy: Any) -> None:
         """Put the policy that is to make a loop in force, until the loop is closed."""
         if not self._policies:
