@@ -300,8 +300,35 @@ def test_a_leftover_task_that_refuses_to_end_is_named(suite, short_grace):
     )
     result.assert_outcomes(passed=2)
     result.stdout.fnmatch_lines(
-        "*These tasks did not end when they were cancelled: refusing at test_it.py:* in refusing."
+        "*These tasks did not end when they were cancelled: refusing at test_it.py:* in refusing. "
+        "They were given 0.02 s."
     )
+
+
+@pytest.mark.usefixtures("_impatient")
+def test_a_task_that_refuses_to_end_is_waited_for_once(suite):
+    suite(
+        """
+        cancellations = []
+
+        async def refusing():
+            while True:
+                try:
+                    await asyncio.Event().wait()
+                except asyncio.CancelledError:
+                    cancellations.append(1)
+
+        @pytest.mark.asyncio
+        async def test_it():
+            global task
+            task = asyncio.create_task(refusing())
+            await asyncio.sleep(0)
+
+        def test_after():
+            assert len(cancellations) == 2  # And none when the loop is closed after its use.
+        """,
+        "-Wdefault",
+    ).assert_outcomes(passed=2, warnings=1)
 
 
 def test_leftover_async_generators_are_closed(suite):

@@ -380,6 +380,31 @@ def test_an_error_behind_an_error_is_explained(suite, handle):
     result.stdout.fnmatch_lines('*Write @pytest.mark.asyncio(loop_scope="module") at the test*')
 
 
+def test_an_error_and_its_causes_have_one_note(suite):
+    result = suite("""
+        class ReadTimeout(Exception): pass
+
+        @pytest_asyncio.fixture(scope="session", loop_scope="session")
+        async def server():
+            task = asyncio.create_task(asyncio.sleep(60))
+            await asyncio.sleep(0)
+            yield
+            task.cancel()
+
+        @pytest.mark.asyncio
+        async def test_it(server):
+            try:
+                await asyncio.wait_for(asyncio.Event().wait(), 0.01)
+            except TimeoutError as error:
+                raise ReadTimeout from error
+    """)
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(
+        ["E *ReadTimeout", "E *What it uses may be on a loop that stands *"]
+    )
+    assert str(result.stdout).count("What it uses may be") == 1
+
+
 def test_an_error_is_explained_once(suite):
     result = suite(
         DATABASE

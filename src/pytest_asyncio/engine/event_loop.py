@@ -139,7 +139,12 @@ async def _end_tasks(spared: AbstractSet[Task[Any]]) -> None:
     if refusing:
         asyncio_private.leave_unfinished(refusing)
         names = ", ".join(sorted(map(await_chains.described, refusing)))
-        raise RefusingError(f"These tasks did not end when they were cancelled: {names}.")
+        for task in refusing:  # Nothing is to wait for them again.
+            asyncio_private.leave_out(task)
+        raise RefusingError(
+            f"These tasks did not end when they were cancelled: {names}. "
+            f"They were given {GRACE + LAST_GRACE:g} s."
+        )
 
 
 async def _end_executor() -> None:

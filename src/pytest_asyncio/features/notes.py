@@ -115,11 +115,14 @@ def explain(error: BaseException, item: pytest.Item) -> None:
     """Say what to change in the suite, if an error, or one behind it, is about event loops."""
     if not isinstance(item, pytest.Function):
         return
+    said: set[str] = set()
     for part in all_of(error):
         note = (advise(item) if _is_timeout(part) else None) or _note_on(part, error, item)
-        notes: Any = foreign.attribute(part, "__notes__", object) or []
-        if note and is_a(notes, list) and note not in notes:
-            part.add_note(note)
+        if note and note not in said:
+            said.add(note)
+            notes: Any = foreign.attribute(part, "__notes__", object) or []
+            if is_a(notes, list) and note not in notes:
+                part.add_note(note)
 
 
 def _is_timeout(error: BaseException) -> bool:
