@@ -872,3 +872,25 @@ def test_a_task_that_refuses_to_end_is_not_logged_in_the_report_of_another_test(
     )
     assert result.parseoutcomes()["passed"] >= 1
     assert "Task was destroyed" not in result.stdout.str()
+
+
+@pytest.mark.parametrize("wait", ["await asyncio.gather(task)", "await task"])
+def test_the_line_that_is_shown_is_the_one_that_is_named(suite, wait):
+    result = suite(
+        f"""
+        async def work():
+            await asyncio.Event().wait()
+
+        @pytest.mark.asyncio(timeout=0.05)
+        async def test_it():
+            task = asyncio.create_task(work())
+            {wait}
+        """
+    )
+    result.stdout.fnmatch_lines(
+        [
+            f"> *{wait}",
+            "E *TimeoutError: at test_it.py:9 in test_it: *",
+            "test_it.py:9: TimeoutError",
+        ]
+    )

@@ -216,7 +216,8 @@ class _Tree:
         elif acquirers := self._waiting.acquirers.get(task):
             yield f"which seems to be held by {self._names_of(acquirers, task)}"
         elif task in self._waiting.locks:
-            yield "which none of these tasks is seen to hold"
+            yield "which none of these tasks is seen to hold:"
+            yield "one that has ended may not have released it"
 
     def _names_of(self, holders: list[Task[Any]], waiting: Task[Any]) -> str:
         return listed(["itself" if it is waiting else self._title(it) for it in holders])

@@ -127,11 +127,8 @@ class _Deadline:
         if beyond > REACTION:
             self._error.add_note(f"It took {beyond:.1f} s more to end after it was cancelled.")
         task = self._run.task
-        if task.done():
-            try:
-                self._error.__cause__ = task.exception()
-            except asyncio.CancelledError as cancellation:
-                self._error.__traceback__ = frames.up_to_users(cancellation.__traceback__)
+        if task.done() and not task.cancelled():
+            self._error.__cause__ = task.exception()
 
     def _steps(self) -> Iterator[float]:
         """End the run, and yield between two tries how many seconds there are to react."""
