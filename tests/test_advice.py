@@ -11,7 +11,7 @@ import pytest
 INI = "asyncio_default_fixture_loop_scope = function"
 PLACES = r"the test|'\w+'(?:(?:, | and )'\w+')*"
 CHANGE = re.compile(rf"(@[\w.]+)\(loop_scope=\"(\w+)\"\) at ({PLACES})")
-OTHERS = re.compile(r"So have other tests that use it: (.+?)\.(?: |$)")
+OTHERS = re.compile(r"So have other tests that use .+?: (.+?)\.(?: |$)")
 FAILED = re.compile(r"^(?:FAILED|ERROR) ([\w./]+)::(\w+)", re.MULTILINE)
 
 CONNECTION = {
@@ -222,7 +222,8 @@ def test_the_option_that_notes_name_ends_the_trouble(suite, name):
 def test_other_tests_that_have_to_change_are_named(suite):
     result = suite("", "-Wignore", files=SERVER, ini=INI)
     result.stdout.fnmatch_lines(
-        "E *So have other tests that use it: test_two.py::test_two and test_two.py::test_three."
+        "E *So have other tests that use the fixture '*': test_two.py::test_two and "
+        "test_two.py::test_three."
     )
 
 
@@ -261,7 +262,7 @@ def test_errors_in_which_waits_end_are_explained_where_another_loop_is_in_use(
     suite, value, base, message
 ):
     result = suite(BOUND.format(base=base, message=message, value=value), "-Wignore")
-    result.stdout.fnmatch_lines("E *What it uses may be on a loop that stands still meanwhile.")
+    result.stdout.fnmatch_lines("E *What * uses may be on a loop that stands still meanwhile.")
 
 
 @pytest.mark.parametrize("base", ["TimeoutError", "asyncio.InvalidStateError"])

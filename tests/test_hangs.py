@@ -142,7 +142,7 @@ def test_ctrl_c_shows_which_fixture_is_on_a_loop_that_stands_still(interrupted):
         [
             DOING,
             "test_it.py::test_it: its call has taken *",
-            "What it uses may be on a loop that stands still meanwhile.",
+            "What test_it uses may be on a loop that stands still meanwhile.",
             "The fixture 'worker' runs on a loop of scope 'session', and test_it on * Write *",
             "!!* KeyboardInterrupt !!*",
         ]

@@ -400,9 +400,9 @@ def test_an_error_and_its_causes_have_one_note(suite):
     """)
     result.assert_outcomes(failed=1)
     result.stdout.fnmatch_lines(
-        ["E *ReadTimeout", "E *What it uses may be on a loop that stands *"]
+        ["E *ReadTimeout", "E *What test_it uses may be on a loop that stands *"]
     )
-    assert str(result.stdout).count("What it uses may be") == 1
+    assert str(result.stdout).count("What test_it uses may be") == 1
 
 
 def test_an_error_is_explained_once(suite):
@@ -599,7 +599,7 @@ def test_a_test_that_waits_for_a_server_on_a_wider_loop_is_shown_the_keyword(sui
     result.stdout.fnmatch_lines(
         [
             "E *TimeoutError: *test_it took longer than the 0.05 s of its timeout.",
-            "E *What it uses may be on a loop that stands still meanwhile.",
+            "E *What * uses may be on a loop that stands still meanwhile.",
             'E *Write @pytest.mark.asyncio(loop_scope="module") at the test to let them share one.',
         ]
     )

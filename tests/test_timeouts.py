@@ -819,6 +819,50 @@ def test_code_that_goes_on_and_on_is_distinguished_from_a_line_that_blocks(suite
     result.stdout.fnmatch_lines("E*TimeoutError: test_it.py:* ran on, with no await that waits: *")
 
 
+@needs_signal
+@pytest.mark.usefixtures("_impatient")
+def test_a_short_loop_goes_on_and_on_too(suite):
+    result = suite("""
+        @pytest.mark.asyncio(timeout=0.05)
+        async def test_it():
+            while True: pass
+        """)
+    result.stdout.fnmatch_lines("E*TimeoutError: test_it.py:* ran on, with no await that waits: *")
+
+
+@needs_signal
+@pytest.mark.usefixtures("_impatient")
+@pytest.mark.parametrize(
+    "begin",
+    ["asyncio.create_task(work())", "asyncio.get_running_loop().call_soon(block)"],
+    ids=["task", "callback"],
+)
+def test_the_line_that_blocks_the_loop_is_shown_as_it_is_named(suite, begin):
+    result = suite(
+        f"""
+        import threading
+
+        def block():
+            threading.Event().wait(60)
+
+        async def work():
+            block()
+
+        @pytest.mark.asyncio(timeout=0.05)
+        async def test_it():
+            kept = {begin}
+            await asyncio.Event().wait()
+        """
+    )
+    result.stdout.fnmatch_lines(
+        [
+            "> *threading.Event().wait(60)",
+            "E *TimeoutError: test_it.py:6 in block* blocked the event loop: *",
+            "test_it.py:6: TimeoutError",
+        ]
+    )
+
+
 def test_the_time_that_a_clean_up_takes_is_explained(suite, monkeypatch):
     monkeypatch.setattr("pytest_asyncio.features.timeouts.REACTION", 0.05)
     result = suite(

@@ -83,7 +83,7 @@ def _plain(text: str) -> str:
     text = re.sub(r"\n[^\n]*It took [\d.]+ s more to end[^\n]*", "", text)
     # Whether there is one depends on what other tests have left on their loops.
     text = re.sub(
-        r"\n[E |]+What it uses may be on a loop that stands still.*", "", text, flags=re.DOTALL
+        r"\n[E |]+What [^\n]* uses may be on a loop that stands still.*", "", text, flags=re.DOTALL
     )
     # When those are noticed depends on the garbage collector.
     text = re.sub(r"\n-+ errors of tasks that nothing has reported -.*", "", text, flags=re.DOTALL)

@@ -65,7 +65,7 @@ def if_in_use(error: BaseException | None, item: pytest.Function) -> str | None:
     if not apart:
         return None
     return (
-        "What it uses may be on a loop that stands still meanwhile.\n"
+        f"What {user} uses may be on a loop that stands still meanwhile.\n"
         f"{_advice(item, user, apart, [user, *others])}"
     )
 
@@ -130,7 +130,8 @@ def _advice(
     if not foreign:
         lines[-1] += f" Write {_changes(narrower, scope)} to let them share one."
     if others := _others_to_change(item, {one.name for one in apart}, target):
-        lines.append(f"So have other tests that use it: {listed(others, _AT_MOST)}.")
+        names = listed([str(one) for one in apart if one.fixturedef is not None])
+        lines.append(f"So have other tests that use {names}: {listed(others, _AT_MOST)}.")
     lines += _option(item, narrower, foreign)
     return "\n".join(lines)
 

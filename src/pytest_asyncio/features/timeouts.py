@@ -17,7 +17,7 @@ from pytest_asyncio.engine import event_loop
 from pytest_asyncio.engine.plan import Plan, plan_of
 from pytest_asyncio.engine.runs import Run
 from pytest_asyncio.engine.session import Observer, SessionState
-from pytest_asyncio.support import asyncio_private, await_chains, debuggers, frames
+from pytest_asyncio.support import asyncio_private, await_chains, debuggers, frames, threads
 from pytest_asyncio.support.interrupts import Interrupts
 from pytest_asyncio.support.real_time import RealTime
 from pytest_asyncio.support.watchdog import Alarms
@@ -184,12 +184,14 @@ class _Deadline:
 
     def _is_going_on(self) -> bool:
         """Return whether the thread computes, rather than to stand in one call."""
+        began = threads.cpu_time(self._thread)
         seen: set[tuple[int, int]] = set()
         for _ in range(_LOOKS):
             innermost = frames.innermost(self._thread)
             seen.add((id(innermost), 0 if innermost is None else innermost.f_lasti))
             RealTime.sleep(_BETWEEN_LOOKS)
-        return len(seen) > 1
+        # A short loop is always seen at its end, where Python lets other threads look at it.
+        return len(seen) > 1 or threads.cpu_time(self._thread) - began > _BETWEEN_LOOKS
 
     def interrupt(self, frame: FrameType | None) -> None:
         """Raise where something blocks the thread, and nowhere else."""
@@ -206,7 +208,10 @@ class _Deadline:
             return  # Another test, or what awaits this run, blocks the loop.
         self._held_up_in, self._held_up_at = None, ""
         self._blocked_at = self._place_of(blocking)
-        self._error = self._error or self._failure()
+        if self._error is None:
+            self._error = self._failure()
+            if frames.is_users(blocking):  # Else a function in C, which the loop has called.
+                self._error.__traceback__ = await_chains.traceback_to(frame)
         self._is_interrupted = is_task
         raise asyncio.CancelledError
 

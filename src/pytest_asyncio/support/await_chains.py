@@ -9,7 +9,7 @@ import threading
 import traceback
 from asyncio import AbstractEventLoop, Task
 from collections.abc import Iterator
-from itertools import dropwhile, groupby
+from itertools import dropwhile, groupby, takewhile
 from types import CodeType, FrameType, TracebackType
 from typing import Any, Final, NamedTuple
 
@@ -97,6 +97,12 @@ def _from_users_on(steps: list[Step]) -> list[Step]:
 def traceback_of(task: Task[Any]) -> TracebackType | None:
     """Return a traceback that ends at the user's line at which a task is."""
     return frames.up_to_users(as_traceback(chain_of(task)))
+
+
+def traceback_to(frame: FrameType) -> TracebackType | None:
+    """Return a traceback from what the test runner has called to the user's line, in a thread."""
+    steps = takewhile(lambda it: not frames.is_runners(it.frame), steps_outwards(frame))
+    return frames.up_to_users(as_traceback([*steps][::-1]))
 
 
 def as_traceback(chain: list[Step]) -> TracebackType | None:

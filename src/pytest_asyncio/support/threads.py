@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import threading
+import time
 from collections.abc import Callable
 from concurrent.futures import thread as executors
 from threading import Thread
@@ -25,6 +26,12 @@ def is_of_executor(thread: Thread) -> bool:
     """Return whether a thread is an executor's, which tells it to end when the process does."""
     # No public way leads to that.
     return thread in _EXECUTORS._threads_queues
+
+
+def cpu_time(ident: int) -> float:
+    """Return the seconds of a processor that a thread has used; 0 where the system does not say."""
+    clock: Any = getattr(time, "pthread_getcpuclockid", None)
+    return 0.0 if clock is None else time.clock_gettime(clock(ident))
 
 
 def see_starts(see: Callable[[Thread], None]) -> Callable[[], None]:
