@@ -225,8 +225,16 @@ def policies_of_several_loops(suite: Suite) -> bool:
 
 
 def sync_tests_ask_for_loops_of_policies(suite: Suite) -> bool:
+    return policies_of_several_loops(suite) and _sync_tests_ask_for_loops(suite)
+
+
+def _sync_tests_ask_for_loops(suite: Suite) -> bool:
     steps = {step for test in tests_in(suite.root) if not test.is_async for step in test.body.steps}
-    return policies_of_several_loops(suite) and not steps.isdisjoint(CURRENT_LOOP)
+    return not steps.isdisjoint(CURRENT_LOOP)
+
+
+def sync_tests_ask_for_one_of_several_loops(suite: Suite) -> bool:
+    return _sync_tests_ask_for_loops(suite) and len(suite.loop_scopes() - {"function"}) > 1
 
 
 def parametrized_policies_with_loop_factories(suite: Suite) -> bool:
@@ -310,6 +318,11 @@ DIFFERENCES = (
     Difference("**Beside loop factories**", parametrized_policies_with_loop_factories),
     Difference("**`loop.close()`**", close_is_wrapped, r".*: flush.*"),
     Difference("**`asyncio.get_event_loop()` in synchronous code**", loops_are_set, r".* finds .*"),
+    Difference(
+        "**`asyncio.get_event_loop()` in synchronous code**",
+        sync_tests_ask_for_one_of_several_loops,
+        r"^\S+ (finds|runs) .*",
+    ),
     Difference(
         "**`asyncio.get_event_loop()` in synchronous code**",
         fixtures_request_other_loops,
