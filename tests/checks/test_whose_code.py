@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from functools import partial
 
 import pytest
 from conditions import needs_callbacks, needs_references
@@ -170,3 +171,22 @@ def test_what_the_pipe_of_a_subprocess_brings_is_of_the_test_that_opened_it(shar
     )
     result.assert_outcomes(passed=2, warnings=1)
     result.stdout.fnmatch_lines("*UnhandledExceptionWarning: test_one: *LookupError*")
+
+
+def test_collections_of_garbage_lose_no_context_variable(checked, pytester, monkeypatch):
+    run = partial(pytester.runpytest_subprocess, "-ppytest_asyncio.plugin")
+    monkeypatch.setattr(pytester, "runpytest", lambda *args, plugins: run(*args))
+    checked("""
+        import contextvars, gc
+        variables = [contextvars.ContextVar(str(number)) for number in range(40)]
+
+        @pytest.mark.asyncio
+        async def test_it():
+            before = gc.get_threshold()
+            gc.set_threshold(1)
+            for number in range(500):
+                for variable in variables:
+                    variable.set(number)
+                assert {variable.get() for variable in variables} == {number}
+            gc.set_threshold(*before)
+        """).assert_outcomes(passed=1)

@@ -9,8 +9,9 @@ from __future__ import annotations
 import importlib
 import pkgutil
 import warnings
+from collections import deque
 from collections.abc import Callable, Generator
-from contextvars import Context, Token
+from contextvars import Context, Token, copy_context
 from functools import partial
 from typing import Any, ClassVar, Final, NoReturn, TypeAlias, final
 
@@ -57,6 +58,9 @@ def whose(context: Context | None = None) -> Culprit | None:
     found: Culprit | None = CULPRIT.get() if context is None else context.get(CULPRIT)
     return found
 
+
+_COLLECTIONS: Final = 8
+"""How many collections of garbage may interrupt the setting of one context variable, at most."""
 
 NOBODY: Final = "Code that is no test's for certain"
 """What stands in a finding for a culprit, where nobody can know."""
@@ -130,11 +134,15 @@ class Checks(Observer):
         for observer in (self, *self._checks):
             self._state.observe(observer)
         self._interrupted: Token[Culprit | None] | None = None
+        # A collection may interrupt the setting of a context variable, which goes on with what it
+        # has found: Python 3.11 would have freed that by then.
+        self._held: Final = deque[Context](maxlen=_COLLECTIONS)
         session.config.add_cleanup(garbage.see_collections(self._collect))
 
     def _collect(self, phase: str, _: object) -> None:
         """Let what the garbage collector calls be nobody's, and not of whom it interrupts."""
         if phase == "start":
+            self._held.append(copy_context())
             self._interrupted = CULPRIT.set(None)
         elif self._interrupted is not None:
             CULPRIT.reset(self._interrupted)
