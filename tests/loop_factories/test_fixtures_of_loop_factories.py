@@ -389,3 +389,27 @@ def test_a_test_that_does_not_run_leaves_the_fixtures_of_other_factories_alone(s
         conftest=OFFERS_A_AND_B,
     )
     result.assert_outcomes(passed=3, skipped=mark == "skip", xfailed=mark != "skip")
+
+
+def test_what_fails_while_a_factory_ends_keeps_nothing_else_of_it(suite):
+    result = suite(
+        """
+        pytestmark = pytest.mark.asyncio(loop_scope="session")
+
+        @pytest_asyncio.fixture(scope="module", loop_scope="module")
+        async def database():
+            yield
+            print("database is down")
+
+        @pytest_asyncio.fixture(scope="module", loop_scope="session")
+        async def server():
+            yield
+            raise ValueError("server is down")
+
+        async def test_it(database, server): pass
+        """,
+        "-sv",
+        conftest=OFFERS_A_AND_B,
+    )
+    result.assert_outcomes(passed=1, errors=1)
+    result.stdout.fnmatch_lines(["*test_it[[]b[]] database is down", "ERROR"], consecutive=True)

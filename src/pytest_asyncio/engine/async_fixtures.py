@@ -12,7 +12,7 @@ import pytest
 
 from pytest_asyncio.collect import fixtures, loop_scopes
 from pytest_asyncio.collect.loop_factories import ChosenFactory, NamedFactory
-from pytest_asyncio.support import pytest_private
+from pytest_asyncio.support import finalizers, pytest_private
 from pytest_asyncio.support.callables import is_awaitable, kind_of, standing_in_for
 from pytest_asyncio.support.foreign import holds
 from pytest_asyncio.support.types import ClockName, LoopFactory
@@ -178,14 +178,19 @@ def finish_unfit(state: SessionState, item: pytest.Function, planned: Plan) -> N
     closed, with their fixtures. Where only the clock is another one, the fixtures are torn down
     that the item is to request. What a policy or an option names does not count.
     """
+    finishing: list[Callable[[], object]] = []
     for owner in reversed(tuple(state.open_loops)):
         named, clock = _kind_of(owner.factory)
         if planned.is_async and named != planned.selected:
-            owner.close()
+            finishing.append(owner.close)
         elif clock != planned.mark.clock:
-            for fixturedef, request in reversed(tuple(owner.fixtures.items())):
-                if pytest_private.will_request(item, fixturedef):
-                    pytest_private.finish(fixturedef, request)
+            finishing += [
+                functools.partial(pytest_private.finish, fixturedef, request)
+                for fixturedef, request in reversed(owner.fixtures.items())
+                if pytest_private.will_request(item, fixturedef)
+            ]
+    if finishing:
+        finalizers.call_all(finishing, "what runs with another loop factory or clock")
 
 
 def _kind_of(factory: LoopFactory | None) -> tuple[NamedFactory | None, ClockName]:
