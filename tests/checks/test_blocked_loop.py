@@ -150,3 +150,20 @@ def test_a_debugger_may_block(checked):
         """,
         ini="asyncio_blocked_loop_threshold = 0.1",
     ).assert_outcomes(passed=1)
+
+
+def test_a_loop_that_waits_is_not_woken(checked):
+    checked(
+        """
+        import threading
+        @pytest.mark.asyncio
+        async def test_it():
+            loop, called = asyncio.get_running_loop(), []
+            # Not call_soon_threadsafe(), as it should be.
+            call_soon = lambda: loop.call_soon(lambda: called.append(loop.time()))
+            threading.Timer(0.1, call_soon).start()
+            begun = loop.time()
+            await asyncio.sleep(0.5)
+            assert called[0] - begun >= 0.4
+        """
+    ).assert_outcomes(passed=1)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from conditions import both_scopes, needs_callbacks, needs_references
 
 
@@ -43,6 +44,27 @@ def test_a_fixture_is_reported_by_its_name(checked):
     )
     result.assert_outcomes(errors=1)
     result.stdout.fnmatch_lines(["*NeverAwaitedWarning: fixture 'lazy' never awaited*"])
+
+
+@needs_references
+@pytest.mark.parametrize("debug", [False, True])
+def test_a_warning_that_a_test_looks_at_is_what_it_is_without_the_check(checked, debug):
+    checked(
+        f"""
+        import warnings
+        async def work(): pass
+        @pytest.mark.asyncio
+        async def test_it():
+            with warnings.catch_warnings(record=True) as caught:
+                warnings.simplefilter("always")
+                work()
+            first, *rest = str(caught[0].message).splitlines()
+            assert first == "coroutine 'work' was never awaited"
+            assert bool(rest) == {debug}
+            assert caught[0].filename == __file__ or rest
+        """,
+        *(["--asyncio-debug"] * debug),
+    ).assert_outcomes(passed=1)
 
 
 @needs_references

@@ -19,6 +19,7 @@ PACKAGE: Final = __name__.partition(".")[0]
 """What the names of all modules of the plugin begin with."""
 
 _RUNNERS: Final = {"__main__", PACKAGE, "_pytest", "pluggy", "pytest", "pytest_timeout"}
+_SELECTORS: Final = {"selectors", "asyncio.windows_events"}
 _RUNS_LOOPS: Final = f"{PACKAGE}.engine.loops"
 _LIBRARY: Final = Path(functools.__file__).parent
 _SITE_PACKAGES: Final = "site-packages"
@@ -104,6 +105,14 @@ def others(frame: FrameType | None) -> FrameType | None:
     while frame is not None and is_own(frame):
         frame = frame.f_back
     return frame
+
+
+def waits_for_news(frame: FrameType | None) -> bool:
+    """Return whether a frame is that in which a loop waits. Those of loops in C have none."""
+    if frame is None or frame.f_back is None:
+        return False
+    caller = module_of(frame.f_back).partition(".")[0]
+    return module_of(frame) in _SELECTORS and caller in ("asyncio", PACKAGE)
 
 
 def innermost(thread: int) -> FrameType | None:

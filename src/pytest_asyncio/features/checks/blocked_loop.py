@@ -156,6 +156,8 @@ class _Watched:
             return
         task = asyncio.current_task(self._loop)
         holder = None if task is None else ref(task)
+        is_idle = frames.waits_for_news(frames.innermost(self._thread))
+        self._has_iterated |= is_idle
         ran_before, starved_before = self._ran_for, self._starved_for
         self._ran_for, self._starved_for = self._read_statistics()
         if self._has_iterated or holder != self._holder:
@@ -164,7 +166,8 @@ class _Watched:
             waited = self._threshold / _LOOKS - (self._starved_for - starved_before)
             # On a loaded machine, looks may be far apart.
             self._hold(max(0.0, waited, self._ran_for - ran_before))
-        if self._has_iterated:
+        # To wake one that waits would hide that a thread of the suite has forgotten it.
+        if self._has_iterated and not is_idle:
             self._has_iterated = False
             with suppress(RuntimeError):  # The loop has been closed.
                 self._loop.call_soon_threadsafe(self._answer)

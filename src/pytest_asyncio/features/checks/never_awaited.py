@@ -65,8 +65,11 @@ class Check(BaseCheck):
             recorder = _recorder()
             if any(recorder is it for it in (self._recorder_of_item, *self._begun.values())):
                 self._report_dropped(coroutine, is_garbage)
-            else:  # The test looks at its warnings itself.
-                before(coroutine)
+            elif depth or sys.get_coroutine_origin_tracking_depth() != _DEPTH:
+                before(coroutine)  # The test looks at its warnings itself.
+            else:  # Python's own warning would tell of what is remembered for the check.
+                text = f"coroutine '{coroutine.__qualname__}' was never awaited"
+                warnings.warn(text, RuntimeWarning, stacklevel=2, source=coroutine)
 
         depth = sys.get_coroutine_origin_tracking_depth()
         sys.set_coroutine_origin_tracking_depth(max(depth, _DEPTH))
