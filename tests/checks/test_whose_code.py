@@ -38,24 +38,33 @@ def test_a_callback_that_a_task_has_made_is_of_its_test_at_any_time(shared):
     result.stdout.fnmatch_lines("*UnhandledExceptionWarning: test_one: *LookupError*")
 
 
-def test_a_callback_from_another_thread_is_of_no_test_that_happens_to_run(shared):
+@pytest.mark.parametrize(
+    ("callback", "check", "reported"),
+    [
+        ("time.sleep, 0.7", "blocked-loop", f"BlockedLoopWarning: {NOBODY} held the event loop"),
+        ("fail", "unhandled-exceptions", "UnhandledExceptionWarning: An earlier test: "),
+    ],
+)
+def test_a_callback_from_another_thread_is_of_no_test_that_happens_to_run(
+    shared, callback, check, reported
+):
     result = shared(
-        """
+        f"""
         async def test_one():
             loop = asyncio.get_running_loop()
             def bring():
                 kept[0].wait()
-                loop.call_soon_threadsafe(time.sleep, 0.7)
+                loop.call_soon_threadsafe({callback})
             kept.append(threading.Event())
             threading.Thread(target=bring).start()
         async def test_two():
             kept[0].set()
             await asyncio.sleep(0.2)
         """,
-        "blocked-loop",
+        check,
     )
     result.assert_outcomes(passed=2, warnings=1)
-    result.stdout.fnmatch_lines(f"*BlockedLoopWarning: {NOBODY} held the event loop*")
+    result.stdout.fnmatch_lines(f"*{reported}*")
 
 
 @needs_references
@@ -190,3 +199,23 @@ def test_collections_of_garbage_lose_no_context_variable(checked, pytester, monk
                 assert {variable.get() for variable in variables} == {number}
             gc.set_threshold(*before)
         """).assert_outcomes(passed=1)
+
+
+def test_what_a_connection_brings_is_of_the_test_that_opened_it(shared):
+    result = shared(
+        """
+        import socket
+        class Failing(asyncio.Protocol):
+            def data_received(self, data): fail()
+        async def test_one():
+            kept[:] = socket.socketpair()
+            await asyncio.get_running_loop().create_connection(Failing, sock=kept[0])
+        async def test_two():
+            kept[1].send(b"1")
+            await asyncio.sleep(0.1)
+            kept[1].close()
+        """,
+        "unhandled-exceptions",
+    )
+    result.assert_outcomes(passed=2, warnings=1)
+    result.stdout.fnmatch_lines("*UnhandledExceptionWarning: test_one: *LookupError*")

@@ -10,10 +10,8 @@ from weakref import WeakKeyDictionary, ref
 
 import pytest
 
-from pytest_asyncio.engine.context import CULPRIT
 from pytest_asyncio.engine.loops import LoopOwner
 from pytest_asyncio.engine.runs import Run
-from pytest_asyncio.engine.session import SessionState
 from pytest_asyncio.support import asyncio_private, frames, instruments
 from pytest_asyncio.support.foreign import attribute, is_a, text
 from pytest_asyncio.support.instruments import Instruments
@@ -109,12 +107,10 @@ class Check(BaseCheck):
             if is_a(task, Task)
             else asyncio_private.context_of_callback(context.get("handle"))
         )
-        if own is not None and CULPRIT in own:
-            return whose(own)
-        running = SessionState.of(self.session).all_running
-        if len(running) == 1 and running[0].task.get_loop() is loop:
-            return whose(asyncio_private.context_of(running[0].task))
-        return next(iter(tests.values())) if len(tests) == 1 else None
+        # What complains without a task or callback, such as a transport, does so within its own.
+        is_within = own is not None or loop is asyncio_private.running_loop()
+        only_test = next(iter(tests.values())) if len(tests) == 1 else None
+        return (whose(own) if is_within else None) or only_test
 
     def _report_exception(
         self,
