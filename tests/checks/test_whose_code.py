@@ -41,7 +41,7 @@ def test_a_callback_that_a_task_has_made_is_of_its_test_at_any_time(shared):
 @pytest.mark.parametrize(
     ("callback", "check", "reported"),
     [
-        ("time.sleep, 0.7", "blocked-loop", f"BlockedLoopWarning: {NOBODY} held the event loop"),
+        ("time.sleep, 1.5", "blocked-loop", f"BlockedLoopWarning: {NOBODY} held the event loop"),
         ("fail", "unhandled-exceptions", "UnhandledExceptionWarning: An earlier test: "),
     ],
 )

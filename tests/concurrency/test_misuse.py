@@ -129,6 +129,24 @@ def test_pytest_fail_in_a_callback_leaves_the_current_test_alone(concurrent):
     result.stdout.fnmatch_lines(["FAILED test_it.py::test_b - Failed: in a callback"])
 
 
+def test_pytest_fail_in_a_callback_that_outlives_its_test_is_logged_and_fails_no_other(concurrent):
+    concurrent(
+        """
+    called = asyncio.Event()
+    def fail():
+        called.set()
+        pytest.fail("in a callback")
+    async def test_a():
+        await meet()
+        await called.wait()
+        await asyncio.sleep(0.01)
+    async def test_b():
+        await meet()
+        asyncio.get_running_loop().call_later(0.05, fail)
+    """
+    ).assert_outcomes(passed=2)
+
+
 def test_an_async_fixture_that_is_requested_synchronously_is_refused(concurrent):
     result = concurrent(
         """

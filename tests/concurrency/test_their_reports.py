@@ -891,3 +891,34 @@ def test_a_fixture_that_nobody_answers_is_not_told_to_need_itself(concurrent_in_
         errors=2,
     )
     result.stdout.no_fnmatch_line("*If 'own' needs*")
+
+
+@pytest.mark.parametrize(
+    "fails",
+    [
+        "asyncio.get_running_loop().call_soon(fail)",
+        "asyncio.create_task(fail_later())",
+    ],
+    ids=["callback", "task"],
+)
+def test_what_asyncio_logs_of_a_callback_or_task_is_in_the_report_of_its_test(concurrent, fails):
+    result = concurrent(
+        f"""
+        import gc
+        def fail(): raise LookupError
+        async def fail_later(): fail()
+        async def test_a():
+            await meet()
+            await meet()
+            assert 0
+        async def test_b():
+            await meet()
+            {fails}
+            await asyncio.sleep(0.01)
+            gc.collect()
+            await meet()
+            assert 0
+        """
+    )
+    result.assert_outcomes(failed=2)
+    result.stdout.fnmatch_lines(["*_ test_b _*", "*Captured log call*", "*LookupError*"])

@@ -307,11 +307,12 @@ class LoopOwner:
         def default_exception_handler(context: dict[str, Any]) -> None:
             error = context.get("exception")
             # The finalizer of a future may call it when nothing else holds the loop any more.
-            its_loop = reference() or _future_in(context).get_loop()
-            if is_a(error, _OUTCOMES) and "handle" in context:
-                self._end_by_callback(its_loop, context["handle"], error)
-            elif its_loop is self.opened or not _is_interruption(error):  # which is reported
-                handle_exception(its_loop, context)
+            its_loop = (
+                reference() or context["future" if "future" in context else "task"].get_loop()
+            )
+            ends = is_a(error, _OUTCOMES) and self._end_by_callback(its_loop, context, error)
+            if not ends and (its_loop is self.opened or not _is_interruption(error)):
+                runs.log(context, partial(handle_exception, its_loop, context))
 
         def stop_and_remember() -> None:
             test, its_loop = ACTIVE_TEST.get(), reference()
@@ -325,15 +326,19 @@ class LoopOwner:
             loop.stop = stop_and_remember  # type: ignore[method-assign]
 
     def _end_by_callback(
-        self, loop: AbstractEventLoop, handle: Any, outcome: BaseException
-    ) -> None:
-        """Let `pytest.fail()` in a callback end the run instead of being logged."""
-        run = runs.of_handle(handle)
-        if run is not None and run is not self.state.current_test.run:
-            run.cancel(outcome)
-        else:
+        self, loop: AbstractEventLoop, complaint: dict[str, Any], outcome: BaseException
+    ) -> bool:
+        """Let `pytest.fail()` in a callback end its test's run, if any, instead of being logged."""
+        test = runs.test_behind(complaint)
+        run = None if test is None else test.run
+        if "handle" not in complaint or (test is not None and run is None):
+            return False
+        if run is None or run is self.state.current_test.run:
             self._failure = outcome
             loop.stop()
+        else:
+            run.cancel(outcome)
+        return True
 
     def spin(self, future: Future[Any], iterations: int | None = None) -> None:
         """Run the loop until a future is done or something raises, also in a callback.
@@ -442,8 +447,3 @@ _OUTCOMES: Final = (pytest.fail.Exception, pytest.skip.Exception, pytest.exit.Ex
 
 def _is_interruption(error: object) -> bool:
     return is_a(error, BaseException) and not is_a(error, Exception)
-
-
-def _future_in(context: dict[str, Any]) -> Future[Any]:
-    future: Future[Any] = context["future"] if "future" in context else context["task"]
-    return future

@@ -13,6 +13,7 @@ from typing import Any, Final, Literal, TypeAlias, final
 import pytest
 
 from pytest_asyncio.support import asyncio_private, frames, pytest_private
+from pytest_asyncio.support.foreign import is_a
 from pytest_asyncio.support.real_time import RealTime
 
 from . import context, event_loop
@@ -174,8 +175,31 @@ def behind(error: BaseException) -> Run | None:
     return None if innermost is None else of_handle(innermost)
 
 
-def of_handle(handle: Any) -> Run | None:
+def of_handle(handle: object) -> Run | None:
     """Return the run, of those that go on at the same time, that a callback belongs to."""
     context = asyncio_private.context_of_callback(handle)
     test = None if context is None else context.get(ACTIVE_TEST)
     return None if test is None else test.run
+
+
+def context_behind(complaint: dict[str, Any]) -> Context | None:
+    """Return the context of the task or callback that an exception handler is told of, if any."""
+    task: object = complaint.get("task", complaint.get("future"))
+    if is_a(task, Task):
+        return asyncio_private.context_of(task)
+    return asyncio_private.context_of_callback(complaint.get("handle"))
+
+
+def test_behind(complaint: dict[str, Any]) -> ActiveTest | None:
+    """Return the test, of those that run at the same time, whose task or callback that is."""
+    context = context_behind(complaint)
+    return None if context is None else context.get(ACTIVE_TEST)
+
+
+def log(complaint: dict[str, Any], handle_exception: Callable[[], None]) -> None:
+    """Let a loop log something in the report of its test, if several run at the same time."""
+    context = context_behind(complaint)
+    if context is None or ACTIVE_TEST not in context:
+        handle_exception()
+    else:
+        context.copy().run(handle_exception)  # A copy, for it may be in use.

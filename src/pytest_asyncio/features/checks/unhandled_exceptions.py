@@ -11,7 +11,7 @@ from weakref import WeakKeyDictionary, ref
 import pytest
 
 from pytest_asyncio.engine.loops import LoopOwner
-from pytest_asyncio.engine.runs import Run
+from pytest_asyncio.engine.runs import Run, context_behind
 from pytest_asyncio.support import asyncio_private, frames, instruments
 from pytest_asyncio.support.foreign import attribute, is_a, text
 from pytest_asyncio.support.instruments import Instruments
@@ -101,12 +101,7 @@ class Check(BaseCheck):
         kept: tuple[Culprit | None] | None = attribute(context.get("future"), _KEPT, tuple)
         if kept is not None:
             return kept[0]
-        task: object = context.get("task")
-        own = (
-            asyncio_private.context_of(task)
-            if is_a(task, Task)
-            else asyncio_private.context_of_callback(context.get("handle"))
-        )
+        own = context_behind(context)
         # What complains without a task or callback, such as a transport, does so within its own.
         is_within = own is not None or loop is asyncio_private.running_loop()
         only_test = next(iter(tests.values())) if len(tests) == 1 else None
