@@ -499,6 +499,7 @@ def test_a_phase_may_end_while_another_test_has_cleared_the_environment(concurre
         f"""
     import os
     from unittest.mock import patch
+    def clear_environment(): return patch.dict(os.environ, clear=True)
     cleared, go = asyncio.Event(), asyncio.Event()
     @pytest_asyncio.fixture
     async def own():
@@ -507,7 +508,7 @@ def test_a_phase_may_end_while_another_test_has_cleared_the_environment(concurre
         {steps["teardown"]}
     async def test_a(own): {steps["call"]}
     async def test_b():
-        with patch.dict(os.environ, clear=True):
+        with clear_environment():
             cleared.set()
             await go.wait()
     async def test_c(): go.set()
@@ -521,6 +522,7 @@ def test_a_phase_that_hardly_waits_may_end_so_too(concurrent):
         """
     import os
     from unittest.mock import patch
+    def clear_environment(): return patch.dict(os.environ, clear=True)
     begun, clear, go = asyncio.Event(), asyncio.Event(), asyncio.Event()
     @pytest_asyncio.fixture
     async def own():
@@ -531,7 +533,7 @@ def test_a_phase_that_hardly_waits_may_end_so_too(concurrent):
     async def test_b():
         begun.set()
         await clear.wait()
-        with patch.dict(os.environ, clear=True): await go.wait()
+        with clear_environment(): await go.wait()
     async def test_c(): go.set()
     """,
         "--asyncio-concurrency=2",

@@ -211,6 +211,7 @@ def test_so_does_what_a_suite_names(concurrent):
         "patch('os.sep', '|')",
         "patch.object(os, 'sep', '|')",
         "patch.multiple(os, sep='|')",
+        "patch.dict(os.__dict__, sep='|')",
         "hidden",
     ],
 )
@@ -232,6 +233,53 @@ def test_so_does_what_a_decorator_patches(concurrent, decorator):
     async def test_c(): await beside()
     """
     ).assert_outcomes(passed=3)
+
+
+@pytest.mark.parametrize(
+    ("imports", "block"),
+    [
+        ("from unittest.mock import patch", "patch('os.sep', '|')"),
+        ("from unittest.mock import patch", "patch.dict('os.__dict__', sep='|')"),
+        ("from unittest import mock", "mock.patch.object(os, 'sep', '|')"),
+        ("import unittest.mock", "unittest.mock.patch('os.sep', '|')"),
+        ("from contextlib import chdir", "chdir('.')"),
+    ],
+)
+@pytest.mark.parametrize("place", ["test", "import in test", "fixture"])
+def test_so_does_what_patches_the_process_in_a_block(concurrent, imports, block, place):
+    concurrent(
+        f"""
+    import os
+    {imports if place != "import in test" else ""}
+    @pytest.fixture
+    def patched():
+        {f"with {block}: yield" if place == "fixture" else "pass"}
+    async def test_a(): await beside()
+    async def test_b(patched):
+        {imports if place == "import in test" else "pass"}
+        with {block if place != "fixture" else "open(__file__)"}: await alone()
+    async def test_c(): await beside()
+    """
+    ).assert_outcomes(passed=3)
+
+
+@pytest.mark.parametrize(
+    "looks_like_it", ["client.patch()", "await mock.AsyncMock()()"], ids=["method", "mock"]
+)
+def test_what_only_looks_like_that_runs_beside_others(concurrent, looks_like_it):
+    concurrent(
+        f"""
+    from unittest import mock
+    client = mock.Mock()
+    @pytest.fixture(scope="module", autouse=True)
+    def patched():
+        with mock.patch("os.sep", "|"): yield
+    async def test_a(): await meet()
+    async def test_b():
+        {looks_like_it}
+        await meet()
+    """
+    ).assert_outcomes(passed=2)
 
 
 def test_so_do_the_methods_of_a_class_that_is_patched(concurrent):

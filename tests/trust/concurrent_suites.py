@@ -17,6 +17,7 @@ SCOPES = ("session", "package", "module", "class", "function")
 HEAD = (
     "import asyncio, logging, os, sys, warnings, pytest, pytest_asyncio",
     "from contextlib import suppress",
+    "def clear_environment(): return patch.dict(os.environ, clear=True)",
     "from unittest.mock import patch",
     "def trace(what, request):",
     "    pytest.TRACE.append((what, request._pyfuncitem.nodeid))",
@@ -357,7 +358,7 @@ _steps = st.sampled_from(
         "await asyncio.sleep(0)",
         "await asyncio.sleep(0.001)",
         "await asyncio.sleep(0.003)",
-        "with patch.dict(os.environ, clear=True): await asyncio.sleep(0.001)",
+        "with clear_environment(): await asyncio.sleep(0.001)",
         "os.environ['SUITE_OF_ALL'] = '{}'",
         "request.addfinalizer(lambda: print('{} finalizer'))",
         "await asyncio.to_thread(print, '{}')",

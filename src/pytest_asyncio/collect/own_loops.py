@@ -58,7 +58,7 @@ def _makes_own_clocks(factory: object) -> bool:
     """Return whether a factory is, or calls, a class of loops that do not go by the real clock."""
     variables: dict[str, object] = attribute(factory, "__globals__", dict) or {}
     code = attribute(factory, "__code__", CodeType)
-    called = () if code is None else map(variables.get, _names_of(code))
+    called = () if code is None else map(variables.get, names_of(code))
     return any(map(_has_own_clock, (factory, *called)))
 
 
@@ -80,9 +80,10 @@ _NAMES: Final[pytest.StashKey[AbstractSet[str]]] = pytest.StashKey()
 
 def _names(function: Callable[..., object]) -> set[str]:
     codes = [attribute(layer, "__code__", CodeType) for layer in callables.layers(function)]
-    return set[str]().union(*(_names_of(code) for code in codes if code is not None))
+    return set[str]().union(*(names_of(code) for code in codes if code is not None))
 
 
-def _names_of(code: CodeType) -> set[str]:
+def names_of(code: CodeType) -> set[str]:
+    """Return the names of all globals and attributes in code, and of modules that it imports."""
     inner = (each for each in code.co_consts if isinstance(each, CodeType))
-    return set(code.co_names).union(*map(_names_of, inner))
+    return set(code.co_names).union(*map(names_of, inner))

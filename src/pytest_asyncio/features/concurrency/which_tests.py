@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final, final
 
@@ -10,11 +10,13 @@ import pytest
 
 from pytest_asyncio.collect import items, loop_factories, marks, own_loops, policies
 from pytest_asyncio.support import callables, pytest_private
-from pytest_asyncio.support.foreign import attribute
 from pytest_asyncio.support.types import LoopFactory
+
+from .process_wide import acts_on_process
 
 SERIAL_FIXTURES: Final = frozenset(
     {
+        "aresponses",
         "asyncio_clock",
         "capfd",
         "capfdbinary",
@@ -76,7 +78,7 @@ class WhichTests:
         if (
             not mark.concurrent
             or not self.serial_fixtures.isdisjoint(item.fixturenames)
-            or _is_patched(item.obj)
+            or acts_on_process(item)
             or own_loops.sees_all_tasks(item)
             or _acts_on_others(item)
             or policies.is_pending(item)
@@ -99,11 +101,6 @@ def needs_of(item: pytest.Item) -> dict[object, object]:
         return {}
     parameters = pytest_private.wide_parameters(item).items()
     return dict([*parameters, *pytest_private.nodes_of_fixtures(item).items()])
-
-
-def _is_patched(test: Callable[..., object]) -> bool:
-    """Return whether `unittest.mock.patch` decorates a test, and so acts on the whole process."""
-    return any(attribute(layer, "patchings", list) is not None for layer in callables.layers(test))
 
 
 def _acts_on_others(item: pytest.Function) -> bool:
