@@ -668,3 +668,23 @@ def test_a_test_that_does_not_use_a_dead_one_begins_although_others_do(concurren
     )
     result.assert_outcomes(passed=1, failed=2, errors=1)
     result.stdout.no_fnmatch_line("*pytest_asyncio*")
+
+
+def test_one_that_is_set_up_for_another_parameter_is_set_up_anew_for_the_first_that_needs_it(
+    concurrent,
+):
+    concurrent(
+        """
+    set_up_for = []
+    @pytest.fixture(scope="module")
+    def shared(request): set_up_for.append(request._pyfuncitem.originalname)
+    @pytest.mark.parametrize("shared", [1], indirect=True)
+    async def test_1(shared): pass
+    async def test_waits():
+        for _ in range(20): await asyncio.sleep(0)
+    @pytest.mark.parametrize("shared", [2], indirect=True)
+    async def test_alone(shared, monkeypatch): pass
+    @pytest.mark.parametrize("shared", [2], indirect=True)
+    async def test_beside(shared): assert set_up_for == ["test_1", "test_alone"]
+    """
+    ).assert_outcomes(passed=4)

@@ -346,12 +346,22 @@ _ANEW: Final[dict[str, Any]] = {"class": pytest.Class, "module": pytest.Module}
 
 
 def fixtures_to_set_up(item: pytest.Item) -> set[pytest.FixtureDef[Any]]:
-    """The fixtures that an item requests statically, shares with others, and would set up."""
+    """The fixtures that an item requests statically, shares with others, and would set up.
+
+    What is set up for another parameter would be so anew.
+    """
     info: Any = getattr(item, "_fixtureinfo", None)
     definitions = () if info is None else info.name2fixturedefs.values()
+    callspec = callspec_of(item)
+    parameters: dict[str, Any] = {} if callspec is None else callspec.params
     return {
         definition
         for visible in definitions
         for definition in visible
-        if definition.cached_result is None and definition.scope != "function"
+        if definition.scope != "function" and not _has_value_for(parameters, definition)
     }
+
+
+def _has_value_for(parameters: dict[str, Any], definition: pytest.FixtureDef[Any]) -> bool:
+    cached = definition.cached_result
+    return cached is not None and parameters.get(definition.argname, cached[1]) is cached[1]
