@@ -771,3 +771,25 @@ def test_a_shared_fixture_that_nobody_answers_is_explained_once(suite):
     )
     result.assert_outcomes(errors=3)
     assert result.stdout.str().count("'other' was yet to be set up by then") == 3
+
+
+@pytest.mark.parametrize("style", ["short", "long"])
+def test_a_teardown_for_the_next_parameter_shows_no_line_of_the_package_and_no_hint(suite, style):
+    result = suite(
+        """
+        @pytest.mark.asyncio(loop_scope="module")
+        async def test_it(server, other): pass
+        """,
+        f"--tb={style}",
+        conftest="""
+        @pytest_asyncio.fixture(scope="module", loop_scope="module", params=[1, 2])
+        async def server():
+            yield
+            raise ConnectionError
+        @pytest.fixture
+        def other(): pass
+        """,
+    )
+    result.assert_outcomes(passed=1, errors=1)
+    result.stdout.no_fnmatch_line("*pytest_asyncio/engine*")
+    result.stdout.no_fnmatch_line("*yet to be set up*")

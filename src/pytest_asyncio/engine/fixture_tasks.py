@@ -97,6 +97,7 @@ class FixtureTask(Setup):
         except KeyboardInterrupt as interruption:
             state.postpone(interruption)
         except BaseException as error:
+            state.failed()  # In the setup for another parameter, it passes no hook of ours.
             if self._cancellation is not None:
                 error.add_note(f"This ended the async {self} while it was in use.")
             raise

@@ -22,8 +22,8 @@ def explain(error: BaseException, item: pytest.Function, when: str) -> None:
     if not any(map(_says_that_nobody_answers, all_of(error))) or _is_explained(error):
         return
     failed = _failed_in(error, item)
-    if failed is None:
-        return
+    if failed is None or (when == "setup" and pytest_private.setup_error(failed) is None):
+        return  # What is set up for another parameter is torn down in a setup.
     others: Iterable[pytest.FixtureDef[Any]]
     if when == "setup":
         others, state = pytest_private.fixtures_to_request(item), "yet to be set up"
