@@ -44,7 +44,11 @@ TestMachine.settings = settings(max_examples=1, stateful_step_count=1, database=
 """
 GIVEN = """\
 @hypothesis.settings(
-    derandomize=True, database=None, max_examples=2, suppress_health_check=hypothesis.HealthCheck
+    derandomize=True,
+    database=None,
+    deadline=None,
+    max_examples=2,
+    suppress_health_check=hypothesis.HealthCheck,
 )
 @hypothesis.given(example=hypothesis.strategies.booleans())"""
 ASYNC_STEPS = {
