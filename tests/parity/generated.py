@@ -35,10 +35,13 @@ STEPS: Final = sorted({*ASYNC_STEPS, *SYNC_STEPS, "context"})
 NARROW: Final = ("function",)
 USUAL: Final = ("function", "module", "session")
 """Of the other scopes, much is a listed difference."""
+WIDE: Final = (("module", "module"), ("module", "session"), ("session", "session"))
+"""A scope, and that of the loop."""
 
 
 def suite(random: Random) -> Suite:
-    return _Drawing(random).suite(random.choice([USUAL, USUAL, SCOPES]))
+    drawing = random.choice([_Drawing, _Drawing, _WideLoops])(random)
+    return drawing.suite(random.choice([USUAL, USUAL, SCOPES]))
 
 
 class _Drawing:
@@ -209,4 +212,39 @@ class _Drawing:
             steps=self.maybe(lambda: self.some(STEPS)) or (),
             requests=self.maybe(lambda: self.some(NAMES)) or (),
             outcome=self.one_of(["passes"] * 100 + sorted(OUTCOMES)),
+        )
+
+
+class _WideLoops(_Drawing):
+    """Async tests and fixtures on the shared loops of two factories, and nothing else.
+
+    In which order these end is seen where nothing else ends them.
+    """
+
+    def suite(self, scopes: Scopes) -> Suite:
+        test_default = self.one_of(["module", "session"])
+        return Suite(root=self.root(scopes), mode="auto", test_default=test_default)
+
+    def root(self, scopes: Scopes) -> Directory:
+        return Directory(
+            fixtures=self.fixtures(scopes),
+            hook=Hook(("A", "B"), ("A", "B")),
+            modules=self.few(lambda: self.module(scopes), least=1),
+        )
+
+    def module(self, scopes: Scopes) -> Module:
+        return Module(
+            fixtures=self.fixtures(scopes),
+            tests=self.few(lambda: Case(is_async=True, needs=self.some(NAMES)), least=1, most=4),
+        )
+
+    def fixture(self, name: str, scopes: Scopes) -> Fixture:
+        scope, loop_scope = self.one_of(WIDE)
+        return Fixture(
+            name=name,
+            scope=scope,
+            loop_scope=loop_scope,
+            is_async=True,
+            needs=self.some(NAMES[NAMES.index(name) + 1 :]),
+            teardown=Body(),
         )
