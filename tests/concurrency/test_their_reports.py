@@ -267,6 +267,38 @@ def test_what_a_thread_of_the_current_test_writes_while_pytest_looks_at_another_
     result.stdout.fnmatch_lines(lines)
 
 
+def test_what_a_thread_begins_to_write_while_nothing_is_captured_is_its_tests(concurrent):
+    result = concurrent(
+        """
+    import sys
+    def write():
+        assert pytest.go.wait(20)
+        stream = sys.stdout  # as print() does first
+        pytest.gone.set()
+        assert pytest.is_over.wait(20)
+        print("of a", file=stream)
+    async def test_a(): await asyncio.to_thread(write)
+    async def test_b(): pass
+    """,
+        "-rP",
+        conftest="""
+    import threading
+    pytest.go, pytest.gone, pytest.is_over = (threading.Event() for _ in range(3))
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_runtest_call(item):
+        if item.name == "test_b":  # Its output is not captured yet, nor that of the other any more.
+            pytest.go.set()
+            assert pytest.gone.wait(20)
+        return (yield)
+    def pytest_runtest_makereport(item, call):
+        if item.name == "test_b" and call.when == "call":
+            pytest.is_over.set()
+    """,
+    )
+    result.assert_outcomes(passed=2)
+    result.stdout.fnmatch_lines(["*___ test_a ___*", "*Captured stdout call*", "of a"])
+
+
 @pytest.mark.parametrize("hook", ["teardown", "logfinish"])
 def test_what_a_thread_writes_while_pytest_looks_at_another_test_is_its_tests(concurrent, hook):
     result = concurrent(

@@ -189,7 +189,7 @@ class Recorder:
                 handler.removeFilter(self._collector.is_to_be_shown)
             for name in _STREAMS:
                 stream = getattr(sys, name)
-                if self._is_own(stream) and stream.place == "put by us":
+                if self.is_own(stream) and stream.place == "put by us":
                     setattr(sys, name, stream.behind)
 
     def listen(self) -> None:
@@ -202,9 +202,9 @@ class Recorder:
 
     def _listens(self, name: str) -> bool:
         stream = getattr(sys, name)
-        return self._is_own(stream) and stream.place != "suspended"
+        return self.is_own(stream) and stream.place != "suspended"
 
-    def _is_own(self, stream: object) -> TypeGuard[_Stream]:
+    def is_own(self, stream: object) -> TypeGuard[_Stream]:
         return isinstance(stream, _Stream) and stream.recorder is self
 
     def stop(self) -> None:
@@ -257,9 +257,15 @@ class _Stream:
         with self.recorder.lock:
             test = self.recorder.of_caller()
             if test is None:
-                return self.behind.write(text)
+                return self._in_place().write(text)
             test.write(self._name, text)
         return len(text)
+
+    def _in_place(self) -> TextIO:
+        """Return what to write to: pytest may capture by now what a thread has begun to write."""
+        stream = getattr(sys, self._name)
+        is_late = self.place == "suspended" and self.recorder.is_own(stream)
+        return stream.behind if is_late else self.behind
 
     def writelines(self, lines: Iterable[str]) -> None:
         for line in lines:
