@@ -22,12 +22,19 @@ with contextlib.suppress(ImportError):
 pytest_plugins = ["pytester"]
 
 HEADER = "import asyncio, pytest, pytest_asyncio\n"
+DEFAULTS = {
+    "SIGINT": signal.default_int_handler,
+    "SIGHUP": signal.SIG_DFL,
+    "SIGQUIT": signal.SIG_DFL,
+}
 
 
 def pytest_configure() -> None:
-    """Let Ctrl-C interrupt what the tests run: a shell has those in its background ignore it."""
-    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
-        signal.signal(signal.SIGINT, signal.default_int_handler)
+    """Let signals interrupt or end what the tests run: shells, and nohup, have some ignored."""
+    for name, default in DEFAULTS.items():
+        number = getattr(signal, name, None)
+        if number is not None and signal.getsignal(number) is signal.SIG_IGN:
+            signal.signal(number, default)
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
