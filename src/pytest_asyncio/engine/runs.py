@@ -172,13 +172,7 @@ def behind(error: BaseException) -> Run | None:
         if frame.f_code is asyncio_private.CALL
     ]
     innermost = next(reversed(handles), None)  # One whose error was handled has let go of itself.
-    return None if innermost is None else of_handle(innermost)
-
-
-def of_handle(handle: object) -> Run | None:
-    """Return the run, of those that go on at the same time, that a callback belongs to."""
-    context = asyncio_private.context_of_callback(handle)
-    test = None if context is None else context.get(ACTIVE_TEST)
+    test = None if innermost is None else test_behind({"handle": innermost})
     return None if test is None else test.run
 
 

@@ -30,19 +30,22 @@ def write(session: pytest.Session, cause: str) -> None:
 
     Called from any thread, and in handlers of signals.
     """
-    with running_session.within(session):
-        text = "\n".join(lines(session))
+    text = written(session)
     if text:
-        worker: dict[str, str] = getattr(session.config, "workerinput", {})
-        place = f" in {worker['workerid']}" if worker else ""
+        place = pytest_private.in_worker(session.config)
         RealOutput.of(session.config).write(f"{TITLE}{place}, {cause}", text)
 
 
-def lines(session: pytest.Session, interruption: BaseException | None = None) -> Iterator[str]:
-    """Yield what the tests of a session are doing, one paragraph for each test and each loop.
+def written(session: pytest.Session, interruption: BaseException | None = None) -> str:
+    """Return what the tests of a session are doing, one paragraph for each test and each loop.
 
     `interruption` is what has just left a loop, or synchronous code.
     """
+    with running_session.within(session):
+        return "\n".join(_lines(session, interruption))
+
+
+def _lines(session: pytest.Session, interruption: BaseException | None) -> Iterator[str]:
     state = SessionState.of(session)
     running = [run for run in state.all_running if not run.is_live]
     for run in running:

@@ -7,7 +7,7 @@ from typing import Final, final
 import pytest
 
 from pytest_asyncio.engine.session import Observer, SessionState
-from pytest_asyncio.support import frames, pytest_private, running_session
+from pytest_asyncio.support import frames, pytest_private
 from pytest_asyncio.support.await_chains import Step, as_traceback
 
 from . import hang_report
@@ -35,8 +35,7 @@ class _CtrlC(Observer):
         self._has_shown = True
         running = SessionState.of(self._session).all_running
         self._chain = hang_report.chain_of(running[0] if running else None, error)
-        with running_session.within(self._session):
-            text = "\n".join(hang_report.lines(self._session, error))
+        text = hang_report.written(self._session, error)
         if text:
             self._output.show(hang_report.TITLE, text)
 

@@ -226,7 +226,7 @@ class _Live:
         error = TimeoutError(
             f"{self._item.name} took longer than the {seconds:g} s of its timeout."
         )
-        task_tree.keep(error, "\n".join(hang_report.lines(self._item.session)), self._item.session)
+        task_tree.keep(error, hang_report.written(self._item.session), self._item.session)
         self._interrupt_by(error)
 
     def _interrupt_by(self, error: BaseException) -> None:

@@ -1,4 +1,4 @@
-"""The queue of a worker of pytest-xdist."""
+"""The workers of pytest-xdist, and their queues."""
 
 # pyright: reportPrivateUsage=false
 
@@ -38,3 +38,9 @@ def xdist_worker(config: pytest.Config) -> XdistWorker | None:
     # Its class cannot be imported, for a worker runs that module under another name.
     found = (queue for queue in queues if type(queue).__name__ == "TestQueue")
     return next(map(XdistWorker, found), None)
+
+
+def in_worker(config: pytest.Config) -> str:
+    """Return what a title says of the worker that a session runs in: `" in gw0"`, or nothing."""
+    worker: dict[str, str] = getattr(config, "workerinput", {})
+    return f" in {worker['workerid']}" if worker else ""
