@@ -486,3 +486,29 @@ def test_a_mark_of_a_framework_that_is_not_installed_is_only_a_mark(suite):
         ini="markers = trio",
     )
     result.assert_outcomes(passed=1)
+
+
+def test_a_fixture_that_another_plugin_refuses_to_one_test_is_set_up_for_the_next(suite):
+    result = suite(
+        """
+        @pytest.fixture(scope="module")
+        def refused():
+            return 1
+
+        @pytest.mark.asyncio
+        async def test_refused(refused):
+            pass
+
+        @pytest.mark.asyncio
+        async def test_admitted(refused):
+            assert refused == 1
+        """,
+        conftest="""
+            @pytest.hookimpl(tryfirst=True)
+            def pytest_fixture_setup(fixturedef, request):
+                if request._pyfuncitem.name == "test_refused":
+                    raise RuntimeError("refused")
+        """,
+    )
+    result.assert_outcomes(passed=1, errors=1)
+    result.stdout.fnmatch_lines("E *RuntimeError: refused")

@@ -390,6 +390,33 @@ def test_trio(suite, mode):
     result.assert_outcomes(passed=2)
 
 
+def test_a_fixture_of_trio_is_no_asyncio_tests(suite):
+    result = suite(
+        """
+        import pytest_trio, trio
+
+        @pytest_trio.trio_fixture
+        async def declared():
+            await trio.sleep(0)
+            return "trio"
+
+        async def test_asyncio(declared):
+            await asyncio.sleep(0)
+
+        @pytest.mark.trio
+        async def test_trio(declared):
+            assert declared == "trio"
+        """,
+        "-p",
+        "trio",
+        "--asyncio-mode=auto",
+        "-Wdefault",
+    )
+    result.assert_outcomes(passed=1, errors=1)
+    result.stdout.fnmatch_lines("E *Trio fixtures can only be used by Trio tests")
+    result.stdout.no_fnmatch_line("*in strict mode*")
+
+
 def test_aiohttp(suite):
     result = suite(
         """

@@ -171,8 +171,13 @@ def is_ours(fixturedef: pytest.FixtureDef[Any], item: pytest.Item) -> bool:
         options.at(item).auto_mode
         and kind_of(fixturedef.func) is not None
         and not items.has_other_fixtures(item)
-        and own_attribute(fixturedef.func, "_force_trio_fixture") is not True
+        and not _is_trios(fixturedef.func)
     )
+
+
+def _is_trios(function: Any) -> bool:
+    """Return whether pytest-trio sets a fixture up, for whatever test."""
+    return own_attribute(function, "_force_trio_fixture") is True
 
 
 def loop_scope_of(
@@ -247,7 +252,8 @@ def timeout_of(fixturedef: pytest.FixtureDef[Any]) -> float | None:
 def warn_of_plain_async(fixturedef: pytest.FixtureDef[Any], item: pytest.Function) -> None:
     """Warn about an async fixture of an asyncio test that strict mode leaves alone."""
     function = fixturedef.func
-    if kind_of(function) is not None and is_itself_async(function):
+    is_async = kind_of(function) is not None and is_itself_async(function)
+    if is_async and not _is_trios(function):
         warn_at(
             item,
             f"asyncio test {item.name!r} requested async @pytest.fixture "

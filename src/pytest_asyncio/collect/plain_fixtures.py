@@ -12,14 +12,10 @@ from pytest_asyncio.support import frames, pytest_private
 from . import fixtures, items
 
 
-def refuse(
-    error: pytest_private.Failed,
-    fixturedef: pytest.FixtureDef[object],
-    request: pytest.FixtureRequest,
+def explain_refusal(
+    error: pytest_private.Failed, fixturedef: pytest.FixtureDef[object], item: pytest.Function
 ) -> None:
     """Say how to have a fixture awaited that pytest has refused to set up."""
-    pytest_private.discard(fixturedef, request, error)
-    item = pytest_private.item_of(request)
     if not items.is_of_another_framework(item):
         error.msg = _how_to_await(fixturedef, item)
 

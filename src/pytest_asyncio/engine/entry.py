@@ -72,9 +72,10 @@ def pytest_fixture_setup(
     try:
         return (yield)
     except BaseException as error:
+        pytest_private.discard_refused(fixturedef, request, error)
         if pytest_private.is_refusal_of_async(error):
             start(item.session)
-            plain_fixtures.refuse(error, fixturedef, request)
+            plain_fixtures.explain_refusal(error, fixturedef, item)
         if _PHASES in item.session.stash:
             item.session.stash[_PHASES].state.failed()
         raise

@@ -11,6 +11,7 @@ from types import MethodType
 from typing import Any, cast
 
 import pytest
+from _pytest.outcomes import TEST_OUTCOME
 
 from pytest_asyncio.support import foreign
 
@@ -114,15 +115,16 @@ def finish_if_refused(
         finish(fixturedef, request)
 
 
-def discard(
+def discard_refused(
     fixturedef: pytest.FixtureDef[Any], request: pytest.FixtureRequest, error: BaseException
 ) -> None:
-    """Let a fixture be requested again that pytest has refused to set up.
+    """Let a fixture be requested again that pytest, or a plugin, has refused to set up.
 
     pytest leaves its finalizers there and trips over them at the next request.
     """
-    hold_with_error(fixturedef, request, error)
-    finish(fixturedef, request)
+    if isinstance(error, TEST_OUTCOME) and fixturedef.cached_result is None:
+        hold_with_error(fixturedef, request, error)
+        finish(fixturedef, request)
 
 
 def setup_error(fixturedef: pytest.FixtureDef[Any]) -> BaseException | None:
