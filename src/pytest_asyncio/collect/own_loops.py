@@ -55,14 +55,15 @@ def _factories_of(item: pytest.Function) -> list[object]:
 
 
 def _makes_own_clocks(factory: object) -> bool:
-    """Return whether a factory is, or calls, a class of loops that do not go by the real clock."""
+    """Return whether a factory is, or calls, a class of loops with a clock of their own."""
     variables: dict[str, object] = attribute(factory, "__globals__", dict) or {}
     code = attribute(factory, "__code__", CodeType)
     called = () if code is None else map(variables.get, names_of(code))
-    return any(map(_has_own_clock, (factory, *called)))
+    return any(map(has_own_clock, (factory, *called)))
 
 
-def _has_own_clock(kind: object) -> bool:
+def has_own_clock(kind: object) -> bool:
+    """Return whether the loops of a class do not go by the real clock."""
     time = attribute(kind, "time", FunctionType)  # Those of loops in C have none of Python's.
     return time is not None and time.__module__ != "asyncio.base_events"
 

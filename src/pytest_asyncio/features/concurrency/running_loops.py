@@ -9,6 +9,7 @@ from typing import Any, Final, final
 
 import pytest
 
+from pytest_asyncio.collect import own_loops
 from pytest_asyncio.engine import event_loop, runs
 from pytest_asyncio.engine.loops import LoopOwner
 from pytest_asyncio.engine.runs import Run
@@ -33,21 +34,25 @@ class RunningLoops:
         run: Run,
         future: Future[Any],
         iterations: int | None = None,
-        also: Iterable[LoopOwner] = (),
     ) -> None:
         """Run a loop as `LoopOwner.spin()` does, for a run, and those of the others in turns.
 
-        What ends another run is not raised. `also` are loops on which no test is under way.
+        What ends another run is not raised.
         """
         __tracebackhide__ = True
         if not self._tests.started:
             owner.spin(future, iterations)
             return
-        owners = list(dict.fromkeys([*self._owners_beside(owner), *also]))
+        owners = self._owners_beside(owner)
+        # A clock of its own moves on where its loop waits, with none beside it.
+        if iterations is None and (
+            self._tests.under_way or not own_loops.has_own_clock(type(future.get_loop()))
+        ):
+            owners |= dict.fromkeys(self._tests.owners_used())
         if len(owners) == 1:
             self._attend(owner, run, partial(owner.spin, future, iterations))
             return
-        with in_turns(owners) as turns:
+        with in_turns([*owners]) as turns:
             while not (future.done() or run.failure):
                 for each in self._due(turns):
                     self._attend(each, run, each.run_once)
@@ -60,9 +65,9 @@ class RunningLoops:
             self._state.interrupted(error)
             raise
 
-    def _owners_beside(self, owner: LoopOwner) -> list[LoopOwner]:
+    def _owners_beside(self, owner: LoopOwner) -> dict[LoopOwner, None]:
         """Return the owners of the loops that tests are under way on, after this one."""
-        owners = {owner: None}
+        owners: dict[LoopOwner, None] = {owner: None}
         current = self._tests.current
         if current is not None and current.run is not None and current.owner is not None:
             owners[current.owner] = None
@@ -72,7 +77,7 @@ class RunningLoops:
                     self.fail_all(test.owner)
                 else:
                     owners[test.owner] = None
-        return list(owners)
+        return owners
 
     def _attend(self, owner: LoopOwner, run: Run, spin: Callable[[], None]) -> None:
         __tracebackhide__ = True

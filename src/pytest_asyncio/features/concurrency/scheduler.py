@@ -359,7 +359,7 @@ class _Concurrency:
         if isinstance(current, StartedTest):
             current.announce()
         try:
-            self._loops.spin(owner, run, self._tests.any_ready, also=self._tests.owners_at_rest())
+            self._loops.spin(owner, run, self._tests.any_ready)
         except BaseException as error:
             if current is self._tests.current or isinstance(error, KeyboardInterrupt):
                 raise

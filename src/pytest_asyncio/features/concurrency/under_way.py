@@ -37,8 +37,8 @@ class UnderWay:
         """What is waited for where none can go on."""
         self.lost: Final = set[LoopOwner]()
         """Whose loops have a task that does not end, so that no more tests are started."""
-        self._at_rest: Final = set[LoopOwner]()
-        """Whose loops have tests that are not under way any more."""
+        self._used: Final = set[LoopOwner]()
+        """Whose loops started tests have run on."""
         self.is_broken_off: bool = False
         self.overlaps: Final = Overlaps()
 
@@ -65,26 +65,25 @@ class UnderWay:
         if state in (State.DOWN, State.WAITING_FOR_TURN):
             self.under_way.discard(test)
             self.overlaps.end(test.item)
-            owner = async_tests.owner_of(test.item)
-            if owner is not None:
-                self._at_rest.add(owner)
         else:
             self.under_way.add(test)
+            if state is State.IN_RUN:
+                self._used.add(test.owner)
 
     def wake(self, _: object = None) -> None:
         if self.any_ready is not None and not self.any_ready.done():
             self.any_ready.set_result(None)
 
-    def owners_at_rest(self) -> set[LoopOwner]:
-        """Return whose loops are open, and have what tests that are over may have left.
+    def owners_used(self) -> set[LoopOwner]:
+        """Return whose loops are open, and have what tests have begun there, and may have left.
 
         A thread may wait for that, and tests for the thread. One after another, the loop would go
         on with the next test, or be closed.
         """
-        for owner in tuple(self._at_rest):
+        for owner in tuple(self._used):
             if owner.opened is None or owner.opened.is_closed():
-                self._at_rest.remove(owner)
-        return self._at_rest
+                self._used.remove(owner)
+        return self._used
 
     def forget(self, test: StartedTest) -> None:
         del self.started[test.item]
