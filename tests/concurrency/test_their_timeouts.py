@@ -257,3 +257,78 @@ def test_who_times_out_by_it_is_reported_where_code_of_nobody_has_blocked_the_lo
         "E *TimeoutError: *test_waits took longer than the 0.1 s of its timeout. Code that is not "
         "its own blocked its event loop at test_it.py:* in block."
     )
+
+
+HELD = {
+    "by one that blocks": """
+    async def test_0():
+        await asyncio.sleep(0.1)
+        time.sleep(0.7)
+    """,
+    "by several that work": """
+    def work():
+        until = time.perf_counter() + 0.01
+        while time.perf_counter() < until: pass
+    @pytest.mark.parametrize("_", range(7))
+    async def test_works(_):
+        for _ in range(12):
+            await asyncio.sleep(0)
+            work()
+    """,
+    "by a setup": """
+    @pytest.fixture
+    def slow(): time.sleep(0.7)
+    async def test_0(): await asyncio.sleep(0.1)
+    async def test_waits_too(): await asyncio.sleep(0.15)
+    async def test_blocks(slow): pass
+    """,
+}
+
+
+@pytest.mark.parametrize("held", HELD)
+@pytest.mark.parametrize("where", ["before", "behind"])
+def test_the_time_in_which_other_tests_hold_the_loop_does_not_count(concurrent, held, where):
+    waiting = """
+    @pytest.mark.asyncio(timeout=0.4)
+    async def test_waits():
+        await asyncio.sleep(0.25)
+        await asyncio.sleep(0.02)
+    """
+    tests = [waiting, HELD[held]] if where == "before" else [HELD[held], waiting]
+    result = concurrent("\n    import time" + "".join(tests))
+    assert set(result.parseoutcomes()) == {"passed"}
+
+
+def test_one_that_others_hold_up_for_good_ends_all_the_same_and_says_so(concurrent):
+    result = concurrent(
+        """
+    @pytest.mark.asyncio(timeout=0.3)
+    async def test_waits():
+        try: await asyncio.Event().wait()
+        finally: over.set()
+    async def test_works():
+        while not over.is_set(): await asyncio.sleep(0)
+    over = asyncio.Event()
+    """
+    )
+    result.assert_outcomes(passed=1, failed=1)
+    result.stdout.fnmatch_lines("E *Other tests ran for * s meanwhile, of which little counts.")
+
+
+@pytest.mark.usefixtures("_impatient")
+def test_what_pytest_does_for_another_test_is_not_broken_off(concurrent):
+    result = concurrent(
+        """
+    @pytest.mark.asyncio(timeout=0.2)
+    async def test_waits(): await asyncio.Event().wait()
+    async def test_fails():
+        await asyncio.sleep(0.1)
+        assert 0
+    """,
+        conftest="""
+    import time
+    def pytest_runtest_makereport(call):
+        if call.excinfo: time.sleep(0.5)
+    """,
+    )
+    result.assert_outcomes(failed=2)

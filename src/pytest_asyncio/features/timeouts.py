@@ -15,7 +15,7 @@ import pytest
 from pytest_asyncio.collect import fixtures, options
 from pytest_asyncio.engine import event_loop
 from pytest_asyncio.engine.plan import Plan, plan_of
-from pytest_asyncio.engine.runs import Run
+from pytest_asyncio.engine.runs import ACTIVE_TEST, Run
 from pytest_asyncio.engine.session import Observer, SessionState
 from pytest_asyncio.support import asyncio_private, await_chains, debuggers, frames, threads
 from pytest_asyncio.support.interrupts import Interrupts
@@ -29,6 +29,13 @@ REACTION: Final = 1.0
 
 One that takes longer is reported to have done so, and a loop that does nothing counts as blocked.
 """
+
+_SHARE: Final = 0.05
+"""The part of its time after which it is looked whether a run has had that, or other tests."""
+_SHORTEST: Final = 0.02
+"""Seconds between two looks at least."""
+_LONGER: Final = 10
+"""How many times as long it may take, where others have the thread all the time."""
 
 _LOOKS: Final = 5
 _BETWEEN_LOOKS: Final = 0.001
@@ -95,6 +102,9 @@ class _Deadline:
     At the deadline its task is cancelled, then a second time if that has not ended it, and then
     the run is given up. Each step is taken on the loop. Where the loop does not get to it, because
     something blocks the thread, that is broken off by a signal, whose handler cancels it.
+
+    Beside other tests, the time that these have the thread is theirs; but of that too, the run is
+    charged a small part, so that the deadline comes whatever they do.
     """
 
     def __init__(self, run: Run, seconds: float) -> None:
@@ -114,7 +124,64 @@ class _Deadline:
         self._is_interrupted = False
         self._is_over = False
         self._interrupts: Final = Interrupts.of(self.session)
-        self._alarm = self._alarms.set(self._seconds, self._expire)
+        self._state: Final = SessionState.of(self.session)
+        self._ended_at = 0.0
+        self._left = seconds
+        if self._state.scheduler is None:
+            self._alarm = self._alarms.set(seconds, self._expire)
+        else:
+            self._watch()
+
+    def _watch(self) -> None:
+        """Have it looked soon who has the thread."""
+        self._looked_at = RealTime.monotonic()
+        share = max(_SHORTEST, self._seconds * _SHARE)
+        self._alarm = self._alarms.set(min(self._left, share), self._look)
+
+    def _look(self) -> None:
+        """Charge the run for the time since the last look. Called in the alarms' thread."""
+        if self._is_over:  # pragma: no cover  # The run has ended just now.
+            return
+        seconds = RealTime.monotonic() - self._looked_at
+        self._left -= seconds * self._part()
+        if self._left > 0:
+            self._watch()
+        else:
+            self._expire()
+
+    def _part(self) -> float:
+        """Return to which part the time is the run's own: all of it, unless others have it."""
+        holders = self._holders()
+        if self._run.item in holders:
+            return 1 / len(holders)
+        return 1 / max(_LONGER, len(self._state.all_running)) if holders else 1.0
+
+    def _holders(self) -> set[pytest.Item | None]:
+        """Return the tests that have the thread, or will have it next, as far as that is known.
+
+        What pytest does for one of the others is no callback of a loop, and is that of None.
+        """
+        frame = frames.innermost(self._thread)
+        callback, task = asyncio_private.callback_in(frame), asyncio.current_task(self._loop)
+        if callback is not None:
+            contexts = [asyncio_private.context_of_callback(callback)]
+        elif task is not None:
+            contexts = [asyncio_private.context_of(task)]
+        elif self._is_in_loop() or frames.waits_for_news(frame):
+            contexts = [
+                asyncio_private.context_of_callback(handle)
+                for loop in tuple(self._state.open_loops.values())
+                if isinstance(loop, asyncio.BaseEventLoop)
+                for handle in asyncio_private.ready_of(loop).copy()
+            ]
+        else:
+            return {None}
+        tests = [context.get(ACTIVE_TEST) for context in contexts if context is not None]
+        runs = [test.run for test in tests if test is not None and not test.is_over]
+        return {run.item for run in runs if run is not None}
+
+    def _is_in_loop(self) -> bool:
+        return any(loop.is_running() for loop in tuple(self._state.open_loops.values()))
 
     def end(self) -> None:
         self._is_over = True
@@ -123,7 +190,7 @@ class _Deadline:
         if self._error is None or self._run.interruption is not None:
             return
         self._run.failure = self._error
-        beyond = RealTime.monotonic() - self._run.began - self._seconds
+        beyond = RealTime.monotonic() - self._ended_at
         if beyond > REACTION:
             self._error.add_note(f"It took {beyond:.1f} s more to end after it was cancelled.")
         task = self._run.task
@@ -198,8 +265,10 @@ class _Deadline:
         __tracebackhide__ = True
         if self._is_over or frame is None or _is_loops(frame):  # pragma: no cover  # It goes on.
             return
+        if not self._is_in_loop():
+            return  # pytest does something for another test.
         is_task = asyncio.current_task(self._loop) is self._run.task
-        blocked_by = self._run if is_task else SessionState.of(self.session).run_of_caller
+        blocked_by = self._run if is_task else self._state.run_of_caller
         blocking = frames.users(frame) or frame
         if blocked_by is None and blocking.f_code is self._held_up_in:
             self.session.stash.setdefault(_NOBODYS, set()).add(self._held_up_at)
@@ -224,7 +293,11 @@ class _Deadline:
         return f"{place}, in the task {task.get_name()!r},"
 
     def _failure(self) -> TimeoutError:
+        self._ended_at = RealTime.monotonic()
         error = TimeoutError(f"{self._message()}.")
+        others = self._ended_at - self._run.began - self._seconds
+        if self._state.other_tests and others > self._seconds * _SHARE:
+            error.add_note(f"Other tests ran for {others:.1f} s meanwhile, of which little counts.")
         error.__traceback__ = task_tree.traceback_of(self._run.task)
         error.__suppress_context__ = True  # It is not the loop's stop that is of interest.
         task_tree.attach(error, self._loop, self.session, self._run.task)
