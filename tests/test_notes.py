@@ -793,3 +793,175 @@ def test_a_teardown_for_the_next_parameter_shows_no_line_of_the_package_and_no_h
     result.assert_outcomes(passed=1, errors=1)
     result.stdout.no_fnmatch_line("*pytest_asyncio/engine*")
     result.stdout.no_fnmatch_line("*yet to be set up*")
+
+
+CLIENT = """
+    class Client:
+        def __init__(self):
+            self._loop = asyncio.get_running_loop()
+
+        async def get(self):
+            answer = self._loop.create_future()
+            self._loop.call_soon(answer.set_result, 200)
+            return await answer
+
+    @pytest_asyncio.fixture(scope="module", loop_scope="module")
+    async def client():
+        yield Client()
+"""
+
+
+@pytest.mark.parametrize("kind", ["def", "async def"])
+@pytest.mark.parametrize(
+    "call",
+    [
+        "asyncio.run(client.get())",
+        "ThreadPoolExecutor().submit(asyncio.run, client.get()).result()",
+    ],
+)
+def test_a_loop_that_the_test_runs_itself_is_named_by_its_line(suite, kind, call):
+    if kind == "async def":
+        call = f"await asyncio.to_thread(lambda: {call})"
+    result = suite(
+        f"""
+        from concurrent.futures import ThreadPoolExecutor
+
+        @pytest.mark.asyncio
+        {kind} test_it(client):
+            {call}
+        """,
+        "-Wignore",
+        conftest=CLIENT,
+    )
+    result.stdout.fnmatch_lines(
+        "E *test_it.py:* in test_it* runs an event loop of its own, where what the fixture "
+        "'client' made on another one does not work. Await the same in an async test: *"
+    )
+    result.stdout.no_fnmatch_line('*loop_scope=["]*')
+
+
+def test_a_loop_of_the_suites_own_needs_no_fixture_to_be_named(suite):
+    result = suite(
+        """
+        LOCK = asyncio.Lock()
+
+        async def use():
+            async with LOCK:
+                await asyncio.sleep(0)
+
+        async def use_twice():
+            await asyncio.gather(use(), use())
+
+        @pytest.mark.asyncio
+        async def test_async():
+            await use_twice()
+
+        def test_sync():
+            asyncio.run(use_twice())
+        """
+    )
+    result.stdout.fnmatch_lines("E *, where what was made on another one does not work. Await *")
+
+
+def test_a_live_loop_is_none_that_the_test_runs_itself(suite):
+    result = suite(
+        """
+        @pytest.mark.asyncio(live=True)
+        def test_it(client, asyncio_runner):
+            asyncio_runner.run(client.get())
+        """,
+        conftest=CLIENT,
+    )
+    result.stdout.fnmatch_lines('E *Write @pytest.mark.asyncio(loop_scope="module") at the test*')
+
+
+ANSWER_OF_500 = """
+    class Response:
+        def __init__(self, status):
+            self.status = status
+
+        def __repr__(self):
+            return f"<Response {{self.status}}>"
+
+    async def app(client):
+        try:
+            return Response(await client.get())
+        except Exception:
+            return Response(500)
+
+    @pytest.mark.asyncio
+    {kind} test_it(client):
+        response = {get}
+        assert response.status == 200
+"""
+
+
+def test_an_answer_of_500_that_a_framework_gives_for_an_error_about_loops_is_explained(suite):
+    source = ANSWER_OF_500.format(kind="async def", get="await app(client)")
+    result = suite(source, conftest=CLIENT)
+    result.stdout.fnmatch_lines(
+        [
+            "E *assert 500 == 200",
+            "E *An answer of 500 may be an error about event loops that is not shown.",
+            'E *Write @pytest.mark.asyncio(loop_scope="module") at the test*',
+        ]
+    )
+
+
+def test_an_answer_of_500_to_a_synchronous_test_is_explained(suite):
+    source = ANSWER_OF_500.format(kind="def", get="asyncio.run(app(client))")
+    result = suite(source, "-Wignore", conftest=CLIENT)
+    result.stdout.fnmatch_lines(
+        [
+            "E *An answer of 500 may be an error about event loops that is not shown.",
+            "E *test_it is synchronous, and what it calls may run an event loop of its own, *",
+        ]
+    )
+
+
+def test_an_answer_of_500_is_not_explained_where_no_other_loop_is_in_use(suite):
+    source = ANSWER_OF_500.format(kind="async def", get="await app(client)")
+    on_own_loop = CLIENT.replace("module", "function").replace("return await", "raise")
+    result = suite(source, conftest=on_own_loop)
+    result.stdout.fnmatch_lines("E *assert 500 == 200")
+    result.stdout.no_fnmatch_line("*event loops*")
+
+
+def test_an_error_that_follows_from_one_about_loops_has_no_second_note(suite):
+    result = suite(
+        """
+        @pytest.mark.asyncio
+        async def test_it(client):
+            try:
+                await client.get()
+            except Exception:
+                raise RuntimeError("another operation is in progress")
+        """,
+        conftest=CLIENT,
+    )
+    assert result.stdout.str().count("The fixture 'client' runs on a loop of scope") == 1
+
+
+def test_fixtures_of_one_loop_scope_are_named_in_one_sentence(suite):
+    result = suite(
+        """
+        @pytest_asyncio.fixture(scope="module", loop_scope="module")
+        async def other(client):
+            yield type(client)()
+
+        @pytest.mark.asyncio
+        async def test_it(client, other):
+            await client.get()
+
+        @pytest.mark.asyncio
+        async def test_other(other):
+            await other.get()
+        """,
+        conftest=CLIENT,
+    )
+    result.stdout.fnmatch_lines(
+        [
+            "E *The fixtures 'client' and 'other' run on a loop of scope 'module', and test_it *",
+            "E *So have * use one of the fixtures 'client' and 'other': *::test_other.",
+        ]
+    )

@@ -23,12 +23,12 @@ def standing(session: pytest.Session) -> AbstractSet[Task[None]]:
 
 
 def held_on(loop: AbstractEventLoop, session: pytest.Session) -> list[object]:
-    """Return what the variables of the fixtures hold that stand at their `yield` on a loop."""
+    """Return what the fixtures hold that stand at their `yield` on a loop."""
     return [
         value
         for task in SessionState.of(session).standing.values()
         if task.loop is loop
-        for value in task.variables()
+        for value in task.held()
     ]
 
 

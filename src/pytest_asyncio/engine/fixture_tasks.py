@@ -153,9 +153,11 @@ class FixtureTask(Setup):
                         self._end_use()
         await self._stages.leave(self._cancellation)
 
-    def variables(self) -> list[object]:
-        """Return what the variables of the fixture hold."""
-        return self._stages.variables()
+    def held(self) -> list[object]:
+        """Return the value of the fixture, if it has one, and what its variables hold."""
+        cached = self.fixturedef.cached_result
+        value = [] if cached is None else [cached[0]]
+        return [*value, *self._stages.variables()]
 
     def _end_setup(self, task: Task[None]) -> None:
         if not self._yielded.done():

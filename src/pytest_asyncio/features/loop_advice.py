@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import inspect
 from asyncio import AbstractEventLoop
 from collections.abc import Iterator
-from itertools import chain
+from itertools import chain, pairwise
 from typing import Any, Final, NamedTuple, TypeAlias
 
 import pytest
@@ -15,14 +16,19 @@ from pytest_asyncio.engine import ended_fixtures
 from pytest_asyncio.engine.plan import plan_of
 from pytest_asyncio.engine.session import SessionState
 from pytest_asyncio.support import asyncio_private, frames, pytest_private
+from pytest_asyncio.support.await_chains import Step, last_of_users
 from pytest_asyncio.support.nodes import address
 from pytest_asyncio.support.types import ScopeName
 from pytest_asyncio.support.words import listed
+
+from .standing_loops import HAS_BEEN_LIVE, is_async
 
 _Node: TypeAlias = pytest.Item | pytest.Collector
 
 _AT_MOST: Final = 5
 """How many other tests are named."""
+_MAY_AWAIT: Final = inspect.CO_COROUTINE | inspect.CO_GENERATOR | inspect.CO_ASYNC_GENERATOR
+"""The flags of code from which a coroutine may be called without running a loop."""
 
 
 class _Participant(NamedTuple):
@@ -38,8 +44,11 @@ class _Participant(NamedTuple):
         return self.name if self.fixturedef is None else f"the fixture {self.name!r}"
 
 
-def about(error: BaseException, item: pytest.Function) -> str:
-    """Say how what an error shows to be on different loops gets on one."""
+def about(part: BaseException, error: BaseException, item: pytest.Function) -> str:
+    """Say how what an error, or one behind it, shows to be on different loops gets on one."""
+    caller = _caller_of_loop(part)
+    if caller is not None:
+        return f"{caller} runs {_loop_of_its_own(item)}"
     user, *others = _participants(error, item)
     apart = [other for other in others if other.node is not user.node]
     if apart:
@@ -54,20 +63,62 @@ def about(error: BaseException, item: pytest.Function) -> str:
     return f"{note}\nOr set asyncio_loop_scope = session: all tests share one loop then."
 
 
+def _caller_of_loop(error: BaseException) -> Step | None:
+    """Return the user's line that runs the loop which an error comes out of, if it is not ours."""
+    steps = [
+        Step(entry.tb_frame, entry.tb_lineno)
+        for entry in frames.entries_of(error.__traceback__)
+        if entry.tb_frame.f_code.co_filename.endswith(".py")  # Cython's does not show what it is.
+    ]
+    for index, (outer, inner) in enumerate(pairwise(steps), 1):
+        flags = outer.frame.f_code.co_flags, inner.frame.f_code.co_flags
+        is_boundary = not flags[0] & _MAY_AWAIT and flags[1] & inspect.CO_COROUTINE
+        # SQLAlchemy goes back, by greenlets, to a coroutine that has called what calls it.
+        if is_boundary and inner.frame not in [step.frame for step in steps[:index]]:
+            callers = [step for step in steps[:index] if frames.kind_of(step.frame) != "python"]
+            if callers and frames.is_users(callers[-1].frame):
+                return last_of_users(callers)
+    return None
+
+
+def _loop_of_its_own(item: pytest.Function) -> str:
+    fixtures = [one for one in _participants(None, item) if one.fixturedef is not None]
+    made = f"what {_named(fixtures)} made" if fixtures else "what was made"
+    return (
+        f"an event loop of its own, where {made} on another one does not work. Await the same in "
+        "an async test: what calls a web application, for example, by httpx.AsyncClient with an "
+        "ASGITransport, in place of a TestClient."
+    )
+
+
 def if_in_use(error: BaseException | None, item: pytest.Function) -> str | None:
     """Say the same of what may wait for a loop that stands still, if one is in use."""
     user, *others = _participants(error, item)
-    apart = [
-        other
-        for other in others
-        if other.node is not user.node and _is_in_use(other.node, item.session)
-    ]
+    apart = _in_use(user, others)
     if not apart:
         return None
     return (
         f"What {user} uses may be on a loop that stands still meanwhile.\n"
         f"{_advice(item, user, apart, [user, *others])}"
     )
+
+
+def if_behind_500(error: BaseException, item: pytest.Function) -> str | None:
+    """Say the same of what a web application may have met, if another loop is in use."""
+    user, *others = _participants(error, item)
+    apart = _in_use(user, others)
+    if not apart:
+        return None
+    if is_async(item) or HAS_BEEN_LIVE in item.stash:
+        advice = _advice(item, user, apart, [user, *others])
+    else:
+        advice = f"{user} is synchronous, and what it calls may run {_loop_of_its_own(item)}"
+    return f"An answer of 500 may be an error about event loops that is not shown.\n{advice}"
+
+
+def _in_use(user: _Participant, others: list[_Participant]) -> list[_Participant]:
+    """Return those that are on another loop than one of them, on which something is in use."""
+    return [it for it in others if it.node is not user.node and _has_in_use(it.node)]
 
 
 def user_of(error: BaseException, item: pytest.Function) -> str:
@@ -116,24 +167,40 @@ def _advice(
     scopes: list[ScopeName] = [loop_scopes.scope_of_node(one.node) for one in all_]
     scope = options.widest(*scopes)
     target = loop_scopes.node_of_scope(item, scope)
-    own = loop_scopes.scope_of_node(user.node)
-    lines = [
-        f"The fixture {other.name!r} runs on a loop of scope "
-        f"{loop_scopes.scope_of_node(other.node)!r}, and {user} on one of scope {own!r}."
-        if other.fixturedef is not None
-        else f"{other} runs on a loop of scope {loop_scopes.scope_of_node(other.node)!r}, and "
-        f"{user} on one of scope {own!r}."
-        for other in apart
-    ]
+    lines = list(_sentences(user, apart))
     narrower = [one for one in all_ if one.node is not target]
     foreign = [one for one in narrower if _is_installed(one)]
     if not foreign:
         lines[-1] += f" Write {_changes(narrower, scope)} to let them share one."
-    if others := _others_to_change(item, {one.name for one in apart}, target):
-        names = listed([str(one) for one in apart if one.fixturedef is not None])
+    those = [one for one in apart if one.fixturedef is not None]
+    if others := _others_to_change(item, those, target):
+        names = f"{'one of ' if len(those) > 1 else ''}{_named(those)}"
         lines.append(f"So have other tests that use {names}: {listed(others, _AT_MOST)}.")
     lines += _option(item, narrower, foreign)
     return "\n".join(lines)
+
+
+def _sentences(user: _Participant, apart: list[_Participant]) -> Iterator[str]:
+    """Say on which loops they are, those of one scope in one sentence."""
+    own = loop_scopes.scope_of_node(user.node)
+    by_scope: dict[ScopeName, list[_Participant]] = {}
+    for one in apart:
+        by_scope.setdefault(loop_scopes.scope_of_node(one.node), []).append(one)
+    for scope, those in by_scope.items():
+        run = "runs" if len(those) == 1 else "run"
+        yield (
+            f"{_named(those, 'The')} {run} on a loop of scope {scope!r}, and {user} on one of "
+            f"scope {own!r}."
+        )
+
+
+def _named(those: list[_Participant], article: str = "the") -> str:
+    """Name fixtures, and the test if it is among them."""
+    fixtures = [repr(one.name) for one in those if one.fixturedef is not None]
+    names = [one.name for one in those if one.fixturedef is None]
+    if fixtures:
+        names.insert(0, f"{article} fixture{'s'[: len(fixtures) - 1]} {listed(fixtures)}")
+    return listed(names)
 
 
 def _changes(narrower: list[_Participant], scope: ScopeName) -> str:
@@ -177,22 +244,28 @@ def _is_installed(one: _Participant) -> bool:
     return place is not None and not frames.is_users_file(place[0])
 
 
-def _others_to_change(item: pytest.Function, names: set[str], target: _Node) -> list[str]:
-    """Return the other tests that use a fixture of some names on another loop than `target`."""
+def _others_to_change(item: pytest.Function, those: list[_Participant], target: _Node) -> list[str]:
+    """Return the other tests that use one of some fixtures on another loop than `target`."""
     return [
         address(other)
         for other in item.session.items
         if isinstance(other, pytest.Function)
         and other is not item
-        and not names.isdisjoint(other.fixturenames)
+        and _uses(other, those)
         and items.is_async_test(other)
         and loop_scopes.node_of(other, marks.merged(other)) is not target
         and loop_scopes.node_of_scope(other, loop_scopes.scope_of_node(target)) is target
     ]
 
 
-def _is_in_use(node: _Node, session: pytest.Session) -> bool:
+def _uses(item: pytest.Function, those: list[_Participant]) -> bool:
+    definitions = pytest_private.fixture_definitions(item)
+    return any(one.fixturedef in definitions.get(one.name, ()) for one in those)
+
+
+def _has_in_use(node: _Node) -> bool:
     """Return whether something on the loop of a node may be waited for."""
+    session = node.session
     open_loops = SessionState.of(session).open_loops.items()
     loops = [loop for owner, loop in open_loops if owner.node is node and not loop.is_closed()]
     return any(

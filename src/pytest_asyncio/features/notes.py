@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Generator
 from typing import Any, Final, final
 
@@ -51,6 +52,8 @@ _MESSAGES_OF_ENDS: Final = (
     "await wasn't used with future",
 )
 """What libraries have for errors where a wait ends, or where its loop is another one."""
+_ANSWER_OF_500: Final = re.compile(r"\b500\b")
+"""What the failure of a test shows of an error that a web framework has caught."""
 
 
 def start(session: pytest.Session) -> None:
@@ -88,9 +91,10 @@ class _Failures(Observer):
         """Explain what a framework has caught, written or logged, and made an answer of 500."""
         report = yield
         if call.excinfo is not None and report.failed and isinstance(item, pytest.Function):
+            error = call.excinfo.value
             output = f"{report.caplog}{report.capstdout}{report.capstderr}"
             if _is_about_loops(output) and not _is_about_loops(report.longreprtext):
-                advice = loop_advice.about(call.excinfo.value, item)
+                advice = loop_advice.about(error, error, item)
                 text = f"The captured output has an error about another event loop.\n{advice}"
                 pytest_private.add_section(report, "asyncio", text)
         return report
@@ -144,12 +148,12 @@ def _note_on(part: BaseException, error: BaseException, item: pytest.Function) -
     message = foreign.text(part)
     if _is_about_loops(message):
         bound = bound_primitives.described_in(part)
-        return "\n".join(filter(None, [bound, loop_advice.about(error, item)]))
+        return "\n".join(filter(None, [bound, loop_advice.about(part, error, item)]))
     if isinstance(part, RuntimeError):
         if _CLOSED in message:
             return (
                 "Something that was made on the loop of an earlier test or fixture is used after "
-                f"that loop was closed.\n{loop_advice.about(error, item)}"
+                f"that loop was closed.\n{loop_advice.about(part, error, item)}"
             )
         if any(sign in message for sign in _NESTED) and is_beside_live_loops(item):
             return (
@@ -160,7 +164,11 @@ def _note_on(part: BaseException, error: BaseException, item: pytest.Function) -
         for signs, advice in _MISUSES.items():
             if any(sign in message for sign in signs):
                 return advice.format(user=loop_advice.user_of(error, item))
-    return loop_advice.if_in_use(error, item) if _ends_a_wait(part, message) else None
+    if any(_is_about_loops(foreign.text(other)) for other in all_of(error)):
+        return None  # That one has the note.
+    if _ends_a_wait(part, message):
+        return loop_advice.if_in_use(error, item)
+    return loop_advice.if_behind_500(error, item) if _ANSWER_OF_500.search(message) else None
 
 
 def _ends_a_wait(part: BaseException, message: str) -> bool:

@@ -16,16 +16,17 @@ HAS_BEEN_LIVE: Final[pytest.StashKey[bool]] = pytest.StashKey()
 
 def is_beside_live_loops(item: pytest.Function) -> bool:
     """Return whether an item is synchronous, and its loops are, or were, live."""
-    return HAS_BEEN_LIVE in item.stash and not _is_async(item)
+    return HAS_BEEN_LIVE in item.stash and not is_async(item)
 
 
-def _is_async(item: pytest.Function) -> bool:
+def is_async(item: pytest.Function) -> bool:
+    """Return whether the function of an item is to be awaited."""
     return callables.kind_of(items.test_function(item)) is not None
 
 
 def advise(item: pytest.Function) -> str | None:
     """Say how to let loops go on, if a synchronous test has async fixtures and no live loop."""
-    if _is_async(item) or HAS_BEEN_LIVE in item.stash:
+    if is_async(item) or HAS_BEEN_LIVE in item.stash:
         return None
     names = [
         repr(name)
