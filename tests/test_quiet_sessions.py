@@ -97,6 +97,19 @@ def test_asyncio_is_not_imported(pytester, monkeypatch, mode):
     result.assert_outcomes(passed=1)
 
 
+def test_a_session_of_synchronous_tests_imports_little_of_the_plugin(pytester, monkeypatch):
+    monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
+    pytester.makepyfile("""
+        import sys
+
+        def test_it():
+            imported = [name for name in sys.modules if name.startswith("pytest_asyncio")]
+            assert len(imported) <= 30, imported
+    """)
+    result = pytester.run(sys.executable, "-m", "pytest", "-p", "pytest_asyncio.plugin")
+    result.assert_outcomes(passed=1)
+
+
 def test_no_event_loop_policy_is_read_or_set(suite, monkeypatch):
     policy_function = mock.Mock()
     for name in ("get_event_loop_policy", "set_event_loop_policy"):

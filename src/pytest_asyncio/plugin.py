@@ -5,20 +5,19 @@ What only async tests need is imported with the first of them.
 
 from __future__ import annotations
 
-import contextlib
+import sys
 from importlib import import_module
 from typing import Any, Final
 
 import pytest
 
 from pytest_asyncio.collect import collection, header, hooks, items, options
-from pytest_asyncio.collect.fixtures import fixture, is_parallel, names_timeout
+from pytest_asyncio.collect.fixtures import XUNIT, fixture, is_parallel, names_timeout
 from pytest_asyncio.collect.items import is_async_test
 from pytest_asyncio.collect.options import Mode
 from pytest_asyncio.engine import entry
 from pytest_asyncio.engine.plan import Plan
 from pytest_asyncio.features import invalid_hooks, unmarked_tests
-from pytest_asyncio.features.coexistence import run_parallel
 from pytest_asyncio.support import pytest_private, running_session
 from pytest_asyncio.support.frames import PACKAGE
 from pytest_asyncio.support.types import LoopFactory
@@ -26,7 +25,7 @@ from pytest_asyncio.user_fixtures import *  # noqa: F403  # pytest, and users, f
 
 __all__ = ("LoopFactory", "Mode", "fixture", "is_async_test")
 
-_ALWAYS: Final = (collection, entry, run_parallel, running_session, unmarked_tests)
+_ALWAYS: Final = (collection, entry, running_session, unmarked_tests)
 _WITH_ASYNC_TESTS: Final = (
     "without_effect",
     "notes",
@@ -34,10 +33,6 @@ _WITH_ASYNC_TESTS: Final = (
     "interrupted",
     "signals",
     "lasting_threads",
-    "coexistence.faulthandler_timeout",
-    "coexistence.looptime",
-    "coexistence.pytest_timeout_signal",
-    "coexistence.xdist_controller",
 )
 
 
@@ -60,22 +55,13 @@ def pytest_configure(config: pytest.Config) -> None:
     given = options.of(config)
     if given.checks:
         _feature("checks").selected(given.checks)
-    if given.trace is not None:
-        _feature("trace").register(config)
+    for name in ("trace", "durations"):
+        if getattr(given, name) is not None:
+            _feature(name).register(config)
     if given.concurrent_probe:
         config.pluginmanager.register(_feature("concurrency.probe"))
-    if given.durations is not None:
-        _feature("durations").register(config)
-    if any(map(config.pluginmanager.hasplugin, ("timeout", "pytest_timeout"))):
+    if _has_pytest_timeout(config):
         _feature("coexistence.pytest_timeout_thread").start(config)
-
-
-def pytest_plugin_registered(manager: pytest.PytestPluginManager) -> None:
-    config: Any = manager.get_plugin("pytestconfig")
-    if options.are_parsed(config):  # A conftest of a directory is configured as late as this.
-        # To pytest, it would be an error of the directory. Once all is collected, it is raised.
-        with contextlib.suppress(pytest.UsageError):
-            collection.read_options(config)
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -88,19 +74,24 @@ def pytest_report_header(config: pytest.Config) -> list[str]:
 
 def pytest_collection(session: pytest.Session) -> None:
     collection.read_late_options(session)
-    if any(known.argname == "benchmark" for known in pytest_private.all_fixtures(session)):
-        session.config.pluginmanager.register(_feature("benchmarks"))
+    plugins, fixtures = session.config.pluginmanager, pytest_private.all_fixtures(session)
+    if plugins.hasplugin("_run-parallel"):
+        plugins.register(_feature("coexistence.run_parallel"))
+    if any(known.argname == "benchmark" for known in fixtures):
+        plugins.register(_feature("benchmarks"))
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtestloop(session: pytest.Session) -> None:
     """Switch on what the collected tests ask for."""
     collection.read_late_options(session)
-    _feature("xunit").start(session)
+    plugins, fixtures = session.config.pluginmanager, pytest_private.all_fixtures(session)
+    if any(known.argname.startswith(XUNIT) for known in fixtures):
+        plugins.register(_feature("xunit"))
     if any(getattr(item, "nofuncargs", False) for item in session.items):
-        session.config.pluginmanager.register(_feature("unittest_methods"))
+        plugins.register(_feature("unittest_methods"))
     if getattr(session.config.option, "dist", "no") != "no":  # The tests run in workers of xdist.
-        session.config.pluginmanager.register(_feature("races.summary").Summary())
+        plugins.register(_feature("races.summary").Summary())
     keywords = items.keywords_in_use(session)
     if "live" in keywords:
         _feature("live").start(session)
@@ -117,7 +108,8 @@ def pytest_asyncio_started(session: pytest.Session) -> None:
     from pytest_asyncio.engine.session import SessionState
 
     SessionState.of(session).on_test_planned.append(_switch_on_by_mark)
-    given = options.of(session.config)
+    config, plugins = session.config, session.config.pluginmanager
+    given = options.of(config)
     for name in _WITH_ASYNC_TESTS:
         _feature(name).start(session)
     fixtures = tuple(pytest_private.all_fixtures(session))
@@ -129,6 +121,12 @@ def pytest_asyncio_started(session: pytest.Session) -> None:
         "live": given.live or given.has_folders,
         "task_tree": given.tasks,
         "checks": given.checks,
+        "coexistence.faulthandler_timeout": (
+            plugins.hasplugin("faulthandler") and config.getini("faulthandler_timeout")
+        ),
+        "coexistence.looptime": plugins.hasplugin("looptime_plugin"),
+        "coexistence.pytest_timeout_signal": _has_pytest_timeout(config),
+        "coexistence.xdist_controller": hasattr(config, "workerinput"),
     }
     for name in filter(is_asked_for.get, is_asked_for):
         _feature(name).start(session)
@@ -141,6 +139,10 @@ def _switch_on_by_mark(item: pytest.Function, plan: Plan) -> None:
         _feature("clock").start(item.session)
     if plan.mark.live:
         _feature("live").start(item.session)
+
+
+def _has_pytest_timeout(config: pytest.Config) -> bool:
+    return sys.modules.get("pytest_timeout") in config.pluginmanager.get_plugins()
 
 
 def _feature(name: str) -> Any:

@@ -1,15 +1,28 @@
-"""What the plugin does while pytest collects tests."""
+"""What the plugin does while pytest collects tests.
+
+What few suites use is imported where it is used.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Generator
+from contextlib import suppress
 from typing import Any, ClassVar, Final, final
 
 import pytest
 
 from pytest_asyncio.support import pytest_private
 
-from . import hooks, items, loop_factories, options, policies
+from . import hooks, items, options
+from .fixtures import POLICY_FIXTURE
+
+
+def pytest_plugin_registered(manager: pytest.PytestPluginManager) -> None:
+    config: Any = manager.get_plugin("pytestconfig")
+    if options.are_parsed(config):  # A conftest of a directory is configured as late as this.
+        # To pytest, it would be an error of the directory. Once all is collected, it is raised.
+        with suppress(pytest.UsageError):
+            read_options(config)
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -19,11 +32,15 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     collector: Any = item.parent
     if _HAS_ORDINARY_LOOPS in collector.stash:
         return
-    has_policy = not pytest_private.has_one_fixture(item.session, policies.POLICY_FIXTURE)
+    has_policy = not pytest_private.has_one_fixture(item.session, POLICY_FIXTURE)
     has_factories = hooks.offer_loop_factories(metafunc.config)
     if has_policy:
+        from . import policies
+
         policies.request_override(metafunc)
     if has_factories and items.is_async_test(item):
+        from . import loop_factories
+
         loop_factories.parametrize(metafunc)
     if not (has_policy or has_factories):
         collector.stash[_HAS_ORDINARY_LOOPS] = True
@@ -35,6 +52,8 @@ def pytest_collection_modifyitems(
 ) -> Generator[None]:
     yield
     if hooks.offer_loop_factories(config):
+        from . import loop_factories
+
         loop_factories.apply_late_marks(items, config)
 
 

@@ -19,6 +19,8 @@ from .options import SCOPES
 P = ParamSpec("P")
 R = TypeVar("R")
 
+POLICY_FIXTURE: Final = "event_loop_policy"
+
 XUNIT: Final = "_xunit_setup_"
 """How the names begin of the fixtures that pytest makes of `setup_module` and the like."""
 

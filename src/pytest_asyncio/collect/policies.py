@@ -18,9 +18,8 @@ from pytest_asyncio.support.nodes import address
 from pytest_asyncio.support.types import LoopFactory
 from pytest_asyncio.support.warn import warn_at
 
+from .fixtures import POLICY_FIXTURE
 from .options import shown
-
-POLICY_FIXTURE: Final = "event_loop_policy"
 
 
 def is_override(fixturedef: pytest.FixtureDef[Any]) -> bool:

@@ -19,6 +19,7 @@ from pytest_asyncio.support import (
     pytest_private,
 )
 from pytest_asyncio.support.nodes import address
+from pytest_asyncio.support.pytest_private import setup_state
 
 from . import async_fixtures, context, ended_fixtures, event_loop, loops, runs
 from .factories import factory_of
@@ -203,7 +204,7 @@ def _publish(own_context: Context, item: pytest.Function, planned: Plan) -> None
     """Let the fixtures of a test see, at their teardown, the context variables that it has set."""
     undo = context.publish(own_context, planned.before)
     if undo is not None:
-        pytest_private.finalize_after_fixtures(item, undo)
+        setup_state.finalize_after_fixtures(item, undo)
 
 
 def _refuse_unawaited(item: pytest.Function, result: object) -> None:

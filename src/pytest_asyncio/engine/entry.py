@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final, cast
 
 import pytest
 
-from pytest_asyncio.collect import fixtures, items, plain_fixtures, policies
+from pytest_asyncio.collect import fixtures, items
 from pytest_asyncio.support import modules, pytest_private
 from pytest_asyncio.support.frames import PACKAGE
 
@@ -74,8 +74,7 @@ def pytest_fixture_setup(
     except BaseException as error:
         pytest_private.discard_refused(fixturedef, request, error)
         if pytest_private.is_refusal_of_async(error):
-            start(item.session)
-            plain_fixtures.explain_refusal(error, fixturedef, item)
+            start(item.session).explain_refusal(error, fixturedef, item)
         if _PHASES in item.session.stash:
             item.session.stash[_PHASES].state.failed()
         raise
@@ -111,7 +110,9 @@ def _function_for(
     planned: Plan | None,
 ) -> Callable[..., Any] | None:
     """Return what pytest is to call in place of the fixture function, if anything."""
-    if fixturedef.argname == policies.POLICY_FIXTURE:
+    if fixturedef.argname == fixtures.POLICY_FIXTURE:
+        from pytest_asyncio.collect import policies  # which few suites override
+
         policies.warn_of_override(fixturedef, item)
         return policies.refused(fixturedef)  # It has no loop, for it says what makes them.
     if planned is not None and planned.is_async:

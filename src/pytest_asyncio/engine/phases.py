@@ -8,8 +8,9 @@ from typing import Final, final
 import pytest
 from pluggy import Result
 
-from pytest_asyncio.collect import items
-from pytest_asyncio.support import debuggers, frames, pytest_private
+from pytest_asyncio.collect import items, plain_fixtures
+from pytest_asyncio.support import debuggers, frames
+from pytest_asyncio.support.pytest_private import setup_state
 
 from . import async_fixtures, async_tests, deferred_requests, ended_fixtures
 from .plan import forget_plan, plan_of
@@ -24,6 +25,7 @@ class Phases:
     prepare_for: Final = staticmethod(async_tests.prepare_for)
     synchronous: Final = staticmethod(async_fixtures.synchronous)
     undeferred: Final = staticmethod(deferred_requests.undeferred)
+    explain_refusal: Final = staticmethod(plain_fixtures.explain_refusal)
 
     def __init__(self, session: pytest.Session) -> None:
         session.config.pluginmanager.register(debuggers)
@@ -59,12 +61,12 @@ class Phases:
         self, item: pytest.Item, nextitem: pytest.Item | None
     ) -> Generator[None, object, object]:
         __tracebackhide__ = True
-        nodes = pytest_private.set_up_nodes(item.session)
+        nodes = setup_state.set_up_nodes(item.session)
         try:
             result = yield
         except BaseException as error:
             self.state.failed()
-            pytest_private.finish_teardown(item.session, nextitem, nodes, error)
+            setup_state.finish_teardown(item.session, nextitem, nodes, error)
             raise
         finally:
             forget_plan(item)
@@ -78,9 +80,9 @@ class Phases:
     # Not a wrapper, whose line would be in the traceback, which pytest does not format there.
     @pytest.hookimpl(hookwrapper=True, trylast=True)
     def pytest_sessionfinish(self, session: pytest.Session) -> Generator[None, Result[None]]:
-        nodes = pytest_private.set_up_nodes(session)
+        nodes = setup_state.set_up_nodes(session)
         outcome = yield
         error = outcome.exception
         if error is not None:
-            pytest_private.finish_teardown(session, None, nodes, error)
+            setup_state.finish_teardown(session, None, nodes, error)
             outcome.force_exception(error.with_traceback(frames.hide_own(error.__traceback__)))

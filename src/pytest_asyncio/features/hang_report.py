@@ -13,10 +13,10 @@ import pytest
 from pytest_asyncio.collect import fixtures
 from pytest_asyncio.engine.runs import Run
 from pytest_asyncio.engine.session import SessionState
-from pytest_asyncio.support import await_chains, pytest_private, running_session
+from pytest_asyncio.support import await_chains, running_session
 from pytest_asyncio.support.await_chains import Step
 from pytest_asyncio.support.nodes import address
-from pytest_asyncio.support.pytest_private import RealOutput
+from pytest_asyncio.support.pytest_private import reporting, setup_state, xdist
 from pytest_asyncio.support.real_time import RealTime
 
 from . import loop_advice, task_tree, worker_threads
@@ -32,8 +32,8 @@ def write(session: pytest.Session, cause: str) -> None:
     """
     text = written(session)
     if text:
-        place = pytest_private.in_worker(session.config)
-        RealOutput.of(session.config).write(f"{TITLE}{place}, {cause}", text)
+        place = xdist.in_worker(session.config)
+        reporting.RealOutput.of(session.config).write(f"{TITLE}{place}, {cause}", text)
 
 
 def written(session: pytest.Session, interruption: BaseException | None = None) -> str:
@@ -106,7 +106,7 @@ def _synchronous(session: pytest.Session, interruption: BaseException | None) ->
     at = _place_of(chain_of(None, interruption))
     if current is not None and at:
         nodeid, _, phase = current.rpartition(" ")
-        item = pytest_private.item_in_progress(session)
+        item = setup_state.item_in_progress(session)
         name = nodeid if item is None else address(item)
         yield f"{name}: its {phase.strip('()')} has not ended{at}"
         if item is not None and (advice := advise(item)):

@@ -7,8 +7,9 @@ from typing import Final, final
 import pytest
 
 from pytest_asyncio.engine.session import Observer, SessionState
-from pytest_asyncio.support import frames, pytest_private
+from pytest_asyncio.support import frames
 from pytest_asyncio.support.await_chains import Step, as_traceback
+from pytest_asyncio.support.pytest_private import reporting
 
 from . import hang_report
 
@@ -24,7 +25,7 @@ def start(session: pytest.Session) -> None:
 class _CtrlC(Observer):
     def __init__(self, session: pytest.Session) -> None:
         self._session: Final = session
-        self._output: Final = pytest_private.RealOutput.of(session.config)
+        self._output: Final = reporting.RealOutput.of(session.config)
         self._has_shown = False
         self._chain: list[Step] = []
         """Where the current test was."""

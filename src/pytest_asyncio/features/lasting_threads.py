@@ -13,7 +13,8 @@ from weakref import WeakSet
 import pytest
 
 from pytest_asyncio.collect import options
-from pytest_asyncio.support import await_chains, pytest_private, threads
+from pytest_asyncio.support import await_chains, threads
+from pytest_asyncio.support.pytest_private import xdist
 from pytest_asyncio.support.real_time import RealTime
 
 _CHECK: Final = "open-resources"
@@ -27,7 +28,7 @@ def start(session: pytest.Session) -> None:
 def _look(config: pytest.Config, before: AbstractSet[Thread]) -> None:
     left = [thread for thread in threads.lasting() if thread not in before]
     if left:
-        place = pytest_private.in_worker(config)
+        place = xdist.in_worker(config)
         advice = "Close what they work for, or press Ctrl-C."
         if not {"all", _CHECK}.intersection(options.of(config).checks):
             advice += f"\n--asyncio-checks={_CHECK} says which test or fixture has started them."

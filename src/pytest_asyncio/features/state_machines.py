@@ -26,6 +26,7 @@ from pytest_asyncio.support import (
     running_session,
 )
 from pytest_asyncio.support.nodes import address
+from pytest_asyncio.support.pytest_private import setup_state
 
 from .asyncio_runner import LoopRunner
 
@@ -138,7 +139,7 @@ def _runner() -> LoopRunner:
     """Return the runner of the test that makes a machine."""
     __tracebackhide__ = True
     session = running_session.get()
-    item = None if session is None else pytest_private.item_in_progress(session)
+    item = None if session is None else setup_state.item_in_progress(session)
     if session is None or item is None:
         raise RuntimeError(
             "A pytest_asyncio.RuleBasedStateMachine can only be made by a test that pytest runs."

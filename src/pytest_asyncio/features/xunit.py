@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Generator, Iterator
 from contextvars import copy_context
-from typing import TYPE_CHECKING, Any, final
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -19,24 +19,16 @@ if TYPE_CHECKING:
     from pytest_asyncio.engine.runs import Phase
 
 
-def start(session: pytest.Session) -> None:
-    """Await the functions of a session, if pytest has found any in this style."""
-    if any(each.argname.startswith(XUNIT) for each in pytest_private.all_fixtures(session)):
-        session.config.pluginmanager.register(_Fixtures())
-
-
-@final
-class _Fixtures:
-    @pytest.hookimpl(wrapper=True)
-    def pytest_fixture_setup(
-        self, fixturedef: pytest.FixtureDef[Any], request: pytest.FixtureRequest
-    ) -> Generator[None, object, object]:
-        __tracebackhide__ = True
-        if not (fixturedef.argname.startswith(XUNIT) and is_ours(fixturedef, request)):
-            return (yield)
-        entry.start(request.session)
-        function = synchronous(fixturedef, request)
-        return (yield from entry.set_up_by(function, fixturedef, request))
+@pytest.hookimpl(wrapper=True)
+def pytest_fixture_setup(
+    fixturedef: pytest.FixtureDef[Any], request: pytest.FixtureRequest
+) -> Generator[None, object, object]:
+    __tracebackhide__ = True
+    if not (fixturedef.argname.startswith(XUNIT) and is_ours(fixturedef, request)):
+        return (yield)
+    entry.start(request.session)
+    function = synchronous(fixturedef, request)
+    return (yield from entry.set_up_by(function, fixturedef, request))
 
 
 def is_ours(fixturedef: pytest.FixtureDef[Any], request: pytest.FixtureRequest) -> bool:

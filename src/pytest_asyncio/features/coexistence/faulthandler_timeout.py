@@ -14,15 +14,10 @@ _BEFORE: Final = 0.95
 
 
 def start(session: pytest.Session) -> None:
-    """Have what async tests are doing shown too, where the option is set."""
-    config = session.config
-    seconds = float(config.getini("faulthandler_timeout") or 0) if _is_active(config) else 0.0
+    """Have what async tests are doing shown too."""
+    seconds = float(session.config.getini("faulthandler_timeout"))
     if seconds > 0:
-        config.pluginmanager.register(_Shown(session, seconds), "asyncio-faulthandler")
-
-
-def _is_active(config: pytest.Config) -> bool:
-    return config.pluginmanager.hasplugin("faulthandler")
+        session.config.pluginmanager.register(_Shown(session, seconds), "asyncio-faulthandler")
 
 
 @final

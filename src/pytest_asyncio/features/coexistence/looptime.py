@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Final
-
 import pytest
 
-from pytest_asyncio.collect import loop_scopes, policies
+from pytest_asyncio.collect import loop_scopes
+from pytest_asyncio.collect.fixtures import POLICY_FIXTURE
 from pytest_asyncio.engine.plan import Plan
 from pytest_asyncio.engine.session import SessionState
 
-_PLUGIN: Final = "looptime_plugin"
-
 
 def start(session: pytest.Session) -> None:
-    if session.config.pluginmanager.hasplugin(_PLUGIN):
-        SessionState.of(session).on_test_planned.append(_show_loop)
+    SessionState.of(session).on_test_planned.append(_show_loop)
 
 
 def _show_loop(item: pytest.Function, plan: Plan) -> None:
@@ -27,6 +23,6 @@ def _show_loop(item: pytest.Function, plan: Plan) -> None:
     if not plan.is_async:
         return
     scope = loop_scopes.scope_of_node(loop_scopes.node_of(item, plan.mark))
-    for name in (policies.POLICY_FIXTURE, f"_{scope}_scoped_runner"):
+    for name in (POLICY_FIXTURE, f"_{scope}_scoped_runner"):
         if name not in item.fixturenames:
             item.fixturenames.append(name)

@@ -26,10 +26,8 @@ _TIMER: Final = "cancel_timeout"
 
 
 def start(session: pytest.Session) -> None:
-    """Have its failures show the tree of tasks, where the plugin is there."""
-    plugins = session.config.pluginmanager.get_plugins()
-    if any(attribute(plugin, "__name__", str) == _MODULE for plugin in plugins):
-        SessionState.of(session).observe(_TimeOuts(session))
+    """Have its failures show the tree of tasks."""
+    SessionState.of(session).observe(_TimeOuts(session))
 
 
 @final

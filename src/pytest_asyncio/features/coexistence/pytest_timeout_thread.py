@@ -3,24 +3,22 @@
 from __future__ import annotations
 
 import threading
+from importlib import import_module
 from typing import Any, Final, Literal, final
 
 import pytest
 
 from pytest_asyncio.support.debuggers import is_active
-from pytest_asyncio.support.foreign import attribute
 
 _MODULE: Final = "pytest_timeout"
 
 
 def start(config: pytest.Config) -> None:
-    """Have what async tests are doing shown too, where the plugin is there.
+    """Have what async tests are doing shown too.
 
     The method ends the process, by a timer that the plugin lets others replace.
     """
-    for plugin in config.pluginmanager.get_plugins():
-        if attribute(plugin, "__name__", str) == _MODULE:
-            config.pluginmanager.register(_ByThread(plugin.timeout_timer))
+    config.pluginmanager.register(_ByThread(import_module(_MODULE).timeout_timer))
 
 
 @final

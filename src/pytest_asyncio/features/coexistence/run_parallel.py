@@ -3,23 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Generator
-from typing import Final
 
 import pytest
 
 from pytest_asyncio.collect.items import is_async_test
 
-_PLUGIN: Final = "_run-parallel"
-
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
-def pytest_collection_modifyitems(
-    config: pytest.Config, items: list[pytest.Item]
-) -> Generator[None]:
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> Generator[None]:
     """Have async tests called once, by pytest: threads would drop the coroutines unawaited."""
     yield
-    if not config.pluginmanager.hasplugin(_PLUGIN):
-        return
     reason = "its event loop belongs to one thread"
     for item in filter(is_async_test, items):
         item.add_marker(pytest.mark.thread_unsafe(reason=reason))

@@ -16,8 +16,7 @@ _SECONDS: Final = 0.5
 
 def start(session: pytest.Session) -> None:
     """Have a worker show what its async tests are doing when its controller is gone."""
-    if hasattr(session.config, "workerinput"):
-        _Watch(session)
+    _Watch(session)
 
 
 @final

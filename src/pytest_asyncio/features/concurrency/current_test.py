@@ -15,6 +15,7 @@ from pytest_asyncio.engine.loops import LoopOwner
 from pytest_asyncio.engine.runs import ACTIVE_TEST, ActiveTest, Run
 from pytest_asyncio.engine.session import SessionState
 from pytest_asyncio.support import pytest_private
+from pytest_asyncio.support.pytest_private import reporting, setup_state
 
 from . import output
 from .output import Show, Warnings
@@ -82,13 +83,13 @@ class CurrentTest(ActiveTest):
         self.rejoin()
         # One without variables is false.
         before = copy_context() if self._before is None else self._before
-        with pytest_private.current_test_kept(), context.put_aside(before):
+        with reporting.current_test_kept(), context.put_aside(before):
             yield
 
     def isolate(self) -> None:
         """Let pytest see no other test as set up, until it is rejoined."""
         if self._rejoin is None:
-            self._rejoin = pytest_private.isolate(self.item)
+            self._rejoin = setup_state.isolate(self.item)
 
     def rejoin(self) -> None:
         if self._rejoin is not None:

@@ -18,7 +18,7 @@ from typing import Any, Final, Literal, TextIO, TypeAlias, TypeGuard, final
 import pytest
 
 from pytest_asyncio.engine.runs import ACTIVE_TEST, ActiveTest
-from pytest_asyncio.support import pytest_private
+from pytest_asyncio.support.pytest_private import own_capture, reporting
 
 _STREAMS: Final = ("stdout", "stderr")
 _Place: TypeAlias = Literal["capturing", "suspended", "put by us"]
@@ -52,7 +52,7 @@ class Record:
         entries, self._entries = self._entries, []
         for entry in entries:
             if isinstance(entry, logging.LogRecord):
-                for handler in pytest_private.capturing_handlers():
+                for handler in reporting.capturing_handlers():
                     if entry.levelno >= handler.level:
                         handler.handle(entry)
             else:
@@ -71,8 +71,8 @@ class RecordedTest(ActiveTest):
         """What is reported with the test, although it may come from elsewhere."""
         self.warnings: Final = Warnings()
         self._when = "setup"
-        self._logs: pytest_private.OwnLogs | None = None
-        self._output: pytest_private.OwnOutput | None = None
+        self._logs: own_capture.OwnLogs | None = None
+        self._output: own_capture.OwnOutput | None = None
 
     def keep(self, when: str, record: Record) -> None:
         """Keep what is done in a phase from now on."""
@@ -107,13 +107,13 @@ class RecordedTest(ActiveTest):
     def own(self, fixturedef: pytest.FixtureDef[Any], item: pytest.Item) -> None:
         """Let the test have a fixture of its own which pytest would have act on the process."""
         definition: Any = fixturedef
-        if pytest_private.is_of_pytest(fixturedef, "caplog"):
-            self._logs = pytest_private.OwnLogs(item)
+        if own_capture.is_of_pytest(fixturedef, "caplog"):
+            self._logs = own_capture.OwnLogs(item)
             self._logs.begin(self._when)
             if self.record is not None:
                 self.record.log_again(self._logs.add)
-        elif pytest_private.is_of_pytest(fixturedef, "capsys"):
-            self._output = pytest_private.OwnOutput(self._keep_output)
+        elif own_capture.is_of_pytest(fixturedef, "capsys"):
+            self._output = own_capture.OwnOutput(self._keep_output)
             definition.func = self._output.capsys
 
 
@@ -151,8 +151,8 @@ class Recorder:
         self.lock: Final = threading.RLock()
         """Held while something is written, since threads write whatever pytest looks at."""
         self.is_at_work: bool = False
-        self._capture: Final = pytest_private.Capture(config)
-        self._level: Final = pytest_private.log_level(config)
+        self._capture: Final = reporting.Capture(config)
+        self._level: Final = reporting.log_level(config)
         self._collector: Final = _Collector(self)
         # Before any test runs: a thread may begin to write before tests run beside its own.
         self._unroute: Final = self._capture.route(partial(_Stream, self))
@@ -173,12 +173,12 @@ class Recorder:
     def recording_others(self) -> Generator[None]:
         """Let tests be run beside the current test."""
         self.is_at_work = True
-        handlers = pytest_private.capturing_handlers()
+        handlers = reporting.capturing_handlers()
         for handler in handlers:
             handler.addFilter(self._collector.is_to_be_shown)
         try:
             with (
-                pytest_private.catching_logs(self._collector, self._level),
+                reporting.catching_logs(self._collector, self._level),
                 showing_warnings(_keep_or_show),
             ):
                 self.listen()
@@ -224,7 +224,7 @@ class Recorder:
             texts = self._capture.take()
             self._looked_at, self._aside = test, aside
         try:
-            with pytest_private.captured_logs_aside(), self._capture.fixture_aside():
+            with reporting.captured_logs_aside(), self._capture.fixture_aside():
                 yield
         finally:
             with self.lock:

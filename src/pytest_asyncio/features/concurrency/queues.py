@@ -8,7 +8,7 @@ from typing import Final, Protocol, final
 
 import pytest
 
-from pytest_asyncio.support import pytest_private
+from pytest_asyncio.support.pytest_private import xdist
 
 
 class Queue(Protocol):
@@ -25,7 +25,7 @@ class Queue(Protocol):
 
 
 def of(session: pytest.Session) -> Queue:
-    worker = pytest_private.xdist_worker(session.config)
+    worker = xdist.xdist_worker(session.config)
     return _OfSession(session) if worker is None else _OfWorker(session, worker)
 
 
@@ -58,7 +58,7 @@ class _OfWorker:
     worker's queue, and put in front of it when the worker is about to ask for it.
     """
 
-    def __init__(self, session: pytest.Session, worker: pytest_private.XdistWorker) -> None:
+    def __init__(self, session: pytest.Session, worker: xdist.XdistWorker) -> None:
         self._items: Final = session.items
         self._worker: Final = worker
         self._taken: Final = deque[int]()

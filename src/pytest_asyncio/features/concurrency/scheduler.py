@@ -22,6 +22,7 @@ from pytest_asyncio.engine.runs import Run
 from pytest_asyncio.engine.session import SessionState
 from pytest_asyncio.support import pytest_private
 from pytest_asyncio.support.nodes import address
+from pytest_asyncio.support.pytest_private import reporting, setup_state
 from pytest_asyncio.support.warn import advise
 
 from . import obstacles
@@ -137,7 +138,7 @@ class _Concurrency:
             self._next.clear()
         if item not in self._tests.started and self._tests.under_way:
             # All that are under way have the same filters.
-            with pytest_private.warnings_of(self._tests.first().item):
+            with reporting.warnings_of(self._tests.first().item):
                 while self._tests.under_way:
                     self._run_until_down(self._tests.first())
 
@@ -184,7 +185,7 @@ class _Concurrency:
             if (
                 self._tests.started
             ):  # They go on, although a hook may have kept pytest from its own.
-                pytest_private.tear_down(self._session, nextitem)
+                setup_state.tear_down(self._session, nextitem)
             raise
         finally:
             if current is not None:
@@ -203,7 +204,7 @@ class _Concurrency:
     def wait(self, owner: LoopOwner, run: Run) -> None:
         """Run a loop until what a run awaits is done. While that takes time, others run too."""
         __tracebackhide__ = True
-        with pytest_private.current_test_kept():
+        with reporting.current_test_kept():
             self._loops.spin(owner, run, run.awaited, ITERATIONS)
             if not run.awaited.done():
                 self._wait_beside_others(owner, run)
@@ -250,7 +251,7 @@ class _Concurrency:
     def _beside_others(self) -> Generator[None]:
         is_recorded = self._recorder.is_at_work
         with (
-            pytest_private.together(self._session),
+            setup_state.together(self._session),
             nullcontext() if is_recorded else self._recorder.recording_others(),
         ):
             yield
@@ -383,7 +384,7 @@ class _Concurrency:
             if test not in begun:
                 self._tests.ready.remove(test)
                 self._tests.under_way.remove(test)
-        with pytest_private.together(self._session), self._recorder.recording(doomed[0]):
+        with setup_state.together(self._session), self._recorder.recording(doomed[0]):
             self._tests.cancel(test for test in begun if not test.is_tearing_down)
             for test in begun:
                 is_idle = test.run is None and test not in self._tests.ready

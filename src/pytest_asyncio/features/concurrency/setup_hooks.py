@@ -9,6 +9,7 @@ from typing import Any, Final, Protocol, final
 import pytest
 
 from pytest_asyncio.support import pytest_private
+from pytest_asyncio.support.pytest_private import reporting
 
 
 class _Started(Protocol):
@@ -39,7 +40,7 @@ class SetupHooks:
             plugins.register(self, "asyncio-started-tests") and self,
         }
         self._callers: Final[dict[object, Callable[..., object]]] = {}
-        self.are_live: Final = pytest_private.shows_at_once(config)
+        self.are_live: Final = reporting.shows_at_once(config)
         """Whether output is shown at once, and so has to come in the order of the reports."""
 
     def act(self, item: pytest.Function) -> None:

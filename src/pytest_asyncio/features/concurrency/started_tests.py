@@ -21,6 +21,7 @@ from pytest_asyncio.engine.plan import OUTCOME
 from pytest_asyncio.engine.runs import ACTIVE_TEST, Run
 from pytest_asyncio.engine.session import SessionState
 from pytest_asyncio.support import pytest_private
+from pytest_asyncio.support.pytest_private import reporting, setup_state
 
 from .output import RecordedTest, Recorder
 from .phases import PhaseOfTest, Stopwatch
@@ -99,7 +100,7 @@ class StartedTest(RecordedTest):
         self.keep("setup", self._phase.record)
         vars(self.item)["setup"] = self._set_up
         token = ACTIVE_TEST.set(self)
-        self._rejoin = pytest_private.isolate(self.item)
+        self._rejoin = setup_state.isolate(self.item)
         try:
             self._hooks.act(self.item)
         except KeyboardInterrupt:
@@ -115,7 +116,7 @@ class StartedTest(RecordedTest):
 
     def announce(self) -> None:
         """Let the environment say that the test runs."""
-        pytest_private.announce(self.item, self._phase.when)
+        reporting.announce(self.item, self._phase.when)
 
     def advance(self) -> Wait:
         """Go on to the next run that is to be waited for, or to where there is none."""
@@ -153,8 +154,8 @@ class StartedTest(RecordedTest):
     def finish(self, nextitem: pytest.Item | None) -> None:
         """Have pytest look at the teardown, and tear down what the test is the last of."""
         errors = [partial(fixture_setups.raise_again, error) for error in reversed(self._errors)]
-        pytest_private.put_finalizers(self.item, errors)
-        rejoin = pytest_private.isolate(self.item)
+        setup_state.put_finalizers(self.item, errors)
+        rejoin = setup_state.isolate(self.item)
         self.stopwatch.go()
         teardown = partial(self.hook.pytest_runtest_teardown, item=self.item, nextitem=nextitem)
         try:
@@ -191,9 +192,9 @@ class StartedTest(RecordedTest):
             if isinstance(current, pytest.Function) and pytest_private.may_use(current, fixturedef):
                 continue
             self._finalize(partial(pytest_private.finish, fixturedef, request))
-        rejoin = pytest_private.isolate(self.item)
+        rejoin = setup_state.isolate(self.item)
         self._finalize(
-            partial(pytest_private.tear_down, self.item.session, current or self.item.session)
+            partial(setup_state.tear_down, self.item.session, current or self.item.session)
         )
         rejoin()
 
@@ -330,8 +331,8 @@ class StartedTest(RecordedTest):
 
     def _tear_down(self) -> Generator[Wait]:
         self._enter(PhaseOfTest("teardown", self.unattributed))
-        if pytest_private.is_set_up(self.item):
-            finalizers = pytest_private.take_finalizers(self.item)
+        if setup_state.is_set_up(self.item):
+            finalizers = setup_state.take_finalizers(self.item)
             while finalizers:
                 finalizer = finalizers.pop()
                 setup = self._setups.pop(pytest_private.fixture_of(finalizer), None)
@@ -393,7 +394,7 @@ class StartedTest(RecordedTest):
 
     def _log(self, call: pytest.CallInfo[None], report: pytest.TestReport) -> None:
         self.hook.pytest_runtest_logreport(report=report)
-        if pytest_private.is_interactive(call, report):
+        if reporting.is_interactive(call, report):
             self.hook.pytest_exception_interact(node=self.item, call=call, report=report)
 
 

@@ -26,9 +26,10 @@ from pytest_asyncio.engine.plan import plan_of
 from pytest_asyncio.engine.session import SessionState
 from pytest_asyncio.features import hang_report, task_tree
 from pytest_asyncio.features.standing_loops import HAS_BEEN_LIVE
-from pytest_asyncio.support import debuggers, frames, pytest_private
+from pytest_asyncio.support import debuggers, frames
 from pytest_asyncio.support.interrupts import Interrupts
 from pytest_asyncio.support.nodes import address
+from pytest_asyncio.support.pytest_private import setup_state
 from pytest_asyncio.support.watchdog import Alarm, Alarms
 
 from .loop_thread import LoopThread
@@ -167,7 +168,7 @@ class _Live:
         """Have the loops go on until the end of a block."""
         __tracebackhide__ = True
         finish_ended = partial(ended_fixtures.finish_ended, self._item)
-        pytest_private.finalize_after_fixtures(self._item, finish_ended)
+        setup_state.finalize_after_fixtures(self._item, finish_ended)
         self._item.session.stash[self.KEY] = self
         self._item.stash[HAS_BEEN_LIVE] = True
         try:

@@ -15,6 +15,7 @@ from pytest_asyncio.engine import event_loop
 from pytest_asyncio.engine.plan import Plan
 from pytest_asyncio.engine.runs import Phase
 from pytest_asyncio.support import pytest_private
+from pytest_asyncio.support.pytest_private import reporting, setup_state
 
 from .leaks import Leaks
 from .summary import Repeated
@@ -91,7 +92,7 @@ class Attempt:
             self._report(*self._go_through("teardown", nextitem=nextitem), repeated)
             return
         # Hooks of the test's teardown have been called. What is wider is left.
-        phase = self._take("teardown", partial(pytest_private.tear_down, session, nextitem))
+        phase = self._take("teardown", partial(setup_state.tear_down, session, nextitem))
         if phase[1].failed:
             self._report(*phase, repeated)
 
@@ -114,7 +115,7 @@ class Attempt:
         if report.when == "call":
             repeated.add_to(report)
         self._hook.pytest_runtest_logreport(report=report)
-        if pytest_private.is_interactive(call, report):
+        if reporting.is_interactive(call, report):
             self._hook.pytest_exception_interact(node=self._item, call=call, report=report)
 
 

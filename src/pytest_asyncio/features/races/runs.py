@@ -14,6 +14,7 @@ from pytest_asyncio.engine.plan import Plan
 from pytest_asyncio.engine.session import Observer, SessionState
 from pytest_asyncio.features import timeouts
 from pytest_asyncio.support import pytest_private
+from pytest_asyncio.support.pytest_private import reporting, setup_state
 
 from . import schedules, sweep
 from .attempts import Attempt, Search, Variation
@@ -127,8 +128,8 @@ class _Races(Observer):
     ) -> Generator[None, object, object]:
         __tracebackhide__ = True
         if nextitem is item and item.parent is not None:  # pytest would keep its own fixtures.
-            pytest_private.announce(item, "teardown")
-            pytest_private.tear_down_to(item.parent, item.session)
+            reporting.announce(item, "teardown")
+            setup_state.tear_down_to(item.parent, item.session)
         return (yield)
 
     @pytest.hookimpl(wrapper=True)

@@ -1,4 +1,4 @@
-"""What pytest takes for the outcome of a phase, and how it is refused or raised again."""
+"""What pytest takes for the outcome of a phase, how it is refused, raised again and reported."""
 
 # pyright: reportPrivateUsage=false
 
@@ -7,6 +7,7 @@ from __future__ import annotations
 from typing import Final, NoReturn, TypeGuard, TypeVar
 
 import pytest
+from _pytest._code.code import ExceptionRepr
 from _pytest.outcomes import Failed as _Failed
 from _pytest.outcomes import OutcomeException
 
@@ -57,3 +58,15 @@ def reraised(config: pytest.Config) -> tuple[type[BaseException], ...]:
     """
     ends = (pytest.exit.Exception,)
     return ends if config.getoption("usepdb", False) else (*ends, KeyboardInterrupt)
+
+
+def add_section(report: pytest.TestReport, title: str, text: str) -> None:
+    """Add a section to the report of a failure, wherever the failure is shown.
+
+    Unlike those in `report.sections`, which are shown in the terminal only, it is a part of the
+    failure in JUnit XML too. Few failures have no place for it, that of a look-up among them.
+    """
+    if isinstance(report.longrepr, ExceptionRepr):
+        report.longrepr.addsection(title, text)
+    else:
+        report.sections.append((title, text))

@@ -14,22 +14,9 @@ from typing import Any, ClassVar, Final, Literal, TextIO, TypeAlias, TypeGuard
 
 import pytest
 from _pytest import warnings as warnings_plugin
-from _pytest._code.code import ExceptionRepr
 from _pytest.logging import LogCaptureHandler
 from _pytest.logging import catching_logs as catching_logs
 from _pytest.runner import _update_current_test_var, check_interactive_exception
-
-
-def add_section(report: pytest.TestReport, title: str, text: str) -> None:
-    """Add a section to the report of a failure, wherever the failure is shown.
-
-    Unlike those in `report.sections`, which are shown in the terminal only, it is a part of the
-    failure in JUnit XML too. Few failures have no place for it, that of a look-up among them.
-    """
-    if isinstance(report.longrepr, ExceptionRepr):
-        report.longrepr.addsection(title, text)
-    else:
-        report.sections.append((title, text))
 
 
 class Capture:
