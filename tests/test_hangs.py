@@ -125,6 +125,40 @@ def test_ctrl_c_names_the_fixture_that_hangs(interrupted, fixture, phase):
     )
 
 
+def test_ctrl_c_names_the_fixtures_that_one_may_wait_for_in_vain(interrupted):
+    result = interrupted("""
+    @pytest.fixture
+    def queue():
+        return asyncio.Queue()
+
+    @pytest_asyncio.fixture
+    async def producer(queue):
+        yield
+        queue.put_nowait(1)
+        end_when(waits)
+        await queue.join()
+
+    @pytest_asyncio.fixture
+    async def worker(queue):
+        async def work():
+            while True:
+                await queue.get()
+                queue.task_done()
+        working = asyncio.create_task(work())
+        yield
+        working.cancel()
+
+    @pytest.mark.asyncio
+    async def test_it(producer, worker): pass
+    """)
+    result.stdout.fnmatch_lines(
+        [
+            "test_it.py::test_it: the teardown of fixture 'producer' has taken *",
+            "'worker' was torn down by then. If 'producer' needs it, add that to its arguments: *",
+        ]
+    )
+
+
 def test_ctrl_c_shows_which_fixture_is_on_a_loop_that_stands_still(interrupted):
     result = interrupted("""
     @pytest_asyncio.fixture(scope="session", loop_scope="session")

@@ -724,6 +724,23 @@ def test_an_order_of_fixtures_that_may_be_the_cause_is_named(suite, setup, teard
     again.assert_outcomes(passed=1)
 
 
+def test_an_order_that_may_be_the_cause_of_one_of_several_errors_is_named(suite):
+    result = suite(
+        ORDER.format(request="", setup="pass", teardown="await connect()"),
+        conftest="""
+            @pytest.fixture(autouse=True)
+            def failing():
+                yield
+                raise ValueError
+        """,
+    )
+    result.assert_outcomes(passed=1, errors=1)
+    result.stdout.fnmatch_lines(
+        ["* ConnectionRefusedError", "* 'server' was torn down by then. If 'client' needs *"]
+    )
+    assert result.stdout.str().count("by then") == 1
+
+
 def test_no_order_is_named_where_the_fixture_requests_what_it_needs(suite):
     result = suite(ORDER.format(request="server", setup="pass", teardown="raise TimeoutError"))
     result.assert_outcomes(passed=1, errors=1)

@@ -11,6 +11,7 @@ import pytest
 
 from pytest_asyncio.support import frames, pytest_private
 from pytest_asyncio.support.errors import all_of
+from pytest_asyncio.support.foreign import is_a
 from pytest_asyncio.support.words import listed
 
 _SIGNS: Final = ("Timeout", "Connect", "Disconnect", "Closed", "Broken", "EndOfStream")
@@ -19,32 +20,47 @@ _SIGNS: Final = ("Timeout", "Connect", "Disconnect", "Closed", "Broken", "EndOfS
 
 def explain(error: BaseException, item: pytest.Function, when: str) -> None:
     """Name the fixtures that a failing one may have needed, and does not request."""
-    if not any(map(_says_that_nobody_answers, all_of(error))) or _is_explained(error):
-        return
     failed = _failed_in(error, item)
+    if failed is None and is_a(error, BaseExceptionGroup):
+        for part in error.exceptions:
+            explain(part, item, when)
     if failed is None or (when == "setup" and pytest_private.setup_error(failed) is None):
         return  # What is set up for another parameter is torn down in a setup.
+    if any(map(_says_that_nobody_answers, all_of(error))) and not _is_explained(error):
+        note = hint(failed, item, when)
+        if note is not None:
+            error.add_note(note)
+
+
+def hint(fixturedef: pytest.FixtureDef[Any], item: pytest.Function, phase: str) -> str | None:
+    """Name the fixtures that one may wait for in vain in its setup or teardown, if there are any.
+
+    It does not request them, so that they are not set up yet, or torn down already.
+    """
     others: Iterable[pytest.FixtureDef[Any]]
-    if when == "setup":
+    if phase == "setup":
         others, state = pytest_private.fixtures_to_request(item), "yet to be set up"
     else:
-        others, state = _set_up_after(failed, item), "torn down"
+        others, state = _set_up_after(fixturedef, item), "torn down"
     names = [
         repr(other.argname)
         for other in others
-        if other.argname != failed.argname
+        if other.argname != fixturedef.argname
         and _is_users(other)
         # A test that runs beside others has copies of them.
-        and failed.argname not in (it.argname for it in pytest_private.needed_by(other, item))
+        and fixturedef.argname not in (it.argname for it in pytest_private.needed_by(other, item))
     ]
-    if names:
-        were, which = ("was", "it") if len(names) == 1 else ("were", "one of them")
-        error.add_note(
-            f"{listed(names)} {were} {state} by then. If {failed.argname!r} needs {which}, add "
-            f"that to its arguments: {_RULE}"
-        )
+    if not names:
+        return None
+    were, which = ("was", "it") if len(names) == 1 else ("were", "one of them")
+    return (
+        f"{listed(names, _AT_MOST)} {were} {state} by then. If {fixturedef.argname!r} needs "
+        f"{which}, add that to its arguments: {_RULE}"
+    )
 
 
+_AT_MOST: Final = 5
+"""How many fixtures are named."""
 _RULE: Final = "a fixture is set up after those that it requests, and torn down before them."
 
 
@@ -60,8 +76,8 @@ def _says_that_nobody_answers(error: BaseException) -> bool:
 
 def _failed_in(error: BaseException, item: pytest.Function) -> pytest.FixtureDef[Any] | None:
     """Return the fixture whose function an error has come out of."""
-    steps = (frame for part in all_of(error) for frame, _ in traceback.walk_tb(part.__traceback__))
     definitions = _known_by_code(item)
+    steps = (frame for frame, _ in traceback.walk_tb(error.__traceback__))
     return next((found for it in steps if (found := definitions.get(_place_of(it)))), None)
 
 

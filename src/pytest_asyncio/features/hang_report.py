@@ -19,7 +19,7 @@ from pytest_asyncio.support.nodes import address
 from pytest_asyncio.support.pytest_private import reporting, setup_state, xdist
 from pytest_asyncio.support.real_time import RealTime
 
-from . import loop_advice, task_tree, worker_threads
+from . import fixture_order, loop_advice, task_tree, worker_threads
 from .standing_loops import advise
 
 TITLE: Final = "what async tests were doing"
@@ -52,6 +52,8 @@ def _lines(session: pytest.Session, interruption: BaseException | None) -> Itera
         yield _sentence(run, interruption)
         if advice := loop_advice.if_in_use(None, run.item):
             yield advice
+        if run.fixturedef and (order := fixture_order.hint(run.fixturedef, run.item, run.phase)):
+            yield order
     if not running:
         yield from _synchronous(session, interruption)
     first = running[0].task if running else None
