@@ -301,7 +301,37 @@ def test_a_leftover_task_that_refuses_to_end_is_named(suite, short_grace):
     result.assert_outcomes(passed=2)
     result.stdout.fnmatch_lines(
         "*These tasks did not end when they were cancelled: refusing at test_it.py:* in refusing. "
-        "They were given 0.02 s."
+        "They were given 0.02 s. --asyncio-checks=leaked-tasks says which test or fixture has made "
+        "them, and where."
+    )
+
+
+@pytest.mark.usefixtures("_impatient")
+def test_a_task_that_refuses_to_end_is_known_by_its_call_and_the_check_says_who_made_it(suite):
+    source = """
+        async def refuse(seconds):
+            while True:
+                try:
+                    await asyncio.sleep(seconds)
+                except asyncio.CancelledError:
+                    pass
+
+        @pytest_asyncio.fixture(scope="module", loop_scope="module")
+        async def worker():
+            task = asyncio.create_task(refuse(60))
+            yield task
+
+        @pytest.mark.asyncio(loop_scope="module")
+        async def test_it(worker): pass
+    """
+    result = suite(source, "-Wdefault")
+    result.stdout.fnmatch_lines(
+        "*did not end when they were cancelled: Task-*: refuse(seconds=60) at test_it.py:* in *"
+    )
+    result = suite(source, "-Wdefault", "--asyncio-checks=leaked-tasks")
+    result.stdout.fnmatch_lines(
+        "*LeakedTaskWarning: fixture 'worker' left the task 'Task-*' running, created at "
+        "test_it.py:12, which waits at test_it.py:*"
     )
 
 

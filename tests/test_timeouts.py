@@ -135,7 +135,7 @@ def test_a_setup_that_its_test_awaits_and_that_refuses_to_end_ends_the_test(suit
     result.stdout.fnmatch_lines(
         [
             "*TimeoutError: *The setup of fixture 'stubborn' took longer than the 0.05 s of its *",
-            "*fixture 'stubborn' did not end when it was cancelled, so the event loop of *",
+            "*fixture 'stubborn' at test_it.py:* in stubborn did not end when it was cancelled, *",
         ]
     )
 

@@ -143,7 +143,8 @@ async def _end_tasks(spared: AbstractSet[Task[Any]]) -> None:
             asyncio_private.leave_out(task)
         raise RefusingError(
             f"These tasks did not end when they were cancelled: {names}. "
-            f"They were given {GRACE + LAST_GRACE:g} s."
+            f"They were given {GRACE + LAST_GRACE:g} s. "
+            "--asyncio-checks=leaked-tasks says which test or fixture has made them, and where."
         )
 
 

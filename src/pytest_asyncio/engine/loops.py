@@ -14,7 +14,7 @@ from weakref import ref
 import pytest
 
 from pytest_asyncio.collect.policies import PolicyLoops
-from pytest_asyncio.support import asyncio_private, finalizers, pytest_private
+from pytest_asyncio.support import asyncio_private, await_chains, finalizers, pytest_private
 from pytest_asyncio.support.foreign import attribute, is_a
 from pytest_asyncio.support.nodes import address
 from pytest_asyncio.support.types import LoopFactory
@@ -421,7 +421,7 @@ class LoopOwner:
         if not task.done():
             asyncio_private.leave_unfinished({run.refusing})
             interruption.add_note(
-                f"{run.refusing.get_name()} did not end when it was cancelled, "
+                f"{await_chains.described(run.refusing)} did not end when it was cancelled, "
                 f"so {self} was given up."
             )
             if self.state.scheduler is None:

@@ -6,7 +6,6 @@ import asyncio
 from asyncio import AbstractEventLoop, Task
 from collections import Counter
 from collections.abc import Generator, Iterator
-from types import FrameType
 from typing import Any, ClassVar, Final, final
 
 import pytest
@@ -18,6 +17,7 @@ from pytest_asyncio.engine.runs import Run
 from pytest_asyncio.engine.session import Observer, SessionState
 from pytest_asyncio.support import asyncio_private, frames, pytest_private
 from pytest_asyncio.support.await_chains import (
+    call_of,
     chain_of,
     chain_of_error,
     has_begun,
@@ -25,7 +25,7 @@ from pytest_asyncio.support.await_chains import (
     running_on,
     traceback_of,
 )
-from pytest_asyncio.support.foreign import attribute, is_a
+from pytest_asyncio.support.foreign import is_a
 from pytest_asyncio.support.nodes import address
 from pytest_asyncio.support.words import listed
 
@@ -236,7 +236,7 @@ class _Tree:
     def _order(self, task: Task[Any]) -> tuple[bool, bool, int, str, str]:
         name = task.get_name()
         is_first, is_test = task is self._first, self._is_test(task)
-        return (not is_first, not is_test, len(name), name, _call_of(task))
+        return (not is_first, not is_test, len(name), name, call_of(task))
 
     def _is_test(self, task: Task[Any]) -> bool:
         return task in self._runs and self._runs[task].fixturedef is None
@@ -249,7 +249,7 @@ class _Tree:
         """Return a task's name, and where that says nothing, what it was made of."""
         name = self._name(task)
         is_named = not name.startswith("Task-") and self._names[name] == 1
-        return name if is_named else f"{name}: {_call_of(task)}"
+        return name if is_named else f"{name}: {call_of(task)}"
 
     def _state(self, task: Task[Any]) -> str:
         if task is self._running:
@@ -264,29 +264,6 @@ class _Tree:
         if error is None or error is self._interruption:
             return ""
         return f", ended with {options.shown(error)}"
-
-
-def _call_of(task: Task[Any]) -> str:
-    """Return how the coroutine of a task was called, as far as its arguments are plain."""
-    coro: Any = task.get_coro()
-    name = (attribute(coro, "__qualname__", str) or type(coro).__name__).rpartition(".")[2]
-    frame = attribute(coro, "cr_frame", FrameType)
-    if frame is None:
-        return f"{name}()"
-    code = frame.f_code
-    names = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
-    values = frame.f_locals
-    plain = [f"{it}={_short(values[it])}" for it in names if type(values.get(it)) in _PLAIN]
-    return f"{name}({', '.join(plain)})"
-
-
-_PLAIN: Final = (bool, bytes, float, int, str)
-"""The types of which no code of the user's is run to show them."""
-
-
-def _short(value: object) -> str:
-    text = repr(value)
-    return text if len(text) <= 20 else f"{text[:19]}…"
 
 
 def _origin(task: Task[Any]) -> str:

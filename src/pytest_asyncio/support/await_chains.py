@@ -122,9 +122,34 @@ def last_of_users(chain: list[Step]) -> Step | None:
 
 
 def described(task: Task[Any]) -> str:
-    """Return the name of a task and the user's line at which it is."""
+    """Return the name of a task, with its call where that says nothing, and the user's line."""
+    name = task.get_name()
+    title = f"{name}: {call_of(task)}" if name.startswith("Task-") else name
     where = last_of_users(chain_of(task))
-    return task.get_name() if where is None else f"{task.get_name()} at {where}"
+    return title if where is None else f"{title} at {where}"
+
+
+def call_of(task: Task[Any]) -> str:
+    """Return how the coroutine of a task was called, as far as its arguments are plain."""
+    coro: Any = task.get_coro()
+    name = (attribute(coro, "__qualname__", str) or type(coro).__name__).rpartition(".")[2]
+    frame = attribute(coro, "cr_frame", FrameType)
+    if frame is None:
+        return f"{name}()"
+    code = frame.f_code
+    names = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
+    values = frame.f_locals
+    plain = [f"{it}={_short(values[it])}" for it in names if type(values.get(it)) in _PLAIN]
+    return f"{name}({', '.join(plain)})"
+
+
+_PLAIN: Final = (bool, bytes, float, int, str)
+"""The types of which no code of the user's is run to show them."""
+
+
+def _short(value: object) -> str:
+    text = repr(value)
+    return text if len(text) <= 20 else f"{text[:19]}…"
 
 
 def described_thread(thread: threading.Thread) -> str:
