@@ -167,3 +167,39 @@ def test_a_loop_that_waits_is_not_woken(checked):
             assert called[0] - begun >= 0.4
         """
     ).assert_outcomes(passed=1)
+
+
+def test_a_callback_of_a_loop_that_shows_none_is_its_only_tests(checked):
+    pytest.importorskip("uvloop")
+    result = checked(
+        BLOCK
+        + """
+        @pytest.mark.asyncio
+        async def test_it():
+            asyncio.get_running_loop().call_soon(block)
+            await asyncio.sleep(0.6)
+        """,
+        "--asyncio-loop-factory=uvloop.new_event_loop",
+        ini="asyncio_blocked_loop_threshold = 0.1",
+    )
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(["*BlockedLoopWarning: test_it held the event loop*"])
+
+
+def test_a_callback_that_blocks_the_loops_of_two_tests_is_reported_once(checked):
+    result = checked(
+        BLOCK
+        + """
+        @pytest.mark.asyncio(loop_scope="module", concurrent=True)
+        async def test_it():
+            await asyncio.sleep(0.1)
+            asyncio.get_running_loop().call_soon(block)
+            await asyncio.sleep(0.6)
+        @pytest.mark.asyncio(loop_scope="session", concurrent=True)
+        async def test_other(): await asyncio.sleep(0.6)
+        """,
+        ini="asyncio_blocked_loop_threshold = 0.1",
+    )
+    result.assert_outcomes(failed=1, passed=1)
+    result.stdout.fnmatch_lines(["*BlockedLoopWarning: test_it held the event loop*"])
+    result.stdout.no_fnmatch_line("*test_other held*")
