@@ -43,10 +43,12 @@ def test_options_that_repeat_tests_are_in_the_header(suite, argument):
     result.stdout.fnmatch_lines(f"asyncio: *{name}={value}*")
 
 
-@pytest.mark.parametrize("argument", ["-q", "--setup-show", "--asyncio-concurrency=1"])
-def test_a_quiet_session_and_one_that_asks_for_nothing_are_not_reported(suite, argument):
-    concurrent = "" if argument == "--setup-show" else "(concurrent=True)"
-    result = suite(TEST.format(concurrent), argument, "--asyncio-checks=all")
+@pytest.mark.parametrize(
+    ("mark", "argument"),
+    [("(concurrent=True)", "-q"), ("", "-v"), ("(concurrent=True)", "--asyncio-concurrency=1")],
+)
+def test_a_quiet_session_and_one_that_asks_for_nothing_are_not_reported(suite, mark, argument):
+    result = suite(TEST.format(mark), argument, "--setup-show")
     result.stdout.no_fnmatch_line(f"{ONE_BY_ONE}*")
 
 

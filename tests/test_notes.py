@@ -149,6 +149,23 @@ def test_only_fixtures_on_another_loop_are_named(suite):
     result.stdout.no_fnmatch_line("*The fixture 'synchronous'*")
 
 
+def test_a_time_out_beside_another_loop_of_uvloop_on_which_nothing_runs_has_no_note(suite):
+    pytest.importorskip("uvloop")
+    result = suite(
+        """
+    @pytest_asyncio.fixture(scope="module", loop_scope="module")
+    async def settings(): return {}
+
+    @pytest.mark.asyncio
+    async def test_it(settings):
+        await asyncio.wait_for(asyncio.Event().wait(), 0.01)
+    """,
+        "--asyncio-loop-factory=uvloop.new_event_loop",
+    )
+    result.assert_outcomes(failed=1)
+    result.stdout.no_fnmatch_line("*The fixture 'settings'*")
+
+
 def test_a_fixture_of_another_scope_that_means_the_same_loop_is_not_named(suite):
     result = suite(
         DATABASE

@@ -518,6 +518,41 @@ def test_a_task_of_the_test_that_blocks_is_named(suite):
 
 @needs_signal
 @pytest.mark.usefixtures("_impatient")
+def test_the_tasks_that_what_blocks_keeps_from_going_on_are_told_from_those_that_wait(suite):
+    result = suite(
+        """
+        import time
+        async def step(): await asyncio.sleep(0)
+        async def wait(): await asyncio.Event().wait()
+        @pytest.mark.asyncio(timeout=0.05)
+        async def test_it():
+            for name, coroutine in {"steps": step(), "waits": wait()}.items():
+                asyncio.create_task(coroutine, name=name)
+            await asyncio.sleep(0)
+            time.sleep(60)
+        """
+    )
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(["*steps, ready to go on*", "*waits*"])
+    result.stdout.no_fnmatch_line("*waits, ready*")
+
+
+def test_the_debug_mode_shows_which_line_of_the_suite_has_had_a_task_made(suite):
+    result = suite(
+        """
+        async def work(): await asyncio.Event().wait()
+        @pytest.mark.asyncio(timeout=0.05)
+        async def test_it():
+            asyncio.get_running_loop().set_debug(True)
+            await asyncio.gather(work(), work())
+        """
+    )
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(["*work()*, created at test_it.py:7*"])
+
+
+@needs_signal
+@pytest.mark.usefixtures("_impatient")
 def test_a_test_that_blocks_again_while_it_is_cancelled_is_broken_off_again(suite):
     result = suite(
         """

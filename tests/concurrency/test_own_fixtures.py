@@ -56,6 +56,7 @@ def test_caplog_that_is_requested_late_has_what_was_logged_before(concurrent):
     import logging
     async def test_a(): await meet()
     async def test_b(request):
+        print("is no log")
         logging.warning("before")
         await meet()
         assert request.getfixturevalue("caplog").messages == ["before"]
@@ -77,6 +78,55 @@ def test_caplog_has_nothing_below_the_level_of_the_session(concurrent):
     """,
         "--log-level=ERROR",
     ).assert_outcomes(passed=2)
+
+
+def test_caplog_has_nothing_below_the_level_of_its_handler(concurrent):
+    concurrent(
+        """
+    import logging
+    async def test_a(): await meet()
+    async def test_b(caplog):
+        await meet()
+        caplog.handler.setLevel("ERROR")
+        logging.getLogger("own").setLevel(logging.DEBUG)
+        logging.getLogger("own").info("small")
+        logging.getLogger("own").error("great")
+        assert caplog.messages == ["great"]
+    """
+    ).assert_outcomes(passed=2)
+
+
+def test_a_log_file_has_what_its_level_lets_through(pytester, concurrent):
+    concurrent(
+        """
+    import logging
+    async def test_a(): await meet()
+    async def test_b():
+        await meet()
+        logging.warning("small")
+        logging.error("great")
+    """,
+        "--log-file=log.txt",
+        "--log-file-level=ERROR",
+    ).assert_outcomes(passed=2)
+    log = (pytester.path / "log.txt").read_text()
+    assert "great" in log
+    assert "small" not in log
+
+
+def test_capsys_that_a_plugin_refuses_to_set_up_fails_its_test_alone(pytester, concurrent):
+    pytester.makeconftest("""
+        def pytest_fixture_setup(fixturedef):
+            if fixturedef.argname == "capsys":
+                raise OSError("refused")
+    """)
+    result = concurrent("""
+    async def test_a(): await meet()
+    async def test_b(capsys): pass
+    async def test_c(): await meet()
+    """)
+    result.assert_outcomes(passed=2, errors=1)
+    result.stdout.fnmatch_lines(["E*OSError: refused"])
 
 
 def test_capsys_has_the_output_of_its_test(concurrent_in_both_ways):

@@ -109,10 +109,12 @@ def others(frame: FrameType | None) -> FrameType | None:
 
 def waits_for_news(frame: FrameType | None) -> bool:
     """Return whether a frame is that in which a loop waits. Those of loops in C have none."""
-    if frame is None or frame.f_back is None:
-        return False
-    caller = module_of(frame.f_back).partition(".")[0]
-    return module_of(frame) in _SELECTORS and caller in ("asyncio", PACKAGE)
+    return (
+        frame is not None
+        and frame.f_back is not None
+        and module_of(frame) in _SELECTORS
+        and module_of(frame.f_back).partition(".")[0] in ("asyncio", PACKAGE)
+    )
 
 
 def innermost(thread: int) -> FrameType | None:

@@ -144,7 +144,7 @@ class Checks(Observer):
         if phase == "start":
             self._held.append(copy_context())
             self._interrupted = CULPRIT.set(None)
-        elif self._interrupted is not None:
+        elif self._interrupted is not None:  # pragma: no branch  # It may begin before the check.
             CULPRIT.reset(self._interrupted)
             self._interrupted = None
 

@@ -110,8 +110,7 @@ class RecordedTest(ActiveTest):
         if own_capture.is_of_pytest(fixturedef, "caplog"):
             self._logs = own_capture.OwnLogs(item)
             self._logs.begin(self._when)
-            if self.record is not None:
-                self.record.log_again(self._logs.add)
+            (self.record or self.unattributed).log_again(self._logs.add)
         elif own_capture.is_of_pytest(fixturedef, "capsys"):
             self._output = own_capture.OwnOutput(self._keep_output)
             definition.func = self._output.capsys
