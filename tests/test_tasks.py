@@ -190,7 +190,9 @@ def test_an_option_shows_it_for_any_failure(suite, scope):
         """
     result = suite(source, "--asyncio-tasks")
     result.assert_outcomes(failed=1, passed=1)
-    result.stdout.fnmatch_lines([SECTION, "background", "    waits for asyncio.sleep"])
+    result.stdout.fnmatch_lines(
+        ["asyncio: *asyncio_tasks=True", SECTION, "background", "    waits for asyncio.sleep"]
+    )
     suite(source).stdout.no_fnmatch_line(SECTION)
 
 

@@ -54,7 +54,7 @@ def pytest_configure(config: pytest.Config) -> None:
     collection.read_options(config)
     given = options.of(config)
     if given.checks:
-        _feature("checks").selected(given.checks)
+        _feature("checks").register(config)
     for name in ("trace", "durations"):
         if getattr(given, name) is not None:
             _feature(name).register(config)

@@ -48,6 +48,47 @@ def test_options_switch_checks_on_and_the_header_shows_them(suite, args, ini, sh
     result.stdout.fnmatch_lines([f"asyncio: *asyncio_checks={shown}"])
 
 
+QUIET = """
+    @pytest.mark.asyncio
+    @pytest.mark.parametrize("number", range(3))
+    async def test_it(number): pass
+
+    def test_sync(): pass
+"""
+
+
+def test_a_line_says_so_where_nothing_is_found(suite):
+    result = suite(QUIET, "--asyncio-checks=all")
+    result.stdout.fnmatch_lines("asyncio: 3 tests checked, nothing found")
+
+
+def test_such_a_line_is_not_in_a_quiet_report(suite):
+    result = suite(QUIET, "--asyncio-checks=all", "-q")
+    result.stdout.no_fnmatch_line("*checked*")
+
+
+def test_such_a_line_needs_an_async_test(suite):
+    result = suite("def test_it(): pass", "--asyncio-checks=all")
+    result.stdout.no_fnmatch_line("*checked*")
+
+
+@pytest.mark.parametrize("filters", ["-Werror", "-Wdefault"])
+def test_such_a_line_is_not_there_where_something_is_found(suite, filters):
+    result = suite(
+        """
+        @pytest.mark.asyncio
+        async def test_it():
+            leaked = asyncio.create_task(asyncio.sleep(60))
+
+        @pytest.mark.asyncio
+        async def test_other(): pass
+        """,
+        "--asyncio-checks=all",
+        filters,
+    )
+    result.stdout.no_fnmatch_line("*checked*")
+
+
 def test_nothing_is_checked_unasked(suite):
     result = suite(
         """

@@ -42,6 +42,12 @@ def test_xdist_with_loop_factories(suite):
     result.assert_outcomes(passed=13)
 
 
+def test_xdist_with_checks_that_find_nothing(suite):
+    result = suite(ASYNC_SUITE, "-p", "xdist", "-n2", "--asyncio-checks=all")
+    result.assert_outcomes(passed=7)
+    result.stdout.fnmatch_lines("asyncio: 6 tests checked, nothing found")
+
+
 @pytest.mark.parametrize("method", ["signal", "thread"])
 def test_timeout_of_tests_that_are_in_time(suite, method):
     result = suite(

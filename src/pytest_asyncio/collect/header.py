@@ -24,6 +24,7 @@ def lines(config: pytest.Config) -> list[str]:
         f"asyncio_default_test_loop_scope={settings.default_test_loop_scope}",
         *([f"asyncio_loop_factory={factory}"] if factory else []),
         *([f"asyncio_timeout={settings.timeout:g}"] if settings.timeout else []),
+        *(["asyncio_tasks=True"] if settings.tasks else []),
         *([f"asyncio_checks={','.join(settings.checks)}"] if settings.checks else []),
         *(["asyncio_clock=virtual"] if settings.clock == "virtual" else []),
         *(["asyncio_live=True"] if settings.live else []),

@@ -25,6 +25,8 @@ from pytest_asyncio.engine.runs import Run
 from pytest_asyncio.engine.session import Observer, SessionState
 from pytest_asyncio.support import asyncio_private, frames, garbage, pytest_private
 
+from . import _summary
+
 
 class CheckWarning(pytest.PytestWarning):
     """What a check has found. The warnings of all checks are subclasses of this one."""
@@ -92,6 +94,12 @@ def start(session: pytest.Session) -> None:
     SessionState.of(session).failed()  # What the checks find is raised outside of the phases.
 
 
+def register(config: pytest.Config) -> None:
+    """Have the terminal say so where the checks of an option find nothing."""
+    selected(options.of(config).checks)
+    config.pluginmanager.register(_summary.Summary())
+
+
 def selected(given: tuple[str, ...]) -> tuple[str, ...]:
     """Return the names of the checks that an option gives, which may say "all".
 
@@ -128,6 +136,7 @@ class Checks(Observer):
         again may have another opinion for a while."""
         self._state: Final = SessionState.of(session)
         self._found: Final[dict[pytest.Item | None, list[Found]]] = {}
+        self._has_found = False
         self._checks: Final[list[BaseCheck]] = [
             _module(name).Check(session, self._report) for name in names
         ]
@@ -203,9 +212,18 @@ class Checks(Observer):
 
         return (yield from self._raise_after(finish, item))
 
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_makereport(
+        self, item: pytest.Item
+    ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+        report = yield
+        _summary.mark(report, is_async=plan_of(item) is not None, has_found=self._has_found)
+        return report
+
     def _report(
         self, finding: CheckWarning, filename: str, line: int, culprit: Culprit | None
     ) -> None:
+        self._has_found = True
         item = None if culprit is None else culprit.item
         if item is not None and _TEST not in item.stash:  # Its report is made.
             item = None
