@@ -54,6 +54,25 @@ def test_two_tests_that_disturb_each_other_are_found_among_others(probed):
     result.stdout.no_fnmatch_line("*other*differs*")
 
 
+def test_two_that_meet_because_of_those_before_them_are_found(probed):
+    """Half of the others are no group beside which they would meet."""
+    result = probed(
+        """
+    user = None
+    @pytest.mark.parametrize("number", range(8))
+    async def test_it(number):
+        global user
+        if number in (4, 7): user = number
+        await asyncio.sleep(0.03)
+        assert number not in (4, 7) or user == number
+    """,
+        "--asyncio-concurrency=4",
+    )
+    pair = "*test_it[[][47]]"
+    result.stdout.fnmatch_lines([f"{pair} differs beside {pair}: *assert*"])
+    result.stdout.no_fnmatch_line("*together*")
+
+
 def test_the_marks_that_it_names_are_enough(probed):
     result = probed(BASKET.replace("async def test_apple", ALONE + "async def test_apple"))
     assert result.ret is pytest.ExitCode.OK

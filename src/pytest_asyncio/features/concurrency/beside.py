@@ -12,6 +12,8 @@ from pytest_asyncio.support.nodes import address
 from pytest_asyncio.support.words import listed
 
 TITLE: Final = "tests that ran at the same time"
+REPORTS: Final = "asyncio-overlaps"
+"""As what the plugin `Reports` is registered."""
 AT_MOST: Final = 8
 """How many of them are named."""
 
@@ -52,14 +54,14 @@ class Reports:
     """The hook by which the report of a failure names them."""
 
     def __init__(self, overlaps: Overlaps) -> None:
-        self._overlaps: Final = overlaps
+        self.overlaps: Final = overlaps
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_makereport(
         self, item: pytest.Item
     ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
         report = yield
-        if report.failed and (others := self._overlaps.of(item)):
+        if report.failed and (others := self.overlaps.of(item)):
             names = [_name_of(other, item) for other in others]
             pytest_private.add_section(report, TITLE, listed(names, AT_MOST))
         return report

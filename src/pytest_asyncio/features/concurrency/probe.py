@@ -1,8 +1,8 @@
 """The probe: which tests of a suite cannot run at the same time, found by running it.
 
 The suite runs one by one, and then at several widths and in several orders. A test whose outcome
-is another one then is disturbed by one of those beside it: half of them are left out, and half of
-those that are left, until it is known by which. The marks that are proposed are tried too.
+is another one then is disturbed by one of those beside it. It runs beside a few of them at a time,
+then beside half of these, until it is known by which. The marks that are proposed are tried too.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import random
 import subprocess
 import sys
 import time
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -29,8 +29,14 @@ ROUNDS: Final = 5
 """How many times marks are proposed at most, and tried."""
 MOST: Final = 20
 """For how many tests in a round those are looked for that disturb them."""
-_EXTRA_TIME: Final = 60.0
-"""Seconds that a run may take longer than the first one, before what has not ended is missing."""
+NARROW: Final = 4
+"""A width besides the widest: with fewer tests beside them, others meet."""
+FEW: Final = 8
+"""How many tests are run with one that differs: so few that all of them overlap."""
+MOST_PAIRS: Final = 100
+"""With how many others a test is run, one by one, where it is found in no other way."""
+_EXTRA_TIME: Final = 20.0
+"""Seconds that a run may take longer than one by one, before what has not ended is missing."""
 _OPTION: Final = "--asyncio-concurrent-probe"
 
 
@@ -39,6 +45,8 @@ class Outcome(NamedTuple):
 
     name: str
     why: str = ""
+    beside: Sequence[str] = ()
+    """The tests that ran at the same time."""
 
 
 Outcomes = dict[str, Outcome]
@@ -87,9 +95,12 @@ class _Probe:
         ]
         self._plan: Final = folder / "plan.json"
         self._results: Final = folder / "results.jsonl"
-        self._seconds: float | None = None
+        self._seconds: Final = defaultdict[str, float](float)
+        """How long each test takes, and, by the name "", what surrounds them."""
         self._runs = 0
         self._one_by_one: Outcomes = {}
+        self._in_orders: Final[dict[Sequence[str], Outcomes]] = {}
+        """What came of them one by one in other orders."""
         self._alone: Final[dict[str, None]] = {}
         """The tests that are to be marked, in the order in which that was found."""
         self._depend_on_order: Final = set[str]()
@@ -98,75 +109,102 @@ class _Probe:
         """Run the suite, say what was found, and return how many tests are to be marked."""
         start = time.monotonic()
         self._one_by_one = self._run(_Arrangement((), 1), all_tests=True)
-        self._seconds = time.monotonic() - start
+        self._in_orders[tuple(self._one_by_one)] = {}
+        self._seconds[""] = time.monotonic() - start - sum(self._seconds.values())
         if not self._one_by_one:
             return 0
         pairs: list[_Pair] = []
         for _ in range(ROUNDS):
-            disturbed = self._disturbed()
-            if not disturbed:
+            found = self._pairs()
+            if not found:
                 break
-            found = [self._pair(name, *each) for name, each in [*disturbed.items()][:MOST]]
             pairs += found
             self._alone.update(dict.fromkeys(cover(found)))
         else:
-            disturbed = self._disturbed()
-        self._say(pairs, disturbed, time.monotonic() - start)
+            found = self._pairs()
+        self._say(pairs, [pair.disturbed for pair in found], time.monotonic() - start)
         return len(self._alone)
 
     def _arrangements(self) -> Iterator[_Arrangement]:
         order = tuple(self._one_by_one)
-        for width in sorted({2, self._widest}):
+        for width in sorted({min(NARROW, self._widest), self._widest}):
             yield _Arrangement(order, width)
         for seed in (1, 2):
             yield _Arrangement(shuffled(order, seed), self._widest)
 
-    def _disturbed(self) -> dict[str, tuple[_Arrangement, Outcome]]:
-        """Return the tests that differ where they run beside others, and where each does."""
-        disturbed: dict[str, tuple[_Arrangement, Outcome]] = {}
+    def _pairs(self) -> list[_Pair]:
+        """Run the suite in each arrangement, and find what disturbs the tests that differ."""
+        pairs: dict[str, _Pair] = {}
         for arrangement in self._arrangements():
-            differing = self._differing(self._run(arrangement))
-            if differing.keys() - disturbed.keys():  # Their order alone may make them.
-                alone = self._differing(self._run(_Arrangement(arrangement.order, 1)))
-                self._depend_on_order.update(alone)
-            for name in differing.keys() - self._depend_on_order:
-                disturbed.setdefault(name, (arrangement, differing[name]))
-        return disturbed
+            for name, outcome in self._differing(self._run(arrangement), arrangement).items():
+                if name in pairs or name in self._depend_on_order or len(pairs) == MOST:
+                    continue
+                by = self._disturber(name, outcome, arrangement, pairs)
+                if by is None:
+                    self._depend_on_order.add(name)
+                else:
+                    pairs[name] = _Pair(by, name, outcome.why)
+        return [*pairs.values()]
 
-    def _differing(self, outcomes: Outcomes) -> Outcomes:
-        return {
-            name: outcomes.get(name, _MISSING)
-            for name, outcome in self._one_by_one.items()
-            if outcomes.get(name, _MISSING).name != outcome.name
-        }
+    def _differing(self, outcomes: Outcomes, arrangement: _Arrangement) -> Outcomes:
+        """Return the outcomes that are others than one by one, up to a test that does not end."""
+        differing: Outcomes = {}
+        for name in arrangement.order:
+            outcome = outcomes.get(name, _MISSING)
+            if outcome.name != self._one_by_one[name].name:
+                differing[name] = outcome
+            if outcome is _MISSING:
+                break
+        return differing
 
-    def _pair(self, name: str, arrangement: _Arrangement, outcome: Outcome) -> _Pair:
-        """Find the test that disturbs another one; its own name stands for several together."""
-        for known in self._alone:
-            if self._fails(name, [known], arrangement):
-                return _Pair(known, name, outcome.why)
-        suspects = [other for other in arrangement.order if other != name]
-        while len(suspects) > 1:
-            middle = len(suspects) // 2
-            for half in (suspects[:middle], suspects[middle:]):
-                if self._fails(name, half, arrangement):
-                    suspects = half
-                    break
-            else:
-                return _Pair(name, name, outcome.why)
-        return _Pair(suspects[0], name, outcome.why)
+    def _disturber(
+        self, name: str, outcome: Outcome, arrangement: _Arrangement, known: Iterable[str]
+    ) -> str | None:
+        """Return the test that disturbs another one.
 
-    def _fails(self, name: str, others: Iterable[str], arrangement: _Arrangement) -> bool:
-        """Return whether a test differs beside some others, and not where it runs after them."""
-        chosen = {name, *others}
-        order = [each for each in arrangement.order if each in chosen]
-        outcomes = self._run(_Arrangement(order, arrangement.width))
+        Its own name stands for several together, and None for their order, also one by one.
+        """
+        others = [other for other in arrangement.order if other != name]
+        suspects = [other for other in others if other in outcome.beside] or others
+        likely = [[other] for other in known if other in suspects]
+        failing = self._failing(name, [*likely, *slices(suspects, FEW)], arrangement)
+        if failing is None:
+            if name in self._differing_one_by_one(arrangement.order):
+                return None
+            failing = self._failing(name, slices(suspects, 1)[:MOST_PAIRS], arrangement)
+        while failing is not None and len(failing) > 1:
+            halves = slices(failing, (len(failing) + 1) // 2)
+            failing = self._failing(name, [*halves, *slices(failing, 1)], arrangement)
+        return name if failing is None else failing[0]
+
+    def _failing(
+        self, name: str, groups: Iterable[Sequence[str]], arrangement: _Arrangement
+    ) -> Sequence[str] | None:
+        """Return the first group of tests beside which a test differs, and not after them."""
+        for group in groups:
+            chosen = {name, *group}
+            order = tuple(each for each in arrangement.order if each in chosen)
+            if self._differs(name, order, arrangement.width) and not self._differs(name, order, 1):
+                return group
+        return None
+
+    def _differing_one_by_one(self, order: Sequence[str]) -> Outcomes:
+        """Return the outcomes that are others in another order, with no test beside another."""
+        if order not in self._in_orders:
+            alone = _Arrangement(order, 1)
+            self._in_orders[order] = self._differing(self._run(alone), alone)
+        return self._in_orders[order]
+
+    def _differs(self, name: str, order: Sequence[str], width: int) -> bool:
+        outcomes = self._run(_Arrangement(order, width))
         return outcomes.get(name, _MISSING).name != self._one_by_one[name].name
 
     def _run(self, arrangement: _Arrangement, *, all_tests: bool = False) -> Outcomes:
         """Run tests in a process of their own, and return what came of each, in their order."""
+        files = {_file_of(name) for name in arrangement.order}
         plan = {
             "tests": None if all_tests else arrangement.order,
+            "ignored": [*{_file_of(name) for name in self._one_by_one} - files],
             "alone": [*self._alone],
             "results": str(self._results),
         }
@@ -181,7 +219,7 @@ class _Probe:
                 capture_output=True,
                 text=True,
                 check=False,
-                timeout=None if self._seconds is None else self._seconds + _EXTRA_TIME,
+                timeout=self._limit(arrangement),
             )
         except subprocess.TimeoutExpired:
             return self._read()
@@ -189,13 +227,21 @@ class _Probe:
             self._reporter.write_line(f"{done.stdout}{done.stderr}".rstrip())
         return self._read()
 
+    def _limit(self, arrangement: _Arrangement) -> float | None:
+        """Return how many seconds a run may take: that of all tests, the first one, any."""
+        if not self._one_by_one:
+            return None
+        return sum(map(self._seconds.__getitem__, ("", *arrangement.order)), _EXTRA_TIME)
+
     def _read(self) -> Outcomes:
         outcomes: Outcomes = {}
         if self._results.exists():
             for line in self._results.read_text(encoding="utf-8").splitlines():
-                name, when, outcome, why = json.loads(line)
-                if when == "call" or outcome != "passed":
-                    outcomes[name] = Outcome(outcome, why)
+                name, when, seconds, *outcome = json.loads(line)
+                if not self._one_by_one:
+                    self._seconds[name] += seconds
+                if when == "call" or outcome[0] != "passed":
+                    outcomes[name] = Outcome(*outcome)
         return outcomes
 
     def _say(self, pairs: Sequence[_Pair], left: Iterable[str], seconds: float) -> None:
@@ -218,13 +264,21 @@ class _Probe:
         )
 
 
-def shuffled(tests: Sequence[str], seed: int) -> list[str]:
+def shuffled(tests: Sequence[str], seed: int) -> tuple[str, ...]:
     """Return tests in another order, where those of a module, and of a class, stay together."""
     rng = random.Random(seed)
     ranks = {
         name: rng.random() for name in sorted({part for test in tests for part in _path(test)})
     }
-    return sorted(tests, key=lambda test: [ranks[part] for part in _path(test)])
+    return tuple(sorted(tests, key=lambda test: [ranks[part] for part in _path(test)]))
+
+
+def slices(tests: Sequence[str], size: int) -> list[Sequence[str]]:
+    return [tests[start : start + size] for start in range(0, len(tests), size)]
+
+
+def _file_of(test: str) -> str:
+    return test.partition("::")[0]
 
 
 def _path(test: str) -> list[str]:

@@ -8,19 +8,32 @@ from __future__ import annotations
 import json
 import os
 from pathlib import Path
-from typing import Any, Final, final
+from typing import Any, Final, Literal, final
 
 import pytest
+
+from .beside import REPORTS
 
 PLAN: Final = "PYTEST_ASYNCIO_PROBE"
 
 
 @final
 class _Run:
-    def __init__(self, tests: list[str] | None, alone: list[str], results: str) -> None:
+    def __init__(
+        self, tests: list[str] | None, ignored: list[str], alone: list[str], results: str
+    ) -> None:
         self._tests: Final = tests
+        self._ignored: Final = frozenset(ignored)
+        """Files in which there is none of the tests."""
         self._alone: Final = frozenset(alone)
         self._results: Final = Path(results)
+        self._beside: Final[dict[str, list[str]]] = {}
+
+    def pytest_ignore_collect(
+        self, collection_path: Path, config: pytest.Config
+    ) -> Literal[True] | None:
+        path = os.path.relpath(collection_path, config.rootpath)
+        return True if path.replace(os.sep, "/") in self._ignored else None
 
     @pytest.hookimpl(trylast=True)
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
@@ -31,11 +44,18 @@ class _Run:
             if item.nodeid in self._alone:
                 item.add_marker(pytest.mark.asyncio(concurrent=False), append=False)
 
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_makereport(self, item: pytest.Item) -> None:
+        reports: Any = item.config.pluginmanager.getplugin(REPORTS)
+        if reports is not None:
+            self._beside[item.nodeid] = [other.nodeid for other in reports.overlaps.of(item)]
+
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         crash = getattr(report.longrepr, "reprcrash", None)
         why = str(getattr(crash, "message", report.longreprtext)).partition("\n")[0]
         outcome = "xfailed" if hasattr(report, "wasxfail") else report.outcome
-        line = json.dumps([report.nodeid, report.when, outcome, why])
+        beside = self._beside.get(report.nodeid, ())
+        line = json.dumps([report.nodeid, report.when, report.duration, outcome, why, beside])
         with self._results.open("a", encoding="utf-8") as results:
             results.write(f"{line}\n")
 

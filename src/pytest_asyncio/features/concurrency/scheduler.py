@@ -26,7 +26,7 @@ from pytest_asyncio.support.pytest_private import reporting, setup_state
 from pytest_asyncio.support.warn import advise
 
 from . import obstacles
-from .beside import Reports
+from .beside import REPORTS, Reports
 from .current_test import CurrentTest
 from .lookahead import Lookahead
 from .output import Recorder
@@ -89,7 +89,7 @@ class _Concurrency:
         self._tests: Final = UnderWay(self._state)
         self._loops: Final = RunningLoops(self._tests, self._state)
         self._unreported = 0
-        session.config.pluginmanager.register(Reports(self._tests.overlaps))
+        session.config.pluginmanager.register(Reports(self._tests.overlaps), REPORTS)
 
     @pytest.hookimpl(specname="pytest_runtest_protocol", wrapper=True, tryfirst=True)
     def pytest_runtest_protocol_after_others(
