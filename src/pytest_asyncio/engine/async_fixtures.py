@@ -36,13 +36,12 @@ def owner_for(
     planned: Plan | None,
 ) -> LoopOwner:
     """Return the owner of the loop that a fixture runs on, for an item with a plan or without."""
-    node = loop_scopes.node_of_fixture(
-        fixturedef, request.scope, item, None if planned is None else planned.mark
-    )
+    mark, scope = None if planned is None else planned.mark, request.scope
+    node = loop_scopes.node_of_fixture(fixturedef, scope, item, mark)
     factory = factory_of(item, planned)
     owner = vars(fixturedef)[_OWNER] = loops.owner_of(node, factory)
     owner.use()
-    if request.scope != "function":
+    if scope != "function":
         owner.fixtures[fixturedef] = request
         request.addfinalizer(functools.partial(_forget, owner, fixturedef))
     return owner
