@@ -84,8 +84,9 @@ def test_how_many(): assert len(pytest.loops) == int(__name__[-1]) + 1 or len(py
     modules(source, source, conftest=conftest).assert_outcomes(passed=8)
 
 
+@pytest.mark.parametrize("argument", ["-q", "-s", "--log-cli-level=INFO"])
 def test_a_test_that_runs_alone_does_not_keep_those_behind_it_from_running_before(
-    modules_on_each_loop,
+    modules_on_each_loop, argument
 ):
     modules_on_each_loop(
         """
@@ -98,7 +99,61 @@ def test_alone_too(monkeypatch): assert pytest.meeting.waiting == 3
 async def test_last(): await pytest.meeting.wait()
 """,
         conftest=MEETING.format(3),
+        args=[argument],
     ).assert_outcomes(passed=5)
+
+
+@pytest.mark.parametrize("argument", ["-q", "-s"])
+def test_none_is_set_up_while_one_runs_alone(modules_on_each_loop, argument):
+    source = """
+@pytest_asyncio.fixture
+async def resource():
+    pytest.open.append(__name__)
+    yield
+    await asyncio.sleep(0)
+    pytest.open.remove(__name__)
+async def test_first(resource): await pytest.meeting.wait()
+def test_alone(): assert not pytest.open
+async def test_behind_it(resource): await pytest.meeting.wait()
+"""
+    modules_on_each_loop(
+        source, source, conftest=MEETING.format(4) + "pytest.open = []\n", args=[argument]
+    ).assert_outcomes(passed=6)
+
+
+@pytest.mark.parametrize("argument", ["-s", "--log-cli-level=INFO"])
+def test_what_is_shown_at_once_comes_in_order_also_where_one_runs_alone(
+    modules_on_each_loop, argument
+):
+    source = """
+import logging
+def show(line):
+    print(line)
+    logging.warning(line)
+@pytest.fixture
+def resource(request):
+    show("set up for " + request.node.name)
+    yield
+    show("torn down for " + request.node.name)
+async def test_first(resource):
+    await pytest.meeting.wait()
+    show("in test_first")
+def test_alone(resource): show("in test_alone")
+async def test_behind_it(resource):
+    await pytest.meeting.wait()
+    show("in test_behind_it")
+    assert __name__ != "test_1"
+@pytest.mark.skip
+async def test_skipped(): pass
+@pytest.mark.xfail
+async def test_xfailed(resource): assert 0
+"""
+    args = [argument, "-vrA", "--no-header"]
+    together = modules_on_each_loop(source, source, conftest=MEETING.format(4), args=args)
+    together.assert_outcomes(passed=5, failed=1, skipped=2, xfailed=2)
+    args.append("--asyncio-concurrency=1")
+    alone = modules_on_each_loop(source, source, conftest=MEETING.format(1), args=args)
+    assert _without_times(together) == _without_times(alone)
 
 
 def test_none_is_under_way_while_one_runs_alone(modules_on_each_loop):
@@ -592,3 +647,9 @@ async def test_leaves_the_thread_waiting_for_its_loop():
         "pytest.thread, pytest.left = ThreadPoolExecutor(1), []",
     )
     assert set(result.parseoutcomes()) == {"passed"}
+
+
+def _without_times(result):
+    """Return what a run has shown, but for what tells it from another one."""
+    text = re.sub(r"-* tests that ran at the same time -*\n.*\n", "", result.stdout.str())
+    return re.sub(r"\d+\.\d+s|0x\w+|rootdir: .*", "", text)

@@ -44,11 +44,9 @@ class _Known:
 class Lookahead:
     """The tests that are sure to follow the current one, in their order."""
 
-    def __init__(self, session: pytest.Session, which: WhichTests, *, passes_lone: bool) -> None:
+    def __init__(self, session: pytest.Session, which: WhichTests) -> None:
         self._queue: Final = queues.of(session)
         self._which: Final = which
-        self._passes_lone: Final = passes_lone
-        """Whether tests may begin before one that runs alone."""
         self._known: Final[list[_Known]] = []
         self._position = 0
         """The first of the known ones that has not been tried since the last `restart()`."""
@@ -162,11 +160,10 @@ class Lookahead:
         if item is None:
             self._following = None
             return False
-        kind = self._which.kind_of(item)
-        if (kind is None and not self._passes_lone) or not self._enter(item):
+        if not self._enter(item):
             self._following = None  # It stays the next one.
             return False
-        self._known.append(_Known(item, kind))
+        self._known.append(_Known(item, self._which.kind_of(item)))
         return True
 
     def _enter(self, item: pytest.Item) -> bool:
