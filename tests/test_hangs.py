@@ -79,6 +79,25 @@ def test_ctrl_c_shows_the_test_its_line_and_the_tasks(interrupted):
     )
 
 
+def test_ctrl_c_says_where_a_thread_has_not_woken_the_loop(interrupted):
+    result = interrupted("""
+    @pytest.mark.asyncio
+    async def test_it():
+        event = asyncio.Event()
+        threading.Timer(0.1, event.set).start()
+        end_when(lambda frame: event.is_set() and waits(frame))
+        await event.wait()
+    """)
+    result.stdout.fnmatch_lines(
+        [
+            DOING,
+            "A thread has called something, such as Event.set(), that does not wake the loop:",
+            "let it call that by loop.call_soon_threadsafe().",
+            "test_it (Task-*)",
+        ]
+    )
+
+
 def test_ctrl_c_ends_a_session_that_writes_to_no_terminal(interrupted):
     result = interrupted(WAITING, "-pno:terminal")
     assert result.ret == pytest.ExitCode.INTERRUPTED

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 
 import pytest
 
@@ -674,7 +675,6 @@ def test_code_of_an_installed_package_is_shown_where_it_is_entered_and_left(suit
     )
     result.stdout.fnmatch_lines(
         [
-            SECTION,
             "test_it (Task-*)",
             "    test_it.py:8 in test_it",
             "    package.py:3 in get",
@@ -682,6 +682,126 @@ def test_code_of_an_installed_package_is_shown_where_it_is_entered_and_left(suit
             "    package.py:5 in second",
             "    test_it.py:5 in wait",
             "    waits for Event.wait",
+        ],
+        consecutive=True,
+    )
+
+
+NOTHING_IS_LEFT = "No timer, connection or thread is left to wake these tasks."
+
+
+def test_a_loop_that_nothing_is_left_to_wake_is_told_as_that(suite, pytester, monkeypatch):
+    # In a process of its own, for a thread that another test has left may wake it.
+    run = functools.partial(pytester.runpytest_subprocess, "-p", "pytest_asyncio.plugin")
+    monkeypatch.setattr(pytester, "runpytest", lambda *args, plugins: run(*args))
+    result = suite(
+        """
+        @pytest.mark.asyncio(timeout=0.1)
+        async def test_it():
+            never = asyncio.create_task(asyncio.Event().wait(), name="never")
+            await asyncio.get_running_loop().create_future()
+        """
+    )
+    result.stdout.fnmatch_lines(
+        [
+            SECTION,
+            NOTHING_IS_LEFT,
+            "test_it (Task-*)",
+            "    test_it.py:6 in test_it",
+            "    waits for a Future",
+            "never",
+            "    waits for Event.wait",
+        ],
+        consecutive=True,
+    )
+
+
+@pytest.mark.parametrize(
+    "begin",
+    [
+        "asyncio.create_task(asyncio.sleep(60))",
+        "asyncio.get_running_loop().call_later(60, print)",
+        "asyncio.get_running_loop().add_reader(os.pipe()[0], print)",
+        "asyncio.create_task(asyncio.to_thread(time.sleep, 0.5))",
+        "threading.Timer(1, int).start()",
+        "asyncio.create_task(spin())",
+    ],
+)
+def test_a_loop_that_something_may_wake_is_not(suite, begin):
+    result = suite(
+        f"""
+        import os, threading, time
+
+        async def spin():
+            while True:
+                await asyncio.sleep(0)
+
+        @pytest.mark.asyncio(timeout=0.1)
+        async def test_it():
+            begun = {begin}
+            await asyncio.Event().wait()
+        """,
+        "-Wignore",
+    )
+    result.stdout.fnmatch_lines(SECTION)
+    result.stdout.no_fnmatch_line(NOTHING_IS_LEFT)
+
+
+def test_what_a_thread_calls_that_does_not_wake_the_loop_fails_at_the_time_out(suite):
+    result = suite(
+        """
+        import threading
+
+        @pytest.mark.asyncio(timeout=0.2)
+        async def test_it():
+            event = asyncio.Event()
+            threading.Timer(0.05, event.set).start()
+            await event.wait()
+        """
+    )
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(
+        [
+            "E *TimeoutError: at test_it.py:9 in test_it: test_it took longer than the 0.2 s of *",
+            SECTION,
+            "A thread has called something, such as Event.set(), that does not wake the loop:",
+            "let it call that by loop.call_soon_threadsafe().",
+            "test_it (Task-*)",
+        ]
+    )
+
+
+def test_what_waits_for_a_thread_of_an_executor_to_be_free_is_shown_with_those_that_are_not(suite):
+    result = suite(
+        """
+        import threading
+        from concurrent.futures import ThreadPoolExecutor
+
+        @pytest.mark.asyncio(timeout=0.1)
+        async def test_it():
+            free = threading.Event()
+
+            def block():
+                free.wait()
+
+            with ThreadPoolExecutor(1, "worker") as executor:
+                executor.submit(block)
+                try:
+                    await asyncio.get_running_loop().run_in_executor(executor, print)
+                finally:
+                    free.set()
+        """
+    )
+    result.stdout.fnmatch_lines(
+        [
+            SECTION,
+            "test_it (Task-*)",
+            "    test_it.py:16 in test_it",
+            "    waits for a thread of an executor, none of which is free",
+            "",
+            "Thread 'worker_0':",
+            "    test_it.py:11 in test_it.<locals>.block",
+            "    is in Event.wait",
         ],
         consecutive=True,
     )

@@ -60,18 +60,7 @@ def _lines(session: pytest.Session, interruption: BaseException | None) -> Itera
     for loop in tuple(state.open_loops.values()):
         yield from task_tree.render_titled(loop, session, first, interruption)
     tasks = {task for loop in state.open_loops.values() for task in asyncio.all_tasks(loop)}
-    shown = {found[0] for task in tasks if (found := worker_threads.of_task(task))}
-    yield from _threads({threading.main_thread(), *shown})
-
-
-def _threads(shown: set[threading.Thread]) -> Iterator[str]:
-    """Yield where other threads are that run code of the suite: tests may wait for these."""
-    for thread in threading.enumerate():
-        chain = await_chains.chain_of_thread(thread)
-        if thread not in shown and chain:
-            yield f"\nThread {thread.name!r}:"
-            for line in await_chains.lines_of(chain, waits=False):
-                yield f"    {line}"
+    yield from worker_threads.others(tasks)
 
 
 def chain_of(run: Run | None, interruption: BaseException | None) -> list[Step]:

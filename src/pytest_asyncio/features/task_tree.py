@@ -29,7 +29,7 @@ from pytest_asyncio.support.foreign import is_a
 from pytest_asyncio.support.nodes import address
 from pytest_asyncio.support.words import listed
 
-from . import worker_threads
+from . import wakers, worker_threads
 from .awaiters import Waiting
 
 __all__ = ("attach", "render", "show", "start", "traceback_of")
@@ -119,9 +119,11 @@ def attach(
 ) -> None:
     """Have the report of an error show what the tasks of a loop are doing now, and of others."""
     lines = render(loop, session, first, interruption) or ["no tasks"]
-    for other in SessionState.of(session).open_loops.values():
+    loops = tuple(SessionState.of(session).open_loops.values())
+    for other in loops:
         if other is not loop:
             lines += render_titled(other, session)
+    lines += worker_threads.others(task for it in loops for task in asyncio.all_tasks(it))
     keep(error, "\n".join(lines), session)
 
 
@@ -155,6 +157,7 @@ class _Tree:
         interruption: BaseException | None,
     ) -> None:
         self._runs = {run.task: run for run in SessionState.of(session).all_running}
+        self._loop = loop
         self._first = first
         self._interruption = interruption
         self._running = running_on(loop, interruption)
@@ -177,6 +180,8 @@ class _Tree:
             first, *others = map(self._title, deadlock)
             links = ", which waits for ".join([*others, first])
             yield f"Deadlock: {first} waits for {links}"
+        elif self._all_wait():
+            yield from wakers.said_of(self._loop, self._interruption)
         for task in self._tasks:
             if not self._waiting.awaiters[task]:
                 yield from self._branch(task, "", "")
@@ -195,6 +200,8 @@ class _Tree:
         bar = "│" if awaited or thread else " "
         for line in self._chain(task):
             yield _cut(f"{others}{bar}   {line}")
+        if not (awaited or thread) and (future := _bare_future_of(task)):
+            yield _cut(f"{others}    {future}")
         for child in awaited[:-1]:
             yield from self._branch(child, f"{others}├── ", f"{others}│   ")
         for child in awaited[-1:]:
@@ -221,6 +228,15 @@ class _Tree:
 
     def _names_of(self, holders: list[Task[Any]], waiting: Task[Any]) -> str:
         return listed(["itself" if it is waiting else self._title(it) for it in holders])
+
+    def _all_wait(self) -> bool:
+        """Return whether tasks wait on the only loop that has any turn."""
+        running = [task for task in self._runs if not task.done()]
+        return (
+            self._running is None
+            and {task.get_loop() for task in running} == {self._loop}
+            and not any(self._is_ready(task) for task in self._tasks)
+        )
 
     def _is_ready(self, task: Task[Any]) -> bool:
         """Return whether a task runs, or waits for nothing but its turn."""
@@ -264,6 +280,16 @@ class _Tree:
         if error is None or error is self._interruption:
             return ""
         return f", ended with {options.shown(error)}"
+
+
+def _bare_future_of(task: Task[Any]) -> str | None:
+    """Say what a task waits for, if that is a future which no call of Python's own has made."""
+    chain = chain_of(task)
+    if task.done() or not chain or frames.kind_of(chain[-1].frame) == "python":
+        return None
+    if worker_threads.waits_for_one(task):
+        return "waits for a thread of an executor, none of which is free"
+    return "waits for a Future" if asyncio_private.future_of(task) is not None else None
 
 
 def _origin(task: Task[Any]) -> str:

@@ -17,12 +17,19 @@ from pytest_asyncio.engine import event_loop
 from pytest_asyncio.engine.plan import Plan, plan_of
 from pytest_asyncio.engine.runs import ACTIVE_TEST, Run
 from pytest_asyncio.engine.session import Observer, SessionState
-from pytest_asyncio.support import asyncio_private, await_chains, debuggers, frames, threads
+from pytest_asyncio.support import (
+    asyncio_private,
+    await_chains,
+    debuggers,
+    frames,
+    running_session,
+    threads,
+)
 from pytest_asyncio.support.interrupts import Interrupts
 from pytest_asyncio.support.real_time import RealTime
 from pytest_asyncio.support.watchdog import Alarms
 
-from . import task_tree
+from . import task_tree, wakers
 
 REACTION: Final = 1.0
 """Seconds in which a run is to react to the end of its time-out.
@@ -216,6 +223,9 @@ class _Deadline:
             self._alarm = self._alarms.set(self._seconds, self._expire)
             return
         self._alarm = self._alarms.set(REACTION, self._unblock)
+        if self._error is None and wakers.has_overlooked(self._loop):
+            with running_session.within(self.session):
+                self._error = self._failure()  # The next line wakes the loop.
         with suppress(RuntimeError):  # The loop has been closed.
             self._loop.call_soon_threadsafe(self._step)
 

@@ -117,6 +117,11 @@ def waits_for_news(frame: FrameType | None) -> bool:
     )
 
 
+def has_left_a_wait(error: BaseException) -> bool:
+    """Return whether an error was raised while a loop waited, as by the handler of a signal."""
+    return any(module_of(it.tb_frame) in _SELECTORS for it in entries_of(error.__traceback__))
+
+
 def innermost(thread: int) -> FrameType | None:
     """Return the frame that a thread is in, or which has called this package there.
 
