@@ -119,6 +119,26 @@ def test_on_a_shared_loop_it_may_be_of_an_earlier_test_and_comes_once(suite):
     assert text.count("worker, of this test or an earlier one: KeyError('GBP')") == 1
 
 
+def test_one_that_ends_a_fixture_is_told_at_its_teardown_alone(suite):
+    result = suite(
+        """
+        async def work():
+            raise KeyError("GBP")
+        @pytest_asyncio.fixture
+        async def group():
+            async with asyncio.TaskGroup() as group:
+                group.create_task(work(), name="worker")
+                yield
+        @pytest.mark.asyncio
+        async def test_it(group):
+            await asyncio.sleep(60)
+        """
+    )
+    result.assert_outcomes(failed=1, errors=1)
+    result.stdout.fnmatch_lines("* KeyError: 'GBP'")
+    result.stdout.no_fnmatch_line(TITLE)
+
+
 def test_a_synchronous_test_lists_none(suite):
     result = suite(
         """

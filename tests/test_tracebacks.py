@@ -44,6 +44,17 @@ def test_an_error_of_asyncio_is_one_of_the_users_line(suite):
     result.stdout.fnmatch_lines([f"> *{ENDS['wait_for']}", "E *TimeoutError", "test_it.py:6: *"])
 
 
+def test_a_cancellation_of_asyncios_own_is_left_out(suite):
+    result = failing(suite, ENDS["wait_for"])
+    result.stdout.no_fnmatch_line("*CancelledError*")
+    result.stdout.no_fnmatch_line("*direct cause*")
+
+
+def test_one_that_has_ended_a_line_of_the_user_is_not(suite):
+    result = failing(suite, ENDS["timeout"])
+    result.stdout.fnmatch_lines(["E *CancelledError", "*direct cause*", "E *TimeoutError"])
+
+
 def test_an_error_in_what_asyncio_calls_shows_both_lines_of_the_user(suite):
     result = suite("""
         def work():

@@ -139,9 +139,17 @@ def _is_timeout(error: BaseException) -> bool:
 
 
 def hide_frames(error: BaseException) -> None:
-    """Take what is not the user's out of the tracebacks of an error and of those behind it."""
-    for part in all_of(error):
+    """Take what is not the user's out of the tracebacks of an error and of those behind it.
+
+    The cancellation by which asyncio ends a wait has no other lines, and is left out.
+    """
+    parts = list(all_of(error))
+    for part in parts:
         part.__traceback__ = frames.hide_asyncios(frames.hide_own(part.__traceback__))
+    for part in parts:
+        cause = part.__cause__
+        if isinstance(cause, asyncio.CancelledError) and cause.__traceback__ is None:
+            part.__cause__ = None
 
 
 def _note_on(part: BaseException, error: BaseException, item: pytest.Function) -> str | None:

@@ -12,6 +12,7 @@ from weakref import WeakSet
 import pytest
 
 from pytest_asyncio.collect import options
+from pytest_asyncio.engine.fixture_setups import Cancelled
 from pytest_asyncio.engine.plan import plan_of
 from pytest_asyncio.engine.runs import ACTIVE_TEST
 from pytest_asyncio.engine.session import Observer, SessionState
@@ -44,8 +45,10 @@ class _Failures(Observer):
         self, item: pytest.Item, call: pytest.CallInfo[None]
     ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
         report = yield
-        if call.excinfo is not None and report.failed:
-            text = "\n".join(self._lines(item, call.excinfo.value))
+        failure = None if call.excinfo is None else call.excinfo.value
+        # A fixture that has ended a test tells why at its teardown.
+        if failure is not None and report.failed and not isinstance(failure, Cancelled):
+            text = "\n".join(self._lines(item, failure))
             if text:
                 pytest_private.add_section(report, TITLE, text)
         return report
