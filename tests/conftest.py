@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio  # else each suite that is run in this process imports a new one
 import contextlib
+import gc
 import signal
 import sys
 import textwrap
-from collections.abc import Callable, Mapping
+import warnings
+from collections.abc import Callable, Iterator, Mapping
 
 import pytest
 
@@ -83,6 +85,15 @@ def suite(
         return pytester.runpytest("-p", "no:cacheprovider", *args, plugins=[plugin])
 
     return run
+
+
+@pytest.fixture
+def _leave_nothing_to_others() -> Iterator[None]:
+    """Free what failing tests have left open, before the warnings reach another test."""
+    yield
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        gc.collect()
 
 
 @pytest.fixture

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import gc
 import re
-import warnings
 
 import pytest
+
+pytestmark = pytest.mark.usefixtures("_leave_nothing_to_others")
 
 INI = "asyncio_default_fixture_loop_scope = function"
 PLACES = r"the test|'\w+'(?:(?:, | and )'\w+')*"
@@ -157,15 +157,6 @@ FIRST_USED = {
 }
 
 SUITES = {"connection": CONNECTION, "server": SERVER, "queue": QUEUE, "first used": FIRST_USED}
-
-
-@pytest.fixture(autouse=True)
-def _leave_nothing_to_others():
-    """Free what the failing tests have left open, before the warnings reach another test."""
-    yield
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        gc.collect()
 
 
 def follow(files, text):
