@@ -98,6 +98,28 @@ def test_ctrl_c_says_where_a_thread_has_not_woken_the_loop(interrupted):
     )
 
 
+def test_ctrl_c_that_wakes_uvloop_says_that_a_thread_has_not(interrupted):
+    pytest.importorskip("uvloop")
+    result = interrupted(
+        """
+    @pytest.mark.asyncio
+    async def test_it():
+        event = asyncio.Event()
+        threading.Timer(0.1, event.set).start()
+        end_when(lambda _: event.is_set())
+        await event.wait()
+    """,
+        "--asyncio-loop-factory=uvloop.new_event_loop",
+    )
+    result.stdout.fnmatch_lines(
+        [
+            DOING,
+            "test_it.py::test_it: its call has taken *, and has ended just now",
+            "A thread has called something, such as Event.set(), that does not wake the loop:",
+        ]
+    )
+
+
 def test_ctrl_c_ends_a_session_that_writes_to_no_terminal(interrupted):
     result = interrupted(WAITING, "-pno:terminal")
     assert result.ret == pytest.ExitCode.INTERRUPTED

@@ -13,13 +13,13 @@ import pytest
 from pytest_asyncio.collect import fixtures
 from pytest_asyncio.engine.runs import Run
 from pytest_asyncio.engine.session import SessionState
-from pytest_asyncio.support import await_chains, running_session
+from pytest_asyncio.support import asyncio_private, await_chains, running_session
 from pytest_asyncio.support.await_chains import Step
 from pytest_asyncio.support.nodes import address
 from pytest_asyncio.support.pytest_private import reporting, setup_state, xdist
 from pytest_asyncio.support.real_time import RealTime
 
-from . import fixture_order, loop_advice, task_tree, worker_threads
+from . import fixture_order, loop_advice, task_tree, wakers, worker_threads
 from .standing_loops import advise
 
 TITLE: Final = "what async tests were doing"
@@ -50,6 +50,8 @@ def _lines(session: pytest.Session, interruption: BaseException | None) -> Itera
     running = [run for run in state.all_running if not run.is_live]
     for run in running:
         yield _sentence(run, interruption)
+        if run.task.done() and asyncio_private.error_of(run.task) is not interruption:
+            yield from wakers.OVERLOOKED  # The signal has woken uvloop, as a thread has not.
         if advice := loop_advice.if_in_use(None, run.item):
             yield advice
         if run.fixturedef and (order := fixture_order.hint(run.fixturedef, run.item, run.phase)):
@@ -78,7 +80,7 @@ def _sentence(run: Run, interruption: BaseException | None) -> str:
     what = f"its {run.phase}" if run.fixturedef is None else _phase_of(run.fixturedef, run.phase)
     at = ", and has not begun"
     if await_chains.has_begun(run.task):
-        at = _place_of(await_chains.chain_of(run.task, interruption))
+        at = _place_of(await_chains.chain_of(run.task, interruption)) or ", and has ended just now"
     running = await_chains.running_on(run.task.get_loop(), interruption)
     if running is not None and running is not run.task:
         where = await_chains.last_of_users(await_chains.chain_of(running, interruption))

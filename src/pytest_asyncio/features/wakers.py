@@ -13,7 +13,7 @@ from pytest_asyncio.support.real_time import RealTime
 from . import worker_threads
 
 _NOTHING: Final = "No timer, connection or thread is left to wake these tasks."
-_OVERLOOKED: Final = (
+OVERLOOKED: Final = (
     "A thread has called something, such as Event.set(), that does not wake the loop:",
     "let it call that by loop.call_soon_threadsafe().",
 )
@@ -29,7 +29,7 @@ def said_of(loop: AbstractEventLoop, interruption: BaseException | None) -> tupl
     """
     was_waiting = _is_waiting() if interruption is None else frames.has_left_a_wait(interruption)
     if was_waiting and asyncio_private.count_ready(loop):
-        return _OVERLOOKED
+        return OVERLOOKED
     return () if _may_wake_tasks(loop) else (_NOTHING,)
 
 

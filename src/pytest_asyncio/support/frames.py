@@ -18,7 +18,9 @@ from .foreign import is_a
 PACKAGE: Final = __name__.partition(".")[0]
 """What the names of all modules of the plugin begin with."""
 
-_RUNNERS: Final = {"__main__", PACKAGE, "_pytest", "pluggy", "pytest", "pytest_timeout"}
+_RUNNERS: Final = {
+    *("__main__", PACKAGE, "_pytest", "execnet", "pluggy", "pytest", "pytest_timeout", "xdist"),
+}
 _SELECTORS: Final = {"selectors", "asyncio.windows_events"}
 _RUNS_LOOPS: Final = f"{PACKAGE}.engine.loops"
 _LIBRARY: Final = Path(functools.__file__).parent
