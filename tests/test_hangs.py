@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import gc
 import os
 import signal
 import threading
@@ -164,6 +165,33 @@ def test_ctrl_c_names_the_fixture_that_hangs(interrupted, fixture, phase):
             f"test_it.py::test_it: the {phase} of fixture 'server' has taken * is at test_it.py:*",
         ]
     )
+
+
+@pytest.mark.usefixtures("_impatient")
+def test_what_ctrl_c_does_not_end_is_named_and_not_logged_too(interrupted, caplog):
+    result = interrupted("""
+    async def work():
+        while True:
+            try:
+                await asyncio.Event().wait()
+            except asyncio.CancelledError:
+                pass
+
+    @pytest.mark.asyncio
+    async def test_it():
+        end_when(waits)
+        await asyncio.gather(work())
+    """)
+    result.stdout.fnmatch_lines(
+        [
+            DOING,
+            "*- what Ctrl-C has not ended -*",
+            "Task-*: test_it() at test_it.py:16 in test_it did not end when it was cancelled, *",
+            "!!* KeyboardInterrupt !!*",
+        ]
+    )
+    gc.collect()
+    assert "Task was destroyed" not in caplog.text
 
 
 def test_ctrl_c_names_the_fixtures_that_one_may_wait_for_in_vain(interrupted):

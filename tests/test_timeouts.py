@@ -335,6 +335,7 @@ def test_a_task_that_refuses_to_end_is_reported_and_its_loop_given_up(suite, sco
     result.stdout.fnmatch_lines(
         [
             "E*TimeoutError: *test_refuses took longer than the 0.05 s of its timeout.",
+            "E *It was given 0.1 s to end after it was cancelled.",
             "E*did not end when it was cancelled, so the event loop of test_it.py* was given up.",
         ]
     )

@@ -419,7 +419,7 @@ class LoopOwner:
             if task.done() and not event_loop.is_outcome_of(task, interruption):
                 event_loop.report_error(task, "unhandled exception after a run was broken off")
         if not task.done():
-            asyncio_private.leave_unfinished({run.refusing})
+            asyncio_private.leave_unfinished({run.refusing, *asyncio.all_tasks(task.get_loop())})
             interruption.add_note(
                 f"{await_chains.described(run.refusing)} did not end when it was cancelled, "
                 f"so {self} was given up."

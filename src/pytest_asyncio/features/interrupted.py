@@ -13,6 +13,8 @@ from pytest_asyncio.support.pytest_private import reporting
 
 from . import hang_report
 
+_REFUSED: Final = "what Ctrl-C has not ended"
+
 
 def start(session: pytest.Session) -> None:
     """Have Ctrl-C show, from now on, what it interrupts."""
@@ -44,6 +46,10 @@ class _CtrlC(Observer):
     def pytest_keyboard_interrupt(self, excinfo: pytest.ExceptionInfo[BaseException]) -> None:
         """Let pytest's summary name the user's line, and `--full-trace` begin with the user's."""
         self.loop_interrupted(excinfo.value)
+        # To pytest, they would be part of the line that it draws.
+        notes: list[str] = vars(excinfo.value).pop("__notes__", [])
+        if notes:
+            self._output.show(_REFUSED, "\n".join(notes))
         users = frames.up_to_users(as_traceback(self._chain))
         if users is None:
             return

@@ -213,6 +213,8 @@ class _Deadline:
         self._run.task.cancel()
         yield event_loop.LAST_GRACE
         task_tree.attach(error, self._loop, self.session, self._run.task)
+        grace = event_loop.GRACE + event_loop.LAST_GRACE
+        error.add_note(f"It was given {grace:g} s to end after it was cancelled.")
         self._run.give_up(error)
         while True:  # Other tests may use the loop for as long as they need it.
             yield event_loop.LAST_GRACE
