@@ -308,7 +308,7 @@ class _Deadline:
         self._ended_at = RealTime.monotonic()
         error = TimeoutError(f"{self._message()}.")
         others = self._ended_at - self._run.began - self._seconds
-        if self._state.other_tests and others > self._seconds * _SHARE:
+        if self._state.other_tests and others > REACTION:
             error.add_note(f"Other tests ran for {others:.1f} s meanwhile, of which little counts.")
         error.__traceback__ = task_tree.traceback_of(self._run.task)
         error.__suppress_context__ = True  # It is not the loop's stop that is of interest.
