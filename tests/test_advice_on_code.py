@@ -229,6 +229,75 @@ ADVICE = {
         """,
         option="asyncio_loop_scope = auto",
     ),
+    "a request of event_loop": Advice(
+        "*The fixture 'event_loop' is gone * In async code, write asyncio.get_running_loop(). *",
+        {"(event_loop)": "()", "event_loop.time()": "asyncio.get_running_loop().time()"},
+        "",
+        """
+        @pytest.mark.asyncio
+        async def test_it(event_loop):
+            event_loop.time()
+        """,
+    ),
+    "a request of event_loop in synchronous code": Advice(
+        "*Synchronous code requests asyncio_runner: asyncio_runner.run(coroutine), *",
+        {"(event_loop)": "(asyncio_runner)", "event_loop.run_until_complete": "asyncio_runner.run"},
+        "",
+        """
+        def test_it(event_loop):
+            event_loop.run_until_complete(asyncio.sleep(0))
+        """,
+    ),
+    "a live loop that a test runs": Advice(
+        "*Write asyncio_runner.run(coroutine), * in place of loop.run_until_complete(coroutine).",
+        {"asyncio_runner.loop.run_until_complete": "asyncio_runner.run"},
+        "",
+        """
+        @pytest.mark.asyncio(live=True)
+        def test_it(asyncio_runner):
+            asyncio_runner.loop.run_until_complete(asyncio.sleep(0))
+        """,
+    ),
+    "an answer of 500": Advice(
+        '*Write @pytest.mark.asyncio(loop_scope="session") at the test to let them share one.',
+        {"@pytest.mark.asyncio": '@pytest.mark.asyncio(loop_scope="session")'},
+        """
+        class Application:
+            def __init__(self):
+                self._loop = asyncio.get_running_loop()
+
+            async def get(self):
+                try:
+                    answer = self._loop.create_future()
+                    self._loop.call_soon(answer.set_result, 200)
+                    return await answer
+                except RuntimeError:
+                    return 500
+
+        @pytest_asyncio.fixture(scope="session", loop_scope="session")
+        async def application():
+            yield Application()
+        """,
+        """
+        @pytest.mark.asyncio
+        async def test_it(application):
+            assert await application.get() == 200
+        """,
+    ),
+    "tasks on another loop than the test's": Advice(
+        "*Give the test and the fixture that calls it the same loop_scope.",
+        {"@pytest.mark.asyncio": '@pytest.mark.asyncio(loop_scope="module")'},
+        """
+        @pytest_asyncio.fixture(loop_scope="module")
+        async def worker(asyncio_tasks):
+            asyncio_tasks.create_task(asyncio.sleep(60))
+        """,
+        """
+        @pytest.mark.asyncio
+        async def test_it(worker):
+            pass
+        """,
+    ),
     "an async test without a mark": Advice(
         "*@pytest.mark.asyncio*",
         {"async def test_it": "@pytest.mark.asyncio\nasync def test_it"},

@@ -18,7 +18,7 @@ from pytest_asyncio.collect.options import Mode
 from pytest_asyncio.engine import entry
 from pytest_asyncio.engine.plan import Plan
 from pytest_asyncio.features import invalid_hooks, unmarked_tests
-from pytest_asyncio.support import pytest_private, running_session
+from pytest_asyncio.support import modules, pytest_private, running_session
 from pytest_asyncio.support.frames import PACKAGE
 from pytest_asyncio.support.types import LoopFactory
 from pytest_asyncio.user_fixtures import *  # noqa: F403  # pytest, and users, find them here
@@ -48,15 +48,14 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 @pytest.hookimpl(trylast=True)
 def pytest_configure(config: pytest.Config) -> None:
+    modules.remember(PACKAGE)
     config.addinivalue_line("markers", options.MARKER)  # of which auto mode makes one
     for module in _ALWAYS:
         config.pluginmanager.register(module)
     collection.read_options(config)
     given = options.of(config)
-    if given.checks:
-        _feature("checks").register(config)
-    for name in ("trace", "durations"):
-        if getattr(given, name) is not None:
+    for name in ("checks", "trace", "durations"):
+        if getattr(given, name) not in (None, ()):
             _feature(name).register(config)
     if given.concurrent_probe:
         config.pluginmanager.register(_feature("concurrency.probe"))

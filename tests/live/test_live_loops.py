@@ -386,3 +386,16 @@ def test_context_variables_of_fixtures_are_seen_on_both_sides(server_suite):
             assert var.get() == "test"
     """)
     result.assert_outcomes(passed=1)
+
+
+def test_a_live_loop_that_a_test_runs_is_told_as_that_in_a_second_session_too(suite):
+    suite("@pytest.mark.asyncio\nasync def test_it(): assert 0").assert_outcomes(failed=1)
+    result = suite(
+        """
+        @pytest.mark.asyncio(live=True)
+        def test_it(asyncio_runner):
+            asyncio_runner.loop.run_until_complete(asyncio.sleep(0))
+        """,
+        "-Wignore",
+    )
+    result.stdout.fnmatch_lines("E *The loops of test_it are live, in threads of their own. *")

@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, Any, Final, cast
 import pytest
 
 from pytest_asyncio.collect import fixtures, items
-from pytest_asyncio.support import modules, pytest_private
-from pytest_asyncio.support.frames import PACKAGE
+from pytest_asyncio.support import pytest_private
 
 from .plan import Plan, plan_of
 
@@ -26,7 +25,6 @@ def start(session: pytest.Session) -> Phases:
 
 
 def _start(session: pytest.Session) -> Phases:
-    modules.remember(PACKAGE)
     from .phases import Phases
 
     phases = session.stash[_PHASES] = Phases(session)
