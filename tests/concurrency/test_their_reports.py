@@ -954,3 +954,25 @@ def test_what_asyncio_logs_of_a_callback_or_task_is_in_the_report_of_its_test(co
     )
     result.assert_outcomes(failed=2)
     result.stdout.fnmatch_lines(["*_ test_b _*", "*Captured log call*", "*LookupError*"])
+
+
+def test_the_tree_of_tasks_says_of_which_test_each_fixture_is(concurrent):
+    result = concurrent(
+        """
+    @pytest_asyncio.fixture(parallel=True)
+    async def waits():
+        await asyncio.sleep(0.5)
+        yield
+    @pytest_asyncio.fixture(parallel=True)
+    async def waits_too(): await asyncio.sleep(0.5)
+    async def test_a(waits, waits_too): pass
+    async def test_b(waits, waits_too): pass
+    async def test_c(waits, waits_too): pass
+    """,
+        "--asyncio-timeout=0.1",
+    )
+    result.assert_outcomes(errors=3)
+    result.stdout.fnmatch_lines(
+        [f"fixture 'waits{too}' of test_{test}" for too in ("", "_too") for test in "bc"]
+    )
+    result.stdout.no_fnmatch_line("*_live()*")

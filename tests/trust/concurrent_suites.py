@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 SCOPES = ("session", "package", "module", "class", "function")
 
 HEAD = (
-    "import asyncio, logging, os, sys, warnings, pytest, pytest_asyncio",
-    "from contextlib import suppress",
+    "import asyncio, hypothesis, logging, os, sys, unittest, warnings, pytest, pytest_asyncio",
+    "from contextlib import chdir, suppress",
     "def clear_environment(): return patch.dict(os.environ, clear=True)",
     "from unittest.mock import patch",
     "def trace(what, request):",
@@ -100,6 +100,8 @@ class Fixture:
     """Whether it dies when a test asks it to."""
     hangs: str
     """The phase in which its time-out ends it."""
+    is_parallel: bool
+    """Whether it may be set up at the same time as others."""
 
     def requested(self, number: int, visible: Fixtures) -> list[int]:
         return [
@@ -120,7 +122,7 @@ class Fixture:
         if self.may_die:  # It would stand still on a loop of its own.
             keywords += f", loop_scope=widest({self.scope!r})"
         if self.is_async:  # A mark counts for the test's own fixtures too.
-            keywords += f", timeout={TIMEOUT if self.hangs else 0}"
+            keywords += f", timeout={TIMEOUT if self.hangs else 0}, parallel={self.is_parallel}"
         declare = "pytest_asyncio.fixture" if self.is_async else "pytest.fixture"
         arguments = ["self"] * is_method + ["request", *requested]
         yield f"@{declare}(scope={self.scope!r}, autouse={self.autouse}{keywords})"
@@ -181,11 +183,14 @@ class Case:
     def lines(self, name: str, visible: Fixtures) -> Iterator[str]:
         requested = [number for number in sorted(self.requests) if number in visible]
         arguments = ["request", *(f"f{number}" for number in requested)]
-        if self.uses:
-            arguments.append(self.uses)
+        if self.uses not in ("", "hypothesis"):
+            arguments.append("tmp_path" if self.uses == "chdir" else self.uses)
         if self.params:
             arguments.append("i")
             yield f"@pytest.mark.parametrize('i', range({self.params}))"
+        if self.uses == "hypothesis":
+            arguments.append("example")
+            yield from HYPOTHESIS
         yield self.mark
         if self.is_async and self.hangs:
             yield f"@pytest.mark.asyncio(loop_scope=LOOP_SCOPE, timeout={TIMEOUT})"
@@ -212,8 +217,19 @@ class Case:
         yield end
 
 
+HYPOTHESIS = (
+    "@hypothesis.settings(hypothesis.settings.get_profile('quick'), max_examples=2)",
+    "@hypothesis.given(example=hypothesis.strategies.just(1))",
+)
+
 USES: Mapping[str, tuple[str, ...]] = {
     "": (),
+    "hypothesis": ("{pause}", "assert example == 1"),
+    "chdir": (
+        "with chdir(tmp_path):",
+        "    {pause}",
+        "    assert os.getcwd() == str(tmp_path)",
+    ),
     "tmp_path": (
         "(tmp_path / 'x').write_text('{name}')",
         "{pause}",
@@ -257,17 +273,39 @@ USES: Mapping[str, tuple[str, ...]] = {
 
 
 @dataclass(frozen=True)
+class UnitTests:
+    """A class of unittest's."""
+
+    is_async: bool
+    ends: tuple[str, ...]
+
+    def lines(self, number: str, outer: Fixtures) -> Iterator[str]:
+        base = "IsolatedAsyncioTestCase" if self.is_async else "TestCase"
+        yield f"class TestUnit{number}(unittest.{base}):"
+        yield f"    def setUp(self): print('setUp {number}')"
+        for index, end in enumerate(self.ends):
+            yield f"    {'async ' * self.is_async}def test_{number}_{index}(self):"
+            if self.is_async:
+                yield "        await asyncio.sleep(0.001)"
+            yield f"        {end}"
+
+
+@dataclass(frozen=True)
 class Class:
     """A class: its fixtures, which may override those outside of it, and its tests."""
 
     overriding: int
     fixtures: tuple[Fixture, ...]
     tests: tuple[Case, ...]
+    xunit: tuple[str, ...]
+    """Names of its methods in the manner of unittest."""
 
     def lines(self, number: str, outer: Fixtures) -> Iterator[str]:
         own = numbered(self.overriding, self.fixtures, outer)
         visible = dict(outer) | own
         yield f"class TestClass{number}:"
+        for name in self.xunit:
+            yield from indented(xunit_lines(name, number))
         for index, fixture in own.items():
             yield from indented(fixture.lines(index, visible, is_method=True))
         for index, test in enumerate(self.tests):
@@ -283,11 +321,15 @@ class Module:
     overriding: int
     """With which number its fixtures begin, and so how many of those of all modules it sees."""
     fixtures: tuple[Fixture, ...]
-    tests: tuple[Case | Class, ...]
+    tests: tuple[Case | Class | UnitTests, ...]
+    xunit: tuple[str, ...]
+    """Names of its functions in the manner of unittest."""
 
     def lines(self, shared: Fixtures) -> Iterator[str]:
         own = numbered(self.overriding, self.fixtures, shared)
         visible = dict(shared) | own
+        for name in self.xunit:
+            yield from xunit_lines(name, "")
         for number, fixture in own.items():
             yield from fixture.lines(number, visible, is_method=False)
         for number, entry in enumerate(self.tests):
@@ -345,6 +387,16 @@ def numbered(first: int, fixtures: tuple[Fixture, ...], outer: Fixtures) -> Fixt
     return dict(enumerate(fixtures, min(first, len(outer))))
 
 
+def xunit_lines(name: str, number: str) -> list[str]:
+    is_of_class = name.endswith("_class")
+    arguments = {"_module": "", "_function": "", "_method": "self", "_class": "cls"}
+    lines = [
+        f"def {name}({arguments[name[name.index('_') :]]}):",
+        f"    print('{name} {number}')",
+    ]
+    return ["@classmethod", *lines] if is_of_class else lines
+
+
 def indented(lines: Iterator[str] | list[str]) -> Iterator[str]:
     return (f"    {line}" for line in lines)
 
@@ -394,6 +446,7 @@ _fixtures = st.builds(
     teardown=st.none() | _phases,
     dies=st.booleans(),
     hangs=st.sampled_from(("",) * 80 + ("setup", "teardown")),
+    is_parallel=st.booleans(),
 )
 _tests = st.builds(
     Case,
@@ -407,6 +460,10 @@ _tests = st.builds(
             "@pytest.mark.xfail(run=False)",
             "@pytest.mark.xfail(strict=True)",
             "@pytest.mark.asyncio(loop_scope=LOOP_SCOPE, concurrent=False)",
+            "@pytest.mark.asyncio(loop_scope='session')",
+            "@pytest.mark.asyncio(loop_scope='module')",
+            "@pytest.mark.asyncio(loop_scope='function')",
+            "@pytest.mark.usefixtures('monkeypatch')",
             "@pytest.mark.filterwarnings('ignore:test')",
             "@pytest.mark.filterwarnings('error:test')",
         )
@@ -418,18 +475,36 @@ _tests = st.builds(
     kills=st.booleans(),
     hangs=st.sampled_from(("",) * 120 + tuple(HANGS)),
 )
+
+
+def _xunit(*whats: str) -> st.SearchStrategy[tuple[str, ...]]:
+    names = [f"{phase}_{what}" for what in whats for phase in ("setup", "teardown")]
+    return st.sampled_from(((), (), tuple(names))) | st.lists(
+        st.sampled_from(names), unique=True, max_size=1
+    ).map(tuple)
+
+
 _few_fixtures = st.lists(_fixtures, max_size=2).map(tuple)
 _classes = st.builds(
     Class,
     overriding=st.integers(0, 3),
     fixtures=_few_fixtures,
     tests=st.lists(_tests, min_size=1, max_size=4).map(tuple),
+    xunit=_xunit("method", "class"),
+)
+_unit_tests = st.builds(
+    UnitTests,
+    is_async=st.booleans(),
+    ends=st.lists(_ends.filter(lambda end: "System" not in end), min_size=1, max_size=2).map(tuple),
 )
 _modules = st.builds(
     Module,
     overriding=st.integers(0, 3),
     fixtures=st.lists(_fixtures, max_size=3).map(tuple),
-    tests=st.lists(_tests | _classes, max_size=5).map(tuple),
+    tests=st.lists(
+        st.one_of(_tests, _tests, _tests, _tests, _classes, _classes, _unit_tests), max_size=5
+    ).map(tuple),
+    xunit=_xunit("module", "function"),
 )
 _packages = st.builds(
     Package,

@@ -147,7 +147,7 @@ _WITHOUT = (
 @given(
     suite=suites,
     concurrency=st.sampled_from((2, 8, 100)),
-    arguments=st.sampled_from(((), ("-x",))),
+    arguments=st.sampled_from(((), ("-x",), ("--maxfail=2",))),
 )
 def test_reports_are_those_of_a_serial_run(
     suite: Suite, concurrency: int, arguments: tuple[str, ...]

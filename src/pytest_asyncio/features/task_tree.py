@@ -156,7 +156,12 @@ class _Tree:
         first: Task[Any] | None,
         interruption: BaseException | None,
     ) -> None:
-        self._runs = {run.task: run for run in SessionState.of(session).all_running}
+        state = SessionState.of(session)
+        self._runs = {run.task: run for run in state.all_running}
+        self._items = {task: fixture.item for task, fixture in state.standing.items()}
+        """For which test each task is: its own, or a fixture that is set up for it."""
+        self._items |= {early.run.task: early.item for early in state.early_setups.values()}
+        self._items |= {task: run.item for task, run in self._runs.items()}
         self._loop = loop
         self._first = first
         self._interruption = interruption
@@ -264,8 +269,11 @@ class _Tree:
     def _title(self, task: Task[Any]) -> str:
         """Return a task's name, and where that says nothing, what it was made of."""
         name = self._name(task)
-        is_named = not name.startswith("Task-") and self._names[name] == 1
-        return name if is_named else f"{name}: {call_of(task)}"
+        if not name.startswith("Task-") and self._names[name] == 1:
+            return name
+        if task in self._items:
+            return f"{name} of {self._items[task].name}"
+        return f"{name}: {call_of(task)}"
 
     def _state(self, task: Task[Any]) -> str:
         if task is self._running:
