@@ -22,6 +22,24 @@ def test_who_stops_the_loop_fails(concurrent_in_both_ways):
     result.stdout.fnmatch_lines(["*___ test_stops ___*", "*has called stop() on the event loop*"])
 
 
+@pytest.mark.parametrize("loop", ["asyncio.SelectorEventLoop", "uvloop.new_event_loop"])
+def test_who_stops_the_loop_fails_although_what_was_waited_for_is_over_by_then(concurrent, loop):
+    pytest.importorskip(loop.partition(".")[0])
+    result = concurrent(
+        """
+    async def test_a(): await asyncio.sleep(0.03)
+    async def test_b(): pass
+    async def test_stops():
+        asyncio.get_running_loop().stop()
+        await asyncio.Event().wait()
+    """,
+        f"--asyncio-loop-factory={loop}",
+        "--asyncio-timeout=5",
+    )
+    result.assert_outcomes(passed=2, failed=1)
+    result.stdout.fnmatch_lines(["*___ test_stops ___*", "*has called stop() on the event loop*"])
+
+
 def test_a_stop_that_nobody_has_asked_for_fails_the_current_test(concurrent):
     result = concurrent(
         """

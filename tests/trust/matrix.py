@@ -114,6 +114,10 @@ GIVES_WAY: Final = {
 
 NOT_TOGETHER: Final = {
     frozenset({"xdist", "--pdb"}): "pytest-xdist refuses to run tests elsewhere with a debugger",
+    frozenset({"concurrent", "virtual clock", "uvloop"}): "no test runs, for none has a loop",
+    frozenset({"concurrent", "loop settings", "debug mode"}): (
+        "a test looks at what another one sets on the loop that they share"
+    ),
 }
 """Cells that cannot be, each with its reason."""
 
@@ -141,8 +145,8 @@ class Cell:
 
     def why_not(self) -> str | None:
         """Return the reason why the cell cannot be, if there is one."""
-        for pair in itertools.combinations(self.names, 2):
-            if reason := NOT_TOGETHER.get(frozenset(pair)):
+        for names, reason in NOT_TOGETHER.items():
+            if names <= {*self.names}:
                 return reason
         for feature in self.features.values():
             if feature.needs and importlib.util.find_spec(feature.needs) is None:

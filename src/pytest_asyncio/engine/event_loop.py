@@ -49,10 +49,11 @@ def spin(loop: AbstractEventLoop, future: Future[Any], iterations: int | None = 
     """
     __tracebackhide__ = True
     is_over = False
+    stop_loop = type(loop).stop  # Not what stands in for it, which knows who else stops the loop.
 
     def stop(_: Future[Any]) -> None:
         if not is_over:  # It may have been broken off before it got here.
-            loop.stop()
+            stop_loop(loop)
 
     def stop_early(again: Any) -> None:  # Its own name in it would make a reference cycle.
         """Spare what never waits another iteration, if there is nothing else to run."""
@@ -61,7 +62,7 @@ def spin(loop: AbstractEventLoop, future: Future[Any], iterations: int | None = 
             return
         is_idle = future.done() and asyncio_private.count_ready(loop) == 0
         if is_idle or iterations == 0:
-            loop.stop()
+            stop_loop(loop)
         elif iterations is None or future.done():
             future.add_done_callback(stop)
         else:

@@ -344,15 +344,18 @@ class LoopOwner:
         """Run the loop until a future is done or something raises, also in a callback.
 
         If `iterations` is given, return after so many of the loop, although it may not be done.
-        Raises `Stopped` if something stops the loop.
+        Raises `Stopped` if something stops the loop. uvloop stops an iteration later, when what is
+        waited for here may be over.
         """
         __tracebackhide__ = True
         self._enter(event_loop.spin, future.get_loop(), future, iterations)
+        culprit = self.stopped_by if self._is_stopped else None
+        if culprit is not None and not culprit.awaited.done():
+            raise event_loop.Stopped
 
     def run_once(self) -> None:
         """Run the loop for a single iteration, as `spin()` does; loops of others may come next."""
         __tracebackhide__ = True
-        self._is_stopped = False
         self._enter(event_loop.run_once, self.loop)
         if self._is_stopped:
             raise event_loop.Stopped
@@ -360,7 +363,7 @@ class LoopOwner:
     def _enter(self, enter: Callable[..., None], *args: Any) -> None:
         """Let the loop run, and raise what has ended that early, also in a callback."""
         __tracebackhide__ = True
-        self._failure = None
+        self._failure, self._is_stopped = None, False
         scheduler = self.state.scheduler
         try:
             with nullcontext() if scheduler is None else scheduler.apart():
