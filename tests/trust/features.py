@@ -521,6 +521,7 @@ ENDS: Final = {
     ),
     "--pdb": Feature(
         args=("--pdb", "--pdbcls=debugger:Debugger"),
+        is_process=True,  # pytest-timeout lets every test take its time from then on.
         tests="""
             async def test_is_looked_at():
                 assert not "looked at"

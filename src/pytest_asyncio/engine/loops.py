@@ -344,13 +344,11 @@ class LoopOwner:
         """Run the loop until a future is done or something raises, also in a callback.
 
         If `iterations` is given, return after so many of the loop, although it may not be done.
-        Raises `Stopped` if something stops the loop. uvloop stops an iteration later, when what is
-        waited for here may be over.
+        Raises `Stopped` if something stops the loop, which uvloop does an iteration later.
         """
         __tracebackhide__ = True
         self._enter(event_loop.spin, future.get_loop(), future, iterations)
-        culprit = self.stopped_by if self._is_stopped else None
-        if culprit is not None and not culprit.awaited.done():
+        if self._is_stopped and (culprit := self.stopped_by) and not culprit.awaited.done():
             raise event_loop.Stopped
 
     def run_once(self) -> None:
