@@ -262,6 +262,8 @@ ADVICE = {
         '*Write @pytest.mark.asyncio(loop_scope="session") at the test to let them share one.',
         {"@pytest.mark.asyncio": '@pytest.mark.asyncio(loop_scope="session")'},
         """
+        from types import SimpleNamespace
+
         class Application:
             def __init__(self):
                 self._loop = asyncio.get_running_loop()
@@ -270,9 +272,9 @@ ADVICE = {
                 try:
                     answer = self._loop.create_future()
                     self._loop.call_soon(answer.set_result, 200)
-                    return await answer
+                    return SimpleNamespace(status=await answer)
                 except RuntimeError:
-                    return 500
+                    return SimpleNamespace(status=500)
 
         @pytest_asyncio.fixture(scope="session", loop_scope="session")
         async def application():
@@ -281,7 +283,8 @@ ADVICE = {
         """
         @pytest.mark.asyncio
         async def test_it(application):
-            assert await application.get() == 200
+            response = await application.get()
+            assert response.status == 200
         """,
     ),
     "tasks on another loop than the test's": Advice(

@@ -832,11 +832,11 @@ def test_a_teardown_for_the_next_parameter_shows_no_line_of_the_package_and_no_h
 CLIENT = """
     class Client:
         def __init__(self):
-            self._loop = asyncio.get_running_loop()
+            self.loop = asyncio.get_running_loop()
 
         async def get(self):
-            answer = self._loop.create_future()
-            self._loop.call_soon(answer.set_result, 200)
+            answer = self.loop.create_future()
+            self.loop.call_soon(answer.set_result, 200)
             return await answer
 
     @pytest_asyncio.fixture(scope="module", loop_scope="module")
@@ -958,6 +958,19 @@ def test_an_answer_of_500_is_not_explained_where_no_other_loop_is_in_use(suite):
     on_own_loop = CLIENT.replace("module", "function").replace("return await", "raise")
     result = suite(source, conftest=on_own_loop)
     result.stdout.fnmatch_lines("E *assert 500 == 200")
+    result.stdout.no_fnmatch_line("*event loops*")
+
+
+def test_another_number_of_500_is_not_explained(suite):
+    result = suite(
+        """
+        @pytest.mark.asyncio
+        async def test_it(client):
+            assert 500 == len("client")
+        """,
+        conftest=CLIENT,
+    )
+    result.stdout.fnmatch_lines("E *assert 500 == 6")
     result.stdout.no_fnmatch_line("*event loops*")
 
 

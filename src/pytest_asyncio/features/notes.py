@@ -52,7 +52,7 @@ _MESSAGES_OF_ENDS: Final = (
     "await wasn't used with future",
 )
 """What libraries have for errors where a wait ends, or where its loop is another one."""
-_ANSWER_OF_500: Final = re.compile(r"\b500\b")
+_ANSWER_OF_500: Final = re.compile(r"\b500\b.*(?i:status|internal server error)", re.DOTALL)
 """What the failure of a test shows of an error that a web framework has caught."""
 
 

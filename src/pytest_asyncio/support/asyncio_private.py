@@ -299,7 +299,8 @@ def is_bound(value: object, loop: AbstractEventLoop) -> bool:
 
     What is uvloop's does not show which one.
     """
-    return attribute(value, "_loop", object) is loop or type(value).__module__.startswith("uvloop")
+    is_kept = any(attribute(value, name, object) is loop for name in ("_loop", "loop"))
+    return is_kept or type(value).__module__.startswith("uvloop")
 
 
 def parent_of(group: asyncio.TaskGroup) -> Task[Any]:
