@@ -148,10 +148,11 @@ def test_a_warning_that_python_shows_again_comes_again_before_it_waits(concurren
         f"""
     import warnings
 
+    def warn_again():
+        with warnings.catch_warnings(): warnings.warn("again")
+
     async def test_a():
-        for _ in range(2):
-            with warnings.catch_warnings():
-                warnings.warn("again")
+        for _ in range(2): warn_again()
         if {waits}:
             await meet()
 

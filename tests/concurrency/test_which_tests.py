@@ -243,6 +243,8 @@ def test_so_does_what_a_decorator_patches(concurrent, decorator):
         ("from unittest import mock", "mock.patch.object(os, 'sep', '|')"),
         ("import unittest.mock", "unittest.mock.patch('os.sep', '|')"),
         ("from contextlib import chdir", "chdir('.')"),
+        ("import warnings", "warnings.catch_warnings()"),
+        ("from warnings import catch_warnings", "catch_warnings(record=True)"),
     ],
 )
 @pytest.mark.parametrize("place", ["test", "import in test", "fixture"])
@@ -261,6 +263,32 @@ def test_so_does_what_patches_the_process_in_a_block(concurrent, imports, block,
     async def test_c(): await beside()
     """
     ).assert_outcomes(passed=3)
+
+
+@pytest.mark.parametrize("imports", ["", "from pytest import warns, deprecated_call"])
+@pytest.mark.parametrize("catcher", ["warns(DeprecationWarning)", "deprecated_call()"])
+def test_so_does_what_waits_for_warnings(concurrent, imports, catcher):
+    result = concurrent(
+        f"""
+    import warnings
+    {imports}
+    async def test_a():
+        with {"" if imports else "pytest."}{catcher} as caught:
+            await alone()
+            warnings.warn("of a", DeprecationWarning)
+        assert len(caught) == 1
+    async def test_b():
+        await beside()
+        warnings.warn("of b")
+    async def test_c():
+        with {"" if imports else "pytest."}{catcher}:
+            await alone()
+            warnings.warn("of c", DeprecationWarning)
+    """,
+        "-Wdefault",
+    )
+    result.assert_outcomes(passed=3, warnings=1)
+    result.stdout.fnmatch_lines("*UserWarning: of b")
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Which tests patch the process, or have it stand in another folder, as all others would see.
+"""Which tests patch the process, its folder or its warnings, as all others would see.
 
 It is found by its name, in the code of a test and of its own fixtures. What wide ones do holds for
 all tests alike.
@@ -28,7 +28,17 @@ _PATCHING: Final[Mapping[str, AbstractSet[str]]] = {
 }
 """Modules whose functions patch the process, and what these are called. Their decorators do too."""
 
-_ACTING: Final = {**_PATCHING, "contextlib": {"chdir"}, "os": {"chdir"}}
+_CATCHING: Final = {"deprecated_call", "warns"}
+"""What puts aside how warnings are shown, and what they are filtered by."""
+
+_ACTING: Final = {
+    **_PATCHING,
+    "_pytest.recwarn": _CATCHING,
+    "contextlib": {"chdir"},
+    "os": {"chdir"},
+    "pytest": _CATCHING,
+    "warnings": {"catch_warnings", "filterwarnings", "resetwarnings", "simplefilter"},
+}
 
 
 def acts_on_process(item: pytest.Function) -> bool:
