@@ -312,7 +312,7 @@ def test_one_that_others_hold_up_for_good_ends_all_the_same_and_says_so(concurre
     """
     )
     result.assert_outcomes(passed=1, failed=1)
-    result.stdout.fnmatch_lines("E *Other tests ran for * s meanwhile, of which little counts.")
+    result.stdout.fnmatch_lines("E *Other tests ran for * s more, which is not counted.")
 
 
 @pytest.mark.usefixtures("_impatient")
@@ -332,3 +332,22 @@ def test_what_pytest_does_for_another_test_is_not_broken_off(concurrent):
     """,
     )
     result.assert_outcomes(failed=2)
+
+
+@pytest.mark.usefixtures("_impatient")
+def test_one_that_waits_for_a_lock_of_another_without_letting_that_go_on_fails(concurrent):
+    result = concurrent(
+        """
+    import threading
+    lock = threading.Lock()
+    async def test_holds():
+        with lock: await asyncio.sleep(0.3)
+    async def test_blocks():
+        with lock: pass
+    async def test_waits(): await asyncio.sleep(0.4)
+    """,
+        "--asyncio-timeout=0.5",
+    )
+    result.assert_outcomes(passed=2, failed=1)
+    result.stdout.fnmatch_lines("E *test_it.py:* in test_blocks blocked the event loop: *")
+    result.stdout.no_fnmatch_line("*Other tests ran*")

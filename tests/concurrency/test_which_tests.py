@@ -243,6 +243,8 @@ def test_so_does_what_a_decorator_patches(concurrent, decorator):
         ("from unittest import mock", "mock.patch.object(os, 'sep', '|')"),
         ("import unittest.mock", "unittest.mock.patch('os.sep', '|')"),
         ("from contextlib import chdir", "chdir('.')"),
+        ("import pytest", "pytest.MonkeyPatch.context()"),
+        ("from pytest import MonkeyPatch", "MonkeyPatch.context()"),
         ("import warnings", "warnings.catch_warnings()"),
         ("from warnings import catch_warnings", "catch_warnings(record=True)"),
     ],

@@ -134,6 +134,8 @@ class _Deadline:
         self._state: Final = SessionState.of(self.session)
         self._ended_at = 0.0
         self._left = seconds
+        self._others = 0.0
+        """For how long others have had the thread, as far as that is not counted."""
         if self._state.scheduler is None:
             self._alarm = self._alarms.set(seconds, self._expire)
         else:
@@ -150,7 +152,9 @@ class _Deadline:
         if self._is_over:  # pragma: no cover  # The run has ended just now.
             return
         seconds = RealTime.monotonic() - self._looked_at
-        self._left -= seconds * self._part()
+        own = seconds * self._part()
+        self._left -= own
+        self._others += seconds - own
         if self._left > 0:
             self._watch()
         else:
@@ -307,9 +311,8 @@ class _Deadline:
     def _failure(self) -> TimeoutError:
         self._ended_at = RealTime.monotonic()
         error = TimeoutError(f"{self._message()}.")
-        others = self._ended_at - self._run.began - self._seconds
-        if self._state.other_tests and others > REACTION:
-            error.add_note(f"Other tests ran for {others:.1f} s meanwhile, of which little counts.")
+        if self._others > REACTION:
+            error.add_note(f"Other tests ran for {self._others:.1f} s more, which is not counted.")
         error.__traceback__ = task_tree.traceback_of(self._run.task)
         error.__suppress_context__ = True  # It is not the loop's stop that is of interest.
         task_tree.attach(error, self._loop, self.session, self._run.task)

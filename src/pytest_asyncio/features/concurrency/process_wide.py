@@ -33,10 +33,11 @@ _CATCHING: Final = {"deprecated_call", "warns"}
 
 _ACTING: Final = {
     **_PATCHING,
+    "_pytest.monkeypatch": {"MonkeyPatch"},
     "_pytest.recwarn": _CATCHING,
     "contextlib": {"chdir"},
     "os": {"chdir"},
-    "pytest": _CATCHING,
+    "pytest": _CATCHING | {"MonkeyPatch"},
     "warnings": {"catch_warnings", "filterwarnings", "resetwarnings", "simplefilter"},
 }
 
