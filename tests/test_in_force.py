@@ -36,6 +36,12 @@ def test_what_keeps_tests_from_running_at_the_same_time_is_named_once(
     assert result.outlines.count(ONE_BY_ONE + because) == 1
 
 
+@pytest.mark.parametrize("argument", ["-s", "--log-cli-level=INFO", "--log-file=log"])
+def test_what_ends_groups_of_tests_that_run_at_the_same_time_is_named(suite, argument):
+    result = suite(TEST.format(""), argument, ini="asyncio_concurrent = true")
+    result.stdout.fnmatch_lines("asyncio: concurrent tests wait together only up to the next one *")
+
+
 @pytest.mark.parametrize("argument", ["--asyncio-schedules=3", "--asyncio-seed=7"])
 def test_options_that_repeat_tests_are_in_the_header(suite, argument):
     name, value = argument.lstrip("-").replace("-", "_").split("=")

@@ -84,9 +84,8 @@ def test_how_many(): assert len(pytest.loops) == int(__name__[-1]) + 1 or len(py
     modules(source, source, conftest=conftest).assert_outcomes(passed=8)
 
 
-@pytest.mark.parametrize("argument", ["-q", "-s", "--log-cli-level=INFO"])
 def test_a_test_that_runs_alone_does_not_keep_those_behind_it_from_running_before(
-    modules_on_each_loop, argument
+    modules_on_each_loop,
 ):
     modules_on_each_loop(
         """
@@ -99,32 +98,36 @@ def test_alone_too(monkeypatch): assert pytest.meeting.waiting == 3
 async def test_last(): await pytest.meeting.wait()
 """,
         conftest=MEETING.format(3),
-        args=[argument],
     ).assert_outcomes(passed=5)
 
 
 @pytest.mark.parametrize("argument", ["-q", "-s"])
-def test_none_is_set_up_while_one_runs_alone(modules_on_each_loop, argument):
+def test_none_is_set_up_while_one_runs_alone_nor_torn_down_before_it_is_reported(modules, argument):
     source = """
 @pytest_asyncio.fixture
-async def resource():
+async def resource(request):
     pytest.open.append(__name__)
     yield
     await asyncio.sleep(0)
+    assert request.node.outcomes == {"setup": "passed", "call": "passed"}
     pytest.open.remove(__name__)
-async def test_first(resource): await pytest.meeting.wait()
+async def test_first(resource): await asyncio.sleep(0.01)
 def test_alone(): assert not pytest.open
-async def test_behind_it(resource): await pytest.meeting.wait()
+async def test_behind_it(resource): await asyncio.sleep(0.01)
 """
-    modules_on_each_loop(
-        source, source, conftest=MEETING.format(4) + "pytest.open = []\n", args=[argument]
-    ).assert_outcomes(passed=6)
+    conftest = """
+pytest.open = []
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item):
+    report = yield
+    vars(item).setdefault("outcomes", {})[report.when] = report.outcome
+    return report
+"""
+    modules(source, source, conftest=conftest, args=[argument]).assert_outcomes(passed=6)
 
 
 @pytest.mark.parametrize("argument", ["-s", "--log-cli-level=INFO"])
-def test_what_is_shown_at_once_comes_in_order_also_where_one_runs_alone(
-    modules_on_each_loop, argument
-):
+def test_what_is_shown_at_once_comes_in_order_also_where_one_runs_alone(modules, argument):
     source = """
 import logging
 def show(line):
@@ -136,11 +139,11 @@ def resource(request):
     yield
     show("torn down for " + request.node.name)
 async def test_first(resource):
-    await pytest.meeting.wait()
+    await asyncio.sleep(0.01)
     show("in test_first")
 def test_alone(resource): show("in test_alone")
 async def test_behind_it(resource):
-    await pytest.meeting.wait()
+    await asyncio.sleep(0.01)
     show("in test_behind_it")
     assert __name__ != "test_1"
 @pytest.mark.skip
@@ -149,10 +152,9 @@ async def test_skipped(): pass
 async def test_xfailed(resource): assert 0
 """
     args = [argument, "-vrA", "--no-header"]
-    together = modules_on_each_loop(source, source, conftest=MEETING.format(4), args=args)
+    together = modules(source, source, args=args)
     together.assert_outcomes(passed=5, failed=1, skipped=2, xfailed=2)
-    args.append("--asyncio-concurrency=1")
-    alone = modules_on_each_loop(source, source, conftest=MEETING.format(1), args=args)
+    alone = modules(source, source, args=[*args, "--asyncio-concurrency=1"])
     assert _without_times(together) == _without_times(alone)
 
 

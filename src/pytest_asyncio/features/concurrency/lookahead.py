@@ -44,9 +44,11 @@ class _Known:
 class Lookahead:
     """The tests that are sure to follow the current one, in their order."""
 
-    def __init__(self, session: pytest.Session, which: WhichTests) -> None:
+    def __init__(self, session: pytest.Session, which: WhichTests, *, passes_lone: bool) -> None:
         self._queue: Final = queues.of(session)
         self._which: Final = which
+        self._passes_lone: Final = passes_lone
+        """Whether tests may begin before one that runs alone."""
         self._known: Final[list[_Known]] = []
         self._position = 0
         """The first of the known ones that has not been tried since the last `restart()`."""
@@ -160,10 +162,11 @@ class Lookahead:
         if item is None:
             self._following = None
             return False
-        if not self._enter(item):
+        kind = self._which.kind_of(item)
+        if (kind is None and not self._passes_lone) or not self._enter(item):
             self._following = None  # It stays the next one.
             return False
-        self._known.append(_Known(item, self._which.kind_of(item)))
+        self._known.append(_Known(item, kind))
         return True
 
     def _enter(self, item: pytest.Item) -> bool:

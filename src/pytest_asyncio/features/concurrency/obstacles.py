@@ -10,6 +10,7 @@ from pytest_asyncio.collect import header as header_lines
 from pytest_asyncio.collect import options
 from pytest_asyncio.support.foreign import attribute
 from pytest_asyncio.support.frames import PACKAGE
+from pytest_asyncio.support.pytest_private import reporting
 
 _OPTIONS: Final = {
     "force_reruns": "--force-reruns",
@@ -33,6 +34,12 @@ Tests that this package runs again are not concurrent; pytest-timeout bounds the
 takes for a test; pytest-rerunfailures does nothing unless a test is marked, or one of `_OPTIONS` is
 given.
 """
+
+
+_LIVE: Final = (
+    "asyncio: concurrent tests wait together only up to the next one that runs alone, because what "
+    "they write is shown, or logged to a file, when they are reported"
+)
 
 
 def find(config: pytest.Config) -> str | None:
@@ -66,7 +73,9 @@ def header(config: pytest.Config) -> list[str]:
     """Return a line for the header if an option asks for concurrent tests and cannot have them."""
     is_asked_for = options.of(config).concurrent and options.of(config).concurrency > 1
     obstacle = find(config) if is_asked_for else None
-    return [] if obstacle is None else [_sentence(obstacle)]
+    if obstacle is not None:
+        return [_sentence(obstacle)]
+    return [_LIVE] if is_asked_for and reporting.shows_at_once(config) else []
 
 
 def report(session: pytest.Session) -> str | None:

@@ -84,7 +84,8 @@ class _Concurrency:
         self._recorder: Final = Recorder(session.config)
         self._hooks: Final = SetupHooks(session.config)
         self._which: Final = WhichTests(given.serial_fixtures)
-        self._next: Final = Lookahead(session, self._which)
+        # Where output is shown at once, a test that is over stays set up until it is reported.
+        self._next: Final = Lookahead(session, self._which, passes_lone=not self._hooks.are_live)
         self._tests: Final = UnderWay(self._state)
         self._loops: Final = RunningLoops(self._tests, self._state)
         self._unreported = 0
@@ -135,10 +136,10 @@ class _Concurrency:
         if not self._next.come_to(item, nextitem):  # Other items were to come first.
             self._end_all(item)
             self._next.clear()
-        if item not in self._tests.started:
-            while self._tests.under_way or self._tests.come_down():
-                # All that are under way have the same filters.
-                with reporting.warnings_of(self._tests.first().item):
+        if item not in self._tests.started and self._tests.under_way:
+            # All that are under way have the same filters.
+            with reporting.warnings_of(self._tests.first().item):
+                while self._tests.under_way:
                     self._run_until_down(self._tests.first())
 
     @pytest.hookimpl(specname="pytest_runtest_protocol", tryfirst=True)

@@ -64,10 +64,6 @@ class StartedTest(RecordedTest):
         self._hooks: Final = hooks
         self._recorder: Final = recorder
         self._has_turn = False
-        self._comes_down = False
-        """Whether it is to be torn down before its turn: a test comes that runs alone."""
-        self._late: Final[list[tuple[PhaseOfTest, Callable[[], object]]]] = []
-        """What pytest is to look at then."""
         self._phase = PhaseOfTest("setup")
         self._reported = self._phase
         """The phase that pytest looks at."""
@@ -154,15 +150,6 @@ class StartedTest(RecordedTest):
         self._has_turn = True
         for made in self._reports:
             self._log(*made)
-        if self._late:
-            with self._recorder.recording(self):
-                for phase, look in self._late:
-                    if phase.when == "setup" or self._may_call():
-                        self._report(phase, look)
-
-    def come_down(self) -> None:
-        """Let the test be torn down before its turn, and report it in that."""
-        self._comes_down = True
 
     def finish(self, nextitem: pytest.Item | None) -> None:
         """Have pytest look at the teardown, and tear down what the test is the last of."""
@@ -373,12 +360,9 @@ class StartedTest(RecordedTest):
     def _conclude(self, phase: PhaseOfTest, look: Callable[[], object]) -> Generator[Wait]:
         """Have pytest look at a phase, and report it, in its turn if that matters."""
         is_in_order = self._hooks.are_live or isinstance(phase.failure, pytest.exit.Exception)
-        if is_in_order and not self._comes_down:
+        if is_in_order:
             yield from self._wait_for_turn()
         if self.is_abandoned:
-            return
-        if is_in_order and self._comes_down:
-            self._late.append((phase, look))
             return
         try:
             self._report(phase, look)

@@ -70,14 +70,6 @@ class UnderWay:
             if state is State.IN_RUN:
                 self._used.add(test.owner)
 
-    def come_down(self) -> bool:
-        """Let those be torn down that wait for their turn, and return whether there are any."""
-        waiting = [it for it in self.started.values() if it.state is State.WAITING_FOR_TURN]
-        for test in waiting:
-            test.come_down()
-            self.move(test, State.READY)
-        return bool(waiting)
-
     def wake(self, _: object = None) -> None:
         if self.any_ready is not None and not self.any_ready.done():
             self.any_ready.set_result(None)
