@@ -182,6 +182,27 @@ def test_what_the_pipe_of_a_subprocess_brings_is_of_the_test_that_opened_it(shar
     result.stdout.fnmatch_lines("*UnhandledExceptionWarning: test_one: *LookupError*")
 
 
+@needs_references
+@pytest.mark.skipif(sys.version_info < (3, 12), reason="A collection may come while it is set.")
+def test_collections_of_garbage_keep_no_value_of_a_context_variable(checked):
+    checked("""
+        import contextvars, gc, weakref
+        variable = contextvars.ContextVar("variable")
+        class Value: pass
+
+        @pytest.mark.asyncio
+        async def test_it():
+            value = Value()
+            reference = weakref.ref(value)
+            token = variable.set(value)
+            gc.collect(0)
+            variable.reset(token)
+            del value, token
+            gc.collect()
+            assert reference() is None
+        """).assert_outcomes(passed=1)
+
+
 def test_collections_of_garbage_lose_no_context_variable(checked, pytester, monkeypatch):
     run = partial(pytester.runpytest_subprocess, "-ppytest_asyncio.plugin")
     monkeypatch.setattr(pytester, "runpytest", lambda *args, plugins: run(*args))

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
+import sys
 import warnings
 from collections import deque
 from collections.abc import Callable, Generator
@@ -61,7 +62,7 @@ def whose(context: Context | None = None) -> Culprit | None:
     return found
 
 
-_COLLECTIONS: Final = 8
+_COLLECTIONS: Final = 8 if sys.version_info < (3, 12) else 0
 """How many collections of garbage may interrupt the setting of one context variable, at most."""
 
 NOBODY: Final = "Code that is no test's for certain"
