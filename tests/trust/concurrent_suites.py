@@ -101,7 +101,7 @@ class Fixture:
     hangs: str
     """The phase in which its time-out ends it."""
     is_parallel: bool
-    """Whether it may be set up at the same time as others."""
+    """Whether it may be set up at the same time as others, if it is silent after it has begun."""
 
     def requested(self, number: int, visible: Fixtures) -> list[int]:
         return [
@@ -116,13 +116,17 @@ class Fixture:
     def may_die(self) -> bool:
         return self.dies and self.is_async
 
+    @property
+    def may_begin_early(self) -> bool:
+        return self.is_parallel and not any("await" in step for step in self.setup.steps)
+
     def lines(self, number: int, visible: Fixtures, *, is_method: bool) -> Iterator[str]:
         requested = [f"f{other}" for other in self.requested(number, visible)]
         keywords = f", params=range({self.params})" if self.params else ""
         if self.may_die:  # It would stand still on a loop of its own.
             keywords += f", loop_scope=widest({self.scope!r})"
         if self.is_async:  # A mark counts for the test's own fixtures too.
-            keywords += f", timeout={TIMEOUT if self.hangs else 0}, parallel={self.is_parallel}"
+            keywords += f", timeout={TIMEOUT if self.hangs else 0}, parallel={self.may_begin_early}"
         declare = "pytest_asyncio.fixture" if self.is_async else "pytest.fixture"
         arguments = ["self"] * is_method + ["request", *requested]
         yield f"@{declare}(scope={self.scope!r}, autouse={self.autouse}{keywords})"
@@ -149,6 +153,8 @@ class Fixture:
             yield HANGS["waits"]
         *steps, end = body.lines(f"{name} f{number}", is_async=self.is_async)
         yield from () if is_bounded else steps  # On a slow machine, they might take too long.
+        if self.is_async and self.may_begin_early and name == "setup":
+            yield "await asyncio.sleep(0.002)"
         yield end
 
 
@@ -283,6 +289,9 @@ class UnitTests:
         base = "IsolatedAsyncioTestCase" if self.is_async else "TestCase"
         yield f"class TestUnit{number}(unittest.{base}):"
         yield f"    def setUp(self): print('setUp {number}')"
+        if self.is_async:  # Its loops are in debug mode, and log what is slow.
+            yield "    async def asyncSetUp(self):"
+            yield "        asyncio.get_running_loop().slow_callback_duration = 9"
         for index, end in enumerate(self.ends):
             yield f"    {'async ' * self.is_async}def test_{number}_{index}(self):"
             if self.is_async:
