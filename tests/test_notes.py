@@ -149,6 +149,42 @@ def test_only_fixtures_on_another_loop_are_named(suite):
     result.stdout.no_fnmatch_line("*The fixture 'synchronous'*")
 
 
+def test_a_fixture_on_another_loop_than_its_test_alone_is_shown_that(suite):
+    result = suite("""
+    @pytest_asyncio.fixture(loop_scope="module")
+    async def bank(): raise RuntimeError("attached to a different loop")
+
+    @pytest.mark.asyncio
+    async def test_it(bank): pass
+    """)
+    result.assert_outcomes(errors=1)
+    result.stdout.fnmatch_lines(
+        "E*test_it runs on a loop of scope 'function', and the fixture 'bank' on one of scope "
+        "'module'. *"
+    )
+
+
+def test_an_error_that_two_tests_raise_has_its_note_once(suite):
+    result = suite("""
+    ERROR = RuntimeError("Cannot close a running event loop")
+
+    @pytest.fixture
+    def number():
+        async def numbers(): yield 1
+        return numbers()
+
+    @pytest.mark.asyncio
+    async def test_one(number): raise ERROR
+
+    @pytest.mark.asyncio
+    async def test_two(number): raise ERROR
+    """)
+    result.assert_outcomes(failed=2)
+    report = result.stdout.str()
+    assert report.count("Leave the loop to pytest-asyncio") == 2
+    assert report.count("is an async generator, of which nothing has run") == 2
+
+
 def test_a_time_out_beside_another_loop_of_uvloop_on_which_nothing_runs_has_no_note(suite):
     pytest.importorskip("uvloop")
     result = suite(

@@ -143,6 +143,21 @@ def test_a_method_that_a_fixture_makes_synchronous_is_left_alone(suite):
     result.stdout.fnmatch_lines("*LookupError*")
 
 
+def test_an_async_fixture_of_another_frameworks_test_is_left_to_pytest(suite):
+    result = suite(
+        """
+        @pytest.fixture
+        async def value(): pass
+
+        @pytest.mark.trio
+        def test_it(value): pass
+        """,
+        ini="markers = trio",
+        conftest="def pytest_configure(config): config.pluginmanager.register(object(), 'trio')",
+    )
+    result.stdout.no_fnmatch_line("*pytest_asyncio.fixture*")
+
+
 def test_an_async_test_that_no_plugin_runs_fails(suite):
     result = suite(
         """

@@ -121,7 +121,8 @@ def pytest_asyncio_started(session: pytest.Session) -> None:
         "task_tree": given.tasks,
         "checks": given.checks,
         "coexistence.faulthandler_timeout": (
-            plugins.hasplugin("faulthandler") and config.getini("faulthandler_timeout")
+            plugins.hasplugin("faulthandler")
+            and float(config.getini("faulthandler_timeout") or 0) > 0
         ),
         "coexistence.looptime": plugins.hasplugin("looptime_plugin"),
         "coexistence.pytest_timeout_signal": _has_pytest_timeout(config),

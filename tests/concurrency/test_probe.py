@@ -54,6 +54,15 @@ def test_two_tests_that_disturb_each_other_are_found_among_others(probed):
     result.stdout.no_fnmatch_line("*other*differs*")
 
 
+def test_one_that_differs_although_it_runs_alone_is_named(probed, monkeypatch):
+    monkeypatch.setattr(probe, "ROUNDS", 1)
+    result = probed("""
+    async def test_it(pytestconfig): assert pytestconfig.getoption("asyncio_concurrency") == "1"
+    async def test_other(): pass
+    """)
+    result.stdout.fnmatch_lines("test_it.py::test_it differs although these run alone")
+
+
 def test_two_that_meet_because_of_those_before_them_are_found(probed):
     """Half of the others are no group beside which they would meet."""
     result = probed(

@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+import signal
+
 import pytest
+
+needs_signal = pytest.mark.skipif(
+    not hasattr(signal, "pthread_kill"), reason="nothing can interrupt a thread here"
+)
 
 
 def test_they_count_from_the_start_of_each(concurrent):
@@ -31,6 +37,65 @@ def test_those_of_fixtures_are_reported_with_their_tests(concurrent_in_both_ways
         errors=1,
     )
     result.stdout.fnmatch_lines(["*ERROR at setup of test_a*", "E*TimeoutError: *'hanging'*"])
+
+
+@needs_signal
+def test_code_of_no_test_that_blocks_their_loop_is_broken_off_and_named(concurrent):
+    result = concurrent(
+        """
+    import contextvars, time
+    def block(): time.sleep(60)
+    @pytest.mark.asyncio(timeout=0.1)
+    async def test_waits():
+        await meet()
+        asyncio.get_running_loop().call_soon(block, context=contextvars.Context())
+        await asyncio.Event().wait()
+    @pytest.mark.asyncio(timeout=30)
+    async def test_other():
+        await meet()
+        await asyncio.sleep(0.2)
+    """
+    )
+    result.assert_outcomes(passed=1, failed=1)
+    result.stdout.fnmatch_lines(
+        "E*TimeoutError: test_waits took longer than the 0.1 s of its timeout. Code that is not "
+        "its own blocked its event loop at test_it.py:* in block."
+    )
+
+
+@pytest.mark.usefixtures("_impatient")
+def test_a_synchronous_fixture_of_another_test_is_not_broken_off(concurrent):
+    result = concurrent(
+        """
+    import time
+    @pytest.fixture
+    def slow():
+        time.sleep(1)
+        return "whole"
+    @pytest.mark.asyncio(timeout=0.02)
+    async def test_waits(): await asyncio.Event().wait()
+    async def test_other(slow): assert slow == "whole"
+    """
+    )
+    result.assert_outcomes(passed=1, failed=1)
+    result.stdout.fnmatch_lines(["*___ test_waits ___*", "E*TimeoutError: *0.02 s*"])
+
+
+@pytest.mark.usefixtures("_impatient")
+@pytest.mark.parametrize("loop", ["asyncio.SelectorEventLoop", "uvloop.new_event_loop"])
+def test_another_test_that_blocks_the_loop_is_not_broken_off(concurrent, loop):
+    pytest.importorskip(loop.partition(".")[0])
+    result = concurrent(
+        """
+    import time
+    @pytest.mark.asyncio(timeout=0.02)
+    async def test_waits(): await asyncio.Event().wait()
+    async def test_other(): time.sleep(1)
+    """,
+        f"--asyncio-loop-factory={loop}",
+    )
+    result.assert_outcomes(passed=1, failed=1)
+    result.stdout.fnmatch_lines(["*___ test_waits ___*", "E*TimeoutError: *0.02 s*"])
 
 
 @pytest.mark.usefixtures("_impatient")

@@ -328,9 +328,7 @@ class _Deadline:
             return f"{self._blocked_at} {self._verb}: {text}"
         if self._held_up_at in self.session.stash.get(_NOBODYS, ()):
             return f"{text}. Code that is not its own blocked its event loop at {self._held_up_at}"
-        where = None
-        if await_chains.has_begun(run.task):
-            where = await_chains.last_of_users(await_chains.chain_of(run.task))
+        where = await_chains.last_of_users(await_chains.chain_of(run.task))
         return text if where is None else f"at {where}: {text}"
 
     def _is_debugging(self) -> bool:

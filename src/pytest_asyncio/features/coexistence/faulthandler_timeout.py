@@ -16,8 +16,7 @@ _BEFORE: Final = 0.95
 def start(session: pytest.Session) -> None:
     """Have what async tests are doing shown too."""
     seconds = float(session.config.getini("faulthandler_timeout"))
-    if seconds > 0:
-        session.config.pluginmanager.register(_Shown(session, seconds), "asyncio-faulthandler")
+    session.config.pluginmanager.register(_Shown(session, seconds), "asyncio-faulthandler")
 
 
 @final
