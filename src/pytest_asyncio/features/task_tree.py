@@ -254,10 +254,11 @@ class _Tree:
             error is self._interruption or not asyncio_private.is_retrieved(task)
         )
 
-    def _order(self, task: Task[Any]) -> tuple[bool, bool, int, str, str]:
+    def _order(self, task: Task[Any]) -> tuple[bool, bool, int, str, str, str]:
         name = task.get_name()
         is_first, is_test = task is self._first, self._is_test(task)
-        return (not is_first, not is_test, len(name), name, call_of(task))
+        item = self._items[task].name if task in self._items else ""
+        return (not is_first, not is_test, len(name), name, item, call_of(task))
 
     def _is_test(self, task: Task[Any]) -> bool:
         return task in self._runs and self._runs[task].fixturedef is None
