@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import threading
 from collections.abc import Iterator
@@ -61,8 +60,7 @@ def _lines(session: pytest.Session, interruption: BaseException | None) -> Itera
     first = running[0].task if running else None
     for loop in tuple(state.open_loops.values()):
         yield from task_tree.render_titled(loop, session, first, interruption)
-    tasks = {task for loop in state.open_loops.values() for task in asyncio.all_tasks(loop)}
-    yield from worker_threads.others(tasks)
+    yield from worker_threads.others(tuple(state.open_loops.values()))
 
 
 def chain_of(run: Run | None, interruption: BaseException | None) -> list[Step]:

@@ -123,7 +123,7 @@ def attach(
     for other in loops:
         if other is not loop:
             lines += render_titled(other, session)
-    lines += worker_threads.others(task for it in loops for task in asyncio.all_tasks(it))
+    lines += worker_threads.others(loops)
     keep(error, "\n".join(lines), session)
 
 

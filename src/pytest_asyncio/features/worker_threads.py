@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import concurrent.futures
 import threading
-from asyncio import Task
+from asyncio import AbstractEventLoop, Task
 from collections.abc import Iterable, Iterator
 from concurrent.futures import thread
 from types import FrameType
@@ -45,8 +46,12 @@ def has_nothing_to_do(one: threading.Thread) -> bool:
     return is_idle or any(frames.is_runners(step.frame) for step in steps)
 
 
-def others(tasks: Iterable[Task[Any]]) -> Iterator[str]:
-    """Yield where other threads are that run code of the suite: tests may wait for these."""
+def others(loops: Iterable[AbstractEventLoop]) -> Iterator[str]:
+    """Yield where threads are that run code of the suite, and that no task of the loops shows.
+
+    Tests may wait for these.
+    """
+    tasks = (task for loop in loops for task in asyncio.all_tasks(loop))
     shown = {found[0] for task in tasks if (found := of_task(task))}
     for one in threading.enumerate():
         chain = chain_of_thread(one)
