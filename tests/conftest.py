@@ -10,6 +10,7 @@ import sys
 import textwrap
 import warnings
 from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 
 import pytest
 
@@ -85,6 +86,18 @@ def suite(
         return pytester.runpytest("-p", "no:cacheprovider", *args, plugins=[plugin])
 
     return run
+
+
+@pytest.fixture
+def suite_alone(
+    suite: Callable[..., pytest.RunResult],
+    pytester: pytest.Pytester,
+    monkeypatch: pytest.MonkeyPatch,
+) -> Callable[..., pytest.RunResult]:
+    """Have `suite` run processes: it may end its own, and other tests have left threads here."""
+    run = partial(pytester.runpytest_subprocess, "-ppytest_asyncio.plugin", timeout=60)
+    monkeypatch.setattr(pytester, "runpytest", lambda *args, plugins: run(*args))
+    return suite
 
 
 @pytest.fixture

@@ -359,12 +359,9 @@ def test_ctrl_c_between_tests_shows_nothing(interrupted):
 
 
 @pytest.fixture
-def ended(suite, pytester, monkeypatch):
+def ended(suite_alone):
     """Run a suite that ends its own process."""
-    args = ("-p", "pytest_asyncio.plugin")
-    run = functools.partial(pytester.runpytest_subprocess, *args)
-    monkeypatch.setattr(pytester, "runpytest", lambda *args, plugins: run(*args))
-    return lambda source, *args, **kw: suite(HEADER + source, *args, conftest=CONFTEST, **kw)
+    return lambda source, *args, **kw: suite_alone(HEADER + source, *args, conftest=CONFTEST, **kw)
 
 
 def waiting_for(number):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import threading
 
 import pytest
@@ -27,12 +26,10 @@ CONFTEST = f"""
 
 
 @pytest.fixture
-def ended(suite, pytester, monkeypatch):
+def ended(suite_alone):
     """Run a suite in a process that ends."""
-    run = functools.partial(pytester.runpytest_subprocess, "-ppytest_asyncio.plugin", timeout=60)
-    monkeypatch.setattr(pytester, "runpytest", lambda *args, plugins: run(*args))
     header = "from conftest import Worker, threading\n"
-    return lambda source, *args: suite(header + source, *args, conftest=CONFTEST)
+    return lambda source, *args: suite_alone(header + source, *args, conftest=CONFTEST)
 
 
 LEFT = """

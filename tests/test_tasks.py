@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import functools
 
 import pytest
 
@@ -690,11 +689,8 @@ def test_code_of_an_installed_package_is_shown_where_it_is_entered_and_left(suit
 NOTHING_IS_LEFT = "No timer, connection or thread is left to wake these tasks."
 
 
-def test_a_loop_that_nothing_is_left_to_wake_is_told_as_that(suite, pytester, monkeypatch):
-    # In a process of its own, for a thread that another test has left may wake it.
-    run = functools.partial(pytester.runpytest_subprocess, "-p", "pytest_asyncio.plugin")
-    monkeypatch.setattr(pytester, "runpytest", lambda *args, plugins: run(*args))
-    result = suite(
+def test_a_loop_that_nothing_is_left_to_wake_is_told_as_that(suite_alone):
+    result = suite_alone(  # A thread that another test has left may wake it.
         """
         @pytest.mark.asyncio(timeout=0.1)
         async def test_it():

@@ -8,14 +8,11 @@ import threading
 
 import pytest
 
+from interruptible import needs_signal
 from pytest_asyncio.features import timeouts
 from pytest_asyncio.support import interrupts
 
 HANG = "await asyncio.Event().wait()"
-
-needs_signal = pytest.mark.skipif(
-    not hasattr(signal, "pthread_kill"), reason="nothing can interrupt a thread here"
-)
 
 
 @pytest.mark.parametrize("scope", ["function", "module"])

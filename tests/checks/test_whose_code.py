@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from functools import partial
 
 import pytest
 from conditions import needs_callbacks, needs_references
@@ -203,9 +202,8 @@ def test_collections_of_garbage_keep_no_value_of_a_context_variable(checked):
         """).assert_outcomes(passed=1)
 
 
-def test_collections_of_garbage_lose_no_context_variable(checked, pytester, monkeypatch):
-    run = partial(pytester.runpytest_subprocess, "-ppytest_asyncio.plugin")
-    monkeypatch.setattr(pytester, "runpytest", lambda *args, plugins: run(*args))
+@pytest.mark.usefixtures("suite_alone")
+def test_collections_of_garbage_lose_no_context_variable(checked):
     checked("""
         import contextvars, gc
         variables = [contextvars.ContextVar(str(number)) for number in range(40)]

@@ -96,24 +96,6 @@ def test_caplog_has_nothing_below_the_level_of_its_handler(concurrent):
     ).assert_outcomes(passed=2)
 
 
-def test_a_log_file_has_what_its_level_lets_through(pytester, concurrent):
-    concurrent(
-        """
-    import logging
-    async def test_a(): await meet()
-    async def test_b():
-        await meet()
-        logging.warning("small")
-        logging.error("great")
-    """,
-        "--log-file=log.txt",
-        "--log-file-level=ERROR",
-    ).assert_outcomes(passed=2)
-    log = (pytester.path / "log.txt").read_text()
-    assert "great" in log
-    assert "small" not in log
-
-
 def test_capsys_that_a_plugin_refuses_to_set_up_fails_its_test_alone(pytester, concurrent):
     pytester.makeconftest("""
         def pytest_fixture_setup(fixturedef):

@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-import signal
-
 import pytest
 
-needs_signal = pytest.mark.skipif(
-    not hasattr(signal, "pthread_kill"), reason="nothing can interrupt a thread here"
-)
+from interruptible import needs_signal
 
 
 def test_they_count_from_the_start_of_each(concurrent):

@@ -2,19 +2,13 @@
 
 from __future__ import annotations
 
-import signal
-
 import pytest
 
+from interruptible import needs_signal
 from pytest_asyncio.features import live
 from pytest_asyncio.support import interrupts
 
 SCOPES = ("function", "class", "module", "package", "session")
-
-
-needs_signal = pytest.mark.skipif(
-    not hasattr(signal, "pthread_kill"), reason="nothing can interrupt a thread here"
-)
 
 
 @needs_signal
