@@ -124,19 +124,18 @@ def test_the_check_lets_a_wide_fixture_keep_it_until_its_teardown(suite, change)
     result = suite(
         HELPERS
         + f"""
-    @pytest_asyncio.fixture(scope="module")
+    @pytest_asyncio.fixture(scope="module", loop_scope="session")
     async def changed():
         loop = asyncio.get_running_loop()
         loop.{change}
         yield settings(loop)
 
-    @pytest.mark.asyncio(loop_scope="module")
+    @pytest.mark.asyncio(loop_scope="session")
     @pytest.mark.parametrize("_", [1, 2])
     async def test_it(changed, _):
         assert settings(asyncio.get_running_loop()) == changed
 """,
         "--asyncio-checks=loop-settings",
-        ini="asyncio_default_fixture_loop_scope = module",
     )
     result.assert_outcomes(passed=2, errors=1)
     result.stdout.fnmatch_lines("*LoopSettingsWarning: fixture 'changed' has set the *")

@@ -75,18 +75,25 @@ def is_runners(frame: FrameType) -> bool:
 def users(frame: FrameType | None) -> FrameType | None:
     """Return the innermost frame, from `frame` outwards, that runs the user's code.
 
-    That of an installed package counts where there is no other. What runs the event loop itself
-    is not asked.
+    That of an installed package counts where there is no other.
     """
     of_package: FrameType | None = None
-    while frame is not None and module_of(frame) != _RUNS_LOOPS:
-        kind = kind_of(frame)
-        if kind == "user":
-            return frame
-        if kind == "package":
-            of_package = of_package or frame
-        frame = frame.f_back
+    for caller in callers(frame):
+        if kind_of(caller) == "user":
+            return caller
+        of_package = of_package or caller
     return of_package
+
+
+def callers(frame: FrameType | None) -> Iterator[FrameType]:
+    """Yield the frames, from `frame` outwards, of the user's code and of installed packages.
+
+    What runs the event loop itself is not asked.
+    """
+    while frame is not None and module_of(frame) != _RUNS_LOOPS:
+        if is_users(frame):
+            yield frame
+        frame = frame.f_back
 
 
 def is_library(filename: str) -> bool:
