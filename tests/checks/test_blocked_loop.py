@@ -169,6 +169,42 @@ def test_a_loop_that_waits_is_not_woken(checked):
     ).assert_outcomes(passed=1)
 
 
+def test_a_loop_that_waits_is_not_woken_where_a_library_has_wrapped_its_selector(checked):
+    result = checked(
+        """
+        @pytest.mark.asyncio
+        async def test_it():
+            selector, waits = asyncio.get_running_loop()._selector, []
+            select = selector.select
+
+            def counted(timeout):
+                waits.append(timeout)
+                return select(timeout)
+
+            selector.select = counted
+            await asyncio.sleep(0.3)
+            assert len(waits) <= 3
+        """,
+        ini="asyncio_blocked_loop_threshold = 0.1",
+    )
+    result.assert_outcomes(passed=1)
+
+
+def test_what_waits_in_a_selector_of_its_own_blocks_the_loop(checked):
+    result = checked(
+        """
+        import selectors
+        @pytest.mark.asyncio
+        async def test_it():
+            with selectors.DefaultSelector() as selector:
+                selector.select(0.5)
+        """,
+        ini="asyncio_blocked_loop_threshold = 0.1",
+    )
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines("E*BlockedLoopWarning: test_it held the event loop *")
+
+
 def test_a_callback_of_a_loop_that_shows_none_is_its_only_tests(checked):
     pytest.importorskip("uvloop")
     result = checked(

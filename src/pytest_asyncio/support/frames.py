@@ -23,6 +23,7 @@ _RUNNERS: Final = {
 }
 _SELECTORS: Final = {"selectors", "asyncio.windows_events"}
 _RUNS_LOOPS: Final = f"{PACKAGE}.engine.loops"
+_RUNS_ITERATIONS: Final = "asyncio.base_events"
 _LIBRARY: Final = Path(functools.__file__).parent
 _SITE_PACKAGES: Final = "site-packages"
 _OWN: Final = Path(__file__).parents[1]
@@ -118,12 +119,16 @@ def others(frame: FrameType | None) -> FrameType | None:
 
 def waits_for_news(frame: FrameType | None) -> bool:
     """Return whether a frame is that in which a loop waits. Those of loops in C have none."""
-    return (
-        frame is not None
-        and frame.f_back is not None
-        and module_of(frame) in _SELECTORS
-        and module_of(frame.f_back).partition(".")[0] in ("asyncio", PACKAGE)
-    )
+    if frame is None or module_of(frame) not in _SELECTORS:
+        return False
+    caller = frame.f_back
+    if caller is not None and is_own(caller):
+        return True
+    # Libraries, such as looptime, wrap what a loop calls. A callback that waits in a selector of
+    # its own is called from elsewhere.
+    while caller is not None and (module_of(caller) in _SELECTORS or is_users(caller)):
+        caller = caller.f_back
+    return caller is not None and module_of(caller) == _RUNS_ITERATIONS
 
 
 def has_left_a_wait(error: BaseException) -> bool:
