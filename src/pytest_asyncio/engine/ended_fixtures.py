@@ -82,7 +82,7 @@ def end(setup: Setup) -> None:
     plugins = setup.request.config.pluginmanager
     if not plugins.hasplugin(EndedFixtures.NAME):
         plugins.register(EndedFixtures(), EndedFixtures.NAME)
-    SessionState.of(setup.request.session).ended.append(setup)
+    setup.owner.state.ended.append(setup)
 
 
 @final

@@ -21,7 +21,6 @@ from . import event_loop, runs
 from .context import OwnContext
 from .loops import LoopOwner
 from .runs import Run
-from .session import SessionState
 
 T = TypeVar("T")
 
@@ -122,7 +121,7 @@ class Setup(ABC):
     def finish(self) -> None:
         """Tear the fixture down, which has ended too early, unless that is done."""
         __tracebackhide__ = True
-        ended = SessionState.of(self.request.session).ended
+        ended = self.owner.state.ended
         if self in ended:
             ended.remove(self)
             pytest_private.finish(self.fixturedef, self.request)
@@ -142,7 +141,7 @@ class Setup(ABC):
             return run.result()
         except Cancelled:
             if run is self.run:  # No fault of its own: the next item is to get a new one.
-                SessionState.of(self.request.session).ended.append(self)
+                self.owner.state.ended.append(self)
             raise
         except _NO_EXCEPTIONS as error:
             raise self._exception(run, error) from error

@@ -16,7 +16,6 @@ from .ended_fixtures import finish_after
 from .fixture_setups import Cancelled, Setup
 from .fixture_stages import Stages
 from .runs import Run
-from .session import SessionState
 
 
 @final
@@ -58,7 +57,7 @@ class FixtureTask(Setup):
             finish_after(self.item)
         # To the tests, all tasks of their loop are their own: they count, await or cancel them.
         asyncio_private.leave_out(self.run.task)
-        SessionState.of(self.item.session).standing[self.run.task] = self
+        self.owner.state.standing[self.run.task] = self
         if self.run.failure is not None:
             raise self.run.failure
         return self._yielded.result()
@@ -80,7 +79,7 @@ class FixtureTask(Setup):
 
     def _tear_down(self) -> None:
         __tracebackhide__ = True
-        state = SessionState.of(self.item.session)
+        state = self.owner.state
         del state.standing[self.run.task]
         try:
             if self.owner.has_lost(self.loop):
@@ -170,7 +169,7 @@ class FixtureTask(Setup):
     def _end_use(self) -> None:
         """Cancel, once, the test or fixture that uses the fixture at the moment."""
         self.end()
-        for running in SessionState.of(self.request.session).all_running:
+        for running in self.owner.state.all_running:
             if self._is_used_by(running):
                 running.cancel(Cancelled(self))
         pytest_private.spoil(self.fixturedef, Cancelled(self))

@@ -15,7 +15,6 @@ from pytest_asyncio.support import asyncio_private, finalizers, frames
 from pytest_asyncio.support.warn import warn_of
 
 from . import event_loop
-from .session import SessionState
 
 if TYPE_CHECKING:
     from .loops import LoopOwner
@@ -29,8 +28,7 @@ def end(owner: LoopOwner, spared: AbstractSet[Task[None]]) -> None:
     loop = owner.opened
     if loop is None or loop.is_closed() or asyncio_private.has_nothing_left(loop):
         return
-    state = SessionState.of(owner.node.session)
-    for notify in state.on_loop_ending:
+    for notify in owner.state.on_loop_ending:
         notify(owner, all_tasks(loop) - spared)
     # Fixtures are yet to put back what a test has patched, such as the methods of its loop.
     ending = Task(event_loop.end_everything(loop, spared), loop=loop)
@@ -39,7 +37,7 @@ def end(owner: LoopOwner, spared: AbstractSet[Task[None]]) -> None:
             if not isinstance(interruption, event_loop.Stopped):
                 raise interruption
     except KeyboardInterrupt as interruption:
-        state.postpone(interruption)
+        owner.state.postpone(interruption)
         return
     asyncio_private.allow_more(loop)
     for error in ending.result():
