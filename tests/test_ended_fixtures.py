@@ -686,3 +686,37 @@ def test_a_test_with_a_fixture_of_its_own_by_the_name_of_a_dead_one_passes(suite
     )
     result.assert_outcomes(passed=4, errors=1)
     result.stdout.fnmatch_lines(["*ERROR at teardown of test_kills_it*", "*has died*"])
+
+
+def test_each_example_of_hypothesis_fails_alike_after_one_in_which_a_fixture_ends(suite):
+    pytest.importorskip("hypothesis")
+    result = suite(
+        """
+        from hypothesis import HealthCheck, given, settings, strategies
+
+        async def serve(stop):
+            await stop.wait()
+            raise OSError("the server has died")
+
+        @pytest_asyncio.fixture
+        async def stop():
+            async with asyncio.TaskGroup() as group:
+                stop = asyncio.Event()
+                group.create_task(serve(stop))
+                yield stop
+
+        @pytest.mark.asyncio
+        @settings(suppress_health_check=list(HealthCheck), deadline=None)
+        @given(strategies.integers())
+        async def test_it(stop, number):
+            stop.set()
+            await asyncio.sleep(0.1)
+        """,
+        "-p",
+        "_hypothesis_pytestplugin",
+    )
+    result.assert_outcomes(failed=1, errors=1)
+    result.stdout.fnmatch_lines(
+        ["*the server has died", ">*await asyncio.sleep(0.1)", "E*Cancelled: *'stop' ended*"]
+    )
+    result.stdout.no_fnmatch_line("*unreliable*")

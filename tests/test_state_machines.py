@@ -539,3 +539,38 @@ def test_decorated_coroutine_functions_are_awaited(machines, kind):
             assert awaited
     """)
     result.assert_outcomes(passed=2)
+
+
+def test_a_machine_whose_fixture_ends_fails_at_the_step_that_has_ended_it(machines):
+    result = machines("""
+        ended = []
+
+        @pytest_asyncio.fixture
+        async def server():
+            async def serve():
+                await Machine.stop.wait()
+                raise OSError("the server has died")
+
+            async with asyncio.TaskGroup() as group:
+                Machine.stop = asyncio.Event()
+                group.create_task(serve())
+                yield
+
+        @pytest.mark.usefixtures("server")
+        class Machine(pytest_asyncio.RuleBasedStateMachine):
+            @rule()
+            async def kill(self):
+                Machine.stop.set()
+                await asyncio.sleep(0.1)
+
+            async def teardown(self):
+                ended.append(self)
+
+        TestMachine = Machine.TestCase
+
+        def test_the_end_of_each_machine_was_awaited():
+            assert len(ended) > 1
+    """)
+    result.assert_outcomes(passed=1, failed=1, errors=1)
+    result.stdout.fnmatch_lines([">*await asyncio.sleep(0.1)", "E*Cancelled: *'server' ended*"])
+    result.stdout.no_fnmatch_line("*Flaky*")

@@ -129,6 +129,8 @@ def synchronize(item: pytest.Function, planned: Plan | None) -> Callable[[], Non
         __tracebackhide__ = True
         if OUTCOME in item.stash:
             return item.stash[OUTCOME]()
+        if planned.handle is not None:
+            ended_fixtures.raise_again(item)
         result = function(*args, **kwargs)
         if callables.is_awaitable(result):
             if planned.surround is not None:
@@ -188,7 +190,11 @@ class Call:
 def _run_example(item: pytest.Function, awaitable: Awaitable[Any], planned: Plan) -> None:
     """Run one example of Hypothesis, whose context and tasks are its own."""
     __tracebackhide__ = True
-    prepare(item, planned).call(_alone(awaitable), copy_context(), item)
+    try:
+        prepare(item, planned).call(_alone(awaitable), copy_context(), item)
+    except BaseException as error:
+        ended_fixtures.remember(error, item)
+        raise
 
 
 async def _alone(awaitable: Awaitable[Any]) -> None:

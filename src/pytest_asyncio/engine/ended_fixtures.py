@@ -72,9 +72,32 @@ def ended_fixtures_of(item: pytest.Function) -> Iterator[pytest.FixtureDef[Any]]
 def refuse_ended(item: pytest.Item) -> None:
     """Fail a test before its call if a fixture that it uses has ended."""
     __tracebackhide__ = True
+    for setup in _used_by(item):
+        raise Cancelled(setup)
+
+
+def remember(error: BaseException, item: pytest.Function) -> None:
+    """Know what an example of Hypothesis has raised, if a fixture has ended in it."""
+    for setup in _used_by(item):
+        setup.failures.setdefault(item, (error, error.__traceback__))
+
+
+def raise_again(item: pytest.Function) -> None:
+    """Fail as the example before did in which a fixture has ended, if there was one.
+
+    There is nothing to run another one with, and Hypothesis expects the same of it.
+    """
+    __tracebackhide__ = True
+    for setup in _used_by(item):
+        error, traceback = setup.failures.get(item, (Cancelled(setup), None))
+        raise error.with_traceback(traceback)
+
+
+def _used_by(item: pytest.Item) -> Iterator[Setup]:
+    """Yield the fixtures that a test has requested and that have ended too early."""
     for setup in SessionState.of(item.session).ended:
         if isinstance(item, pytest.Function) and pytest_private.may_use(item, setup.fixturedef):
-            raise Cancelled(setup)
+            yield setup
 
 
 def end(setup: Setup) -> None:

@@ -10,6 +10,7 @@ from abc import ABC, abstractmethod
 from asyncio import CancelledError, Future, Task
 from collections.abc import Awaitable, Callable, Coroutine, Generator
 from contextvars import copy_context
+from types import TracebackType
 from typing import Any, Final, NoReturn, TypeVar, final
 
 import pytest
@@ -66,6 +67,8 @@ class Setup(ABC):
         self.item: pytest.Function = pytest_private.item_of(request)
         self.on_join: Callable[[pytest.FixtureRequest], None] | None = None
         """Is called when pytest requests what was begun early."""
+        self.failures: Final[dict[pytest.Item, tuple[BaseException, TracebackType | None]]] = {}
+        """What tests have raised, and where, in which the fixture has ended too early."""
         self._has_begun = False
         self._policy: Final = asyncio_private.policy_in_force()
         self.settling: Future[None] | None = None

@@ -17,7 +17,7 @@ import pytest
 from hypothesis import stateful
 from hypothesis.errors import InvalidDefinition
 
-from pytest_asyncio.engine import event_loop
+from pytest_asyncio.engine import ended_fixtures, event_loop
 from pytest_asyncio.engine.session import SessionState
 from pytest_asyncio.support import (
     callables,
@@ -36,7 +36,9 @@ class _Machines(stateful.StateMachineMeta):
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         __tracebackhide__ = True
-        return _Example(_runner()).begin(functools.partial(super().__call__, *args, **kwargs))
+        item = _item()
+        runner = pytest_private.request_of(item).getfixturevalue("asyncio_runner")
+        return _Example(item, runner).begin(functools.partial(super().__call__, *args, **kwargs))
 
     def __setattr__(self, name: str, value: Any) -> None:
         super().__setattr__(name, value)  # pyright: ignore[reportUnknownMemberType]
@@ -95,7 +97,7 @@ def _in_its_example(function: Callable[..., Any]) -> Callable[..., Any]:
         if not isinstance(machine, RuleBasedStateMachine):  # It shares a base class with one.
             return function(machine, **arguments)
         example: _Example = vars(machine)[_EXAMPLE]
-        return example.call(function, machine, **arguments)
+        return example.step(function, machine, **arguments)
 
     return callables.standing_in_for(function, step)
 
@@ -104,7 +106,8 @@ def _in_its_example(function: Callable[..., Any]) -> Callable[..., Any]:
 class _Example:
     """One example: where its steps run, and what it may not leave behind."""
 
-    def __init__(self, runner: LoopRunner) -> None:
+    def __init__(self, item: pytest.Function, runner: LoopRunner) -> None:
+        self._item: Final = item
         self._runner: Final = runner
         self._context: Final = copy_context()
         self._tasks_before: Final = asyncio.all_tasks(runner.loop)
@@ -117,8 +120,19 @@ class _Example:
         vars(machine)["teardown"] = functools.partial(self._end, machine.teardown)
         return machine
 
-    def call(self, function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
-        """Call a step, and await what a coroutine function returns."""
+    def step(self, function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+        """Call a step, which fails as the one before did that has ended a fixture, if any did."""
+        __tracebackhide__ = True
+        if callables.kind_of(function) is not None:
+            ended_fixtures.raise_again(self._item)
+        try:
+            return self._call(function, *args, **kwargs)
+        except BaseException as error:
+            ended_fixtures.remember(error, self._item)
+            raise
+
+    def _call(self, function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+        """Call a function, and await what a coroutine function returns."""
         __tracebackhide__ = True
         result = self._context.run(function, *args, **kwargs)
         if callables.kind_of(function) is None:
@@ -128,15 +142,15 @@ class _Example:
     def _end(self, teardown: Callable[[], Any]) -> None:
         __tracebackhide__ = True
         try:
-            self.call(teardown)
+            self._call(teardown)
         finally:
             left = asyncio.all_tasks(self._runner.loop) - self._tasks_before
             if left:
                 self._runner.run(event_loop.cancel(left))
 
 
-def _runner() -> LoopRunner:
-    """Return the runner of the test that makes a machine."""
+def _item() -> pytest.Function:
+    """Return the test that makes a machine."""
     __tracebackhide__ = True
     session = running_session.get()
     item = None if session is None else setup_state.item_in_progress(session)
@@ -151,8 +165,7 @@ def _runner() -> LoopRunner:
             pytrace=False,
         )
     hypothesis_private.keep_out_of_explanations()
-    runner: LoopRunner = pytest_private.request_of(item).getfixturevalue("asyncio_runner")
-    return runner
+    return item
 
 
 _EXAMPLE: Final = "_pytest_asyncio_example"
