@@ -152,7 +152,9 @@ def test_a_debugger_may_block(checked):
     ).assert_outcomes(passed=1)
 
 
-def test_a_loop_that_waits_is_not_woken(checked):
+@pytest.mark.parametrize("factory", ["asyncio.new_event_loop", "uvloop.new_event_loop"])
+def test_a_loop_that_waits_is_not_woken(checked, factory):
+    pytest.importorskip(factory.partition(".")[0])
     checked(
         """
         import threading
@@ -165,7 +167,8 @@ def test_a_loop_that_waits_is_not_woken(checked):
             begun = loop.time()
             await asyncio.sleep(0.5)
             assert called[0] - begun >= 0.4
-        """
+        """,
+        f"--asyncio-loop-factory={factory}",
     ).assert_outcomes(passed=1)
 
 

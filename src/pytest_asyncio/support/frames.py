@@ -145,6 +145,15 @@ def innermost(thread: int) -> FrameType | None:
     return others(sys._current_frames().get(thread))  # pyright: ignore[reportPrivateUsage]
 
 
+def is_in_own(thread: int) -> bool:
+    """Return whether a thread runs this package's code, and nothing that it has called.
+
+    So it does while a loop in C, which has no frames, waits.
+    """
+    frame = sys._current_frames().get(thread)  # pyright: ignore[reportPrivateUsage]
+    return frame is not None and is_own(frame)
+
+
 def all_innermost() -> list[FrameType]:
     """Return those of all threads."""
     return [*filter(None, map(others, sys._current_frames().values()))]  # pyright: ignore[reportPrivateUsage]

@@ -156,7 +156,8 @@ class _Watched:
             return
         task = asyncio.current_task(self._loop)
         holder = None if task is None else ref(task)
-        is_idle = frames.waits_for_news(frames.innermost(self._thread))
+        waits = frames.waits_for_news(frames.innermost(self._thread))
+        is_idle = waits or frames.is_in_own(self._thread)
         self._has_iterated |= is_idle
         ran_before, starved_before = self._ran_for, self._starved_for
         self._ran_for, self._starved_for = self._read_statistics()
