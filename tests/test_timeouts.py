@@ -475,7 +475,8 @@ def test_what_blocks_the_loop_is_cancelled_once_so_that_it_can_clean_up(suite):
 
 @needs_signal
 @pytest.mark.usefixtures("_impatient")
-def test_a_callback_that_blocks_is_reported_where_the_test_waits(suite):
+@pytest.mark.parametrize("checks", ["", "all"])
+def test_a_callback_that_blocks_is_reported_where_the_test_waits(suite, checks):
     result = suite(
         """
         import time
@@ -486,12 +487,14 @@ def test_a_callback_that_blocks_is_reported_where_the_test_waits(suite):
             await asyncio.Event().wait()
         async def block():
             time.sleep(60)
-        """
+        """,
+        f"--asyncio-checks={checks}",
     )
     result.assert_outcomes(failed=1)
     result.stdout.fnmatch_lines(
         [">*await asyncio.Event().wait()", "E*blocked the event loop: test_it took longer*"]
     )
+    result.stdout.no_fnmatch_line("*Exception in callback*")
 
 
 @needs_signal

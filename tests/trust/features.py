@@ -123,6 +123,22 @@ TIMEOUTS: Final = {
         outcomes={"test_runs_too_long": "failed"},
         said=(r"TimeoutError: .* in test_runs_too_long .*test_runs_too_long\S* took longer than",),
     ),
+    "time-out of a callback that blocks": Feature(
+        tests="""
+            @pytest.mark.asyncio(timeout=0.1)
+            async def test_has_a_callback_that_blocks():
+                def block():
+                    while True:
+                        pass
+
+                asyncio.get_running_loop().call_soon(block)
+                await hang()
+        """,
+        outcomes={"test_has_a_callback_that_blocks": "failed"},
+        said=(
+            r"TimeoutError: .* in .*block .*test_has_a_callback_that_blocks\S* took longer than",
+        ),
+    ),
     "time-out of a refusal to end": Feature(
         tests="""
             @pytest.mark.asyncio(timeout=0.1, loop_scope="function")

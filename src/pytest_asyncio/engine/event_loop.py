@@ -35,6 +35,15 @@ class Stopped(RuntimeError):
         super().__init__("Event loop stopped before Future completed.")
 
 
+class BrokenOff(asyncio.CancelledError):
+    """What blocks a loop is broken off by a time-out, whose report shows it."""
+
+    __module__ = asyncio.CancelledError.__module__
+
+
+BrokenOff.__name__ = BrokenOff.__qualname__ = asyncio.CancelledError.__name__  # as users know it
+
+
 class RefusingError(RuntimeError):
     """Tasks did not end when they were cancelled, or threads when they were to."""
 

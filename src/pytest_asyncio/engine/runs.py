@@ -192,6 +192,8 @@ def test_behind(complaint: dict[str, Any]) -> ActiveTest | None:
 
 def log(complaint: dict[str, Any], handle_exception: Callable[[], None]) -> None:
     """Let a loop log something in the report of its test, if several run at the same time."""
+    if is_a(complaint.get("exception"), event_loop.BrokenOff):
+        return
     context = context_behind(complaint)
     if context is None or ACTIVE_TEST not in context:
         handle_exception()

@@ -288,7 +288,7 @@ class _Deadline:
         blocking = frames.users(frame) or frame
         if blocked_by is None and blocking.f_code is self._held_up_in:
             self.session.stash.setdefault(_NOBODYS, set()).add(self._held_up_at)
-            raise asyncio.CancelledError
+            raise event_loop.BrokenOff
         if blocked_by is not self._run:
             return  # Another test, or what awaits this run, blocks the loop.
         self._held_up_in, self._held_up_at = None, ""
@@ -298,7 +298,7 @@ class _Deadline:
             if frames.is_users(blocking):  # Else a function in C, which the loop has called.
                 self._error.__traceback__ = await_chains.traceback_to(frame)
         self._is_interrupted = is_task
-        raise asyncio.CancelledError
+        raise event_loop.BrokenOff
 
     def _place_of(self, frame: FrameType) -> str:
         """Return where a frame is, and in which task, if that is not the one that is bounded."""

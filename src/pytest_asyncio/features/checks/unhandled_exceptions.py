@@ -10,6 +10,7 @@ from weakref import WeakKeyDictionary, ref
 
 import pytest
 
+from pytest_asyncio.engine import event_loop
 from pytest_asyncio.engine.loops import LoopOwner
 from pytest_asyncio.engine.runs import Run, context_behind
 from pytest_asyncio.support import asyncio_private, frames, instruments
@@ -69,7 +70,7 @@ class Check(BaseCheck):
 
         def handle_and_report(context: dict[str, Any]) -> None:
             error = context.get("exception")
-            if not is_a(error, _OUTCOMES):
+            if not is_a(error, _REPORTED):
                 origin = self._origin(context)
                 culprit = origin.culprit if origin else self._culprit(context, reference(), tests)
                 message = text(context.get("message", "")) or "unhandled exception"
@@ -177,4 +178,9 @@ _STANDARD: Final = {
 }
 """What asyncio itself has in the context of a complaint."""
 _KEPT = "_pytest_asyncio_culprit"
-_OUTCOMES = (pytest.fail.Exception, pytest.skip.Exception, pytest.exit.Exception)
+_REPORTED = (
+    pytest.fail.Exception,
+    pytest.skip.Exception,
+    pytest.exit.Exception,
+    event_loop.BrokenOff,
+)
