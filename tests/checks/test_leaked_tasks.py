@@ -125,6 +125,23 @@ def test_what_is_about_to_end_is_no_leak(checked):
 
 
 @both_scopes
+def test_what_ends_with_an_error_just_after_its_test_is_no_leak_and_not_hidden(checked, scope):
+    result = checked(
+        """
+        async def fail():
+            await asyncio.sleep(0)
+            raise LookupError
+        @pytest.mark.asyncio(loop_scope=SCOPE)
+        async def test_it(): asyncio.create_task(fail())
+        """,
+        scope=scope,
+    )
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines("E*UnhandledExceptionWarning: test_it: *LookupError*")
+    result.stdout.no_fnmatch_line("*LeakedTaskWarning*")
+
+
+@both_scopes
 def test_a_loop_that_is_stopped_too_late_does_no_harm(checked, scope):
     checked(
         """

@@ -49,10 +49,12 @@ class Check(BaseCheck):
 
     def _end_on(self, loop: AbstractEventLoop, left: set[Task[Any]]) -> None:
         _see_through(loop, _iterate())
-        for task in left:
-            if not task.done() and not task.cancelling():
+        # To cancel one that has ended would hide its error.
+        running = {task for task in left if not task.done()}
+        for task in running:
+            if not task.cancelling():
                 self._report_leak(task)
-        _see_through(loop, event_loop.cancel(left))
+        _see_through(loop, event_loop.cancel(running))
 
     def _report_leak(self, task: Task[Any]) -> None:
         origin = self._origins.find(task)
