@@ -26,10 +26,9 @@ import pytest
 
 import pytest_asyncio
 from pytest_asyncio import plugin, user_fixtures
-from pytest_asyncio.collect import hooks, marks
+from pytest_asyncio.collect import hooks, lone_tests, marks
 from pytest_asyncio.features import asyncio_runner, asyncio_tasks
 from pytest_asyncio.features.clock import virtual
-from pytest_asyncio.features.concurrency import which_tests
 
 ROOT = Path(__file__).parent.parent
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("**/[!_]*.md"))]
@@ -219,7 +218,7 @@ def test_the_reference_has_everything_that_users_can_name(pytester, monkeypatch)
     names = {
         *what_pytest_shows(pytester, monkeypatch),
         *(f"{keyword}=" for keyword in marks._VALIDATORS),
-        *which_tests.SERIAL_FIXTURES,
+        *lone_tests.SERIAL_FIXTURES,
         *public_names_of(hooks.Hooks),
         *(f"pytest_asyncio.{name}" for name in pytest_asyncio.__all__),
         *public_names_of(asyncio_runner.LoopRunner),

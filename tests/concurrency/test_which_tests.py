@@ -387,6 +387,19 @@ def test_what_has_an_event_loop_policy_of_its_own_runs_alone(concurrent):
     ).assert_outcomes(passed=2)
 
 
+def test_so_it_does_beside_tests_that_have_the_default_one(concurrent):
+    concurrent(
+        """
+    class TestPolicy:
+        @pytest.fixture
+        def event_loop_policy(self): return asyncio.DefaultEventLoopPolicy()
+        async def test_a(self): await alone()
+    async def test_b(): await beside()
+    """,
+        "-Wignore::DeprecationWarning",
+    ).assert_outcomes(passed=2)
+
+
 def test_hypothesis_runs_its_examples_alone(concurrent):
     concurrent(
         """
@@ -476,78 +489,3 @@ def test_one_that_is_run_more_than_once_runs_alone_and_keeps_no_others_from_it(
     )
     result.assert_outcomes(passed=4)
     result.stdout.fnmatch_lines("*test_repeated PASSED (* runs)*")
-
-
-@pytest.mark.parametrize(
-    ("fixture", "seen"),
-    [
-        ("", "asyncio.all_tasks()"),
-        ("@pytest.fixture\ndef all_tasks(): return asyncio.all_tasks\n", "all_tasks()"),
-        ("@pytest.fixture\ndef tasks(): return lambda: asyncio.all_tasks()\n", "tasks()"),
-    ],
-)
-def test_those_that_look_at_all_tasks_keep_their_loops_where_all_tests_are_concurrent(
-    suite, fixture, seen
-):
-    name = "" if not fixture else seen.removesuffix("()")
-    suite(
-        f"""{fixture}
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def server():
-    task = asyncio.create_task(asyncio.Event().wait())
-    yield
-    task.cancel()
-async def test_a(server): await asyncio.sleep(0.001)
-async def test_looks({name}): assert len({seen}) == 1
-async def test_b(server): await asyncio.sleep(0.001)
-""",
-        ini="asyncio_concurrent = true\nasyncio_mode = auto",
-    ).assert_outcomes(passed=3)
-
-
-@pytest.mark.parametrize("by", ["mark", "fixture", "option"])
-def test_those_of_looptime_keep_their_loops_where_all_tests_are_concurrent(suite, by):
-    suite(
-        f"""
-loops = set()
-{"pytestmark = pytest.mark.looptime" if by == "mark" else ""}
-@pytest.fixture({"autouse=True" if by == "fixture" else ""})
-def looptime(): pass
-async def test_a(): loops.add(asyncio.get_running_loop())
-async def test_b(): assert asyncio.get_running_loop() not in loops
-""",
-        *(["--looptime"] if by == "option" else []),
-        conftest="""
-        def pytest_addoption(parser): parser.addoption("--looptime", action="store_true")
-        """,
-        ini="asyncio_concurrent = true\nasyncio_mode = auto\nmarkers = looptime",
-    ).assert_outcomes(passed=2)
-
-
-@pytest.mark.parametrize(
-    "offered",
-    [
-        "def pytest_asyncio_loop_factories(): return {'it': Stopped}",
-        "def pytest_asyncio_loop_factories(): return {'it': lambda: Stopped()}",
-        "",
-    ],
-    ids=["class", "function", "option"],
-)
-def test_those_whose_loops_have_their_own_clock_keep_them_where_all_tests_are_concurrent(
-    suite, pytester, offered
-):
-    pytester.syspathinsert()
-    suite(
-        """
-async def test_a(): asyncio.get_running_loop().now += 1
-async def test_b(): assert asyncio.get_running_loop().time() == 0
-""",
-        files={
-            "stopped.py": "class Stopped(asyncio.SelectorEventLoop):\n"
-            "    now = 0\n"
-            "    def time(self): return self.now\n"
-        },
-        conftest=f"from stopped import Stopped\n{offered}",
-        ini="asyncio_concurrent = true\nasyncio_mode = auto\n"
-        + ("" if offered else "asyncio_loop_factory = stopped.Stopped"),
-    ).assert_outcomes(passed=2)

@@ -50,12 +50,17 @@ HEAD = (
     "        await self.killed.wait()",
     "        raise OSError('died')",
     "    async def kill(self):",
-    "        if self.task.get_loop() is asyncio.get_running_loop():",
+    "        if LOOP_SCOPE and self.task.get_loop() is asyncio.get_running_loop():",
     "            self.killed.set()",
     "            await asyncio.Event().wait()",
     "def widest(scope):",
     "    scopes = ['session', 'package', 'module', 'class', 'function']",
-    "    return min(scope, LOOP_SCOPE, key=scopes.index)",
+    "    return LOOP_SCOPE and min(scope, LOOP_SCOPE, key=scopes.index)",
+    "@pytest.fixture",
+    "def left():",
+    "    tasks = []",
+    "    yield tasks",
+    "    print('left', [task.done() for task in tasks])",
 )
 
 
@@ -185,10 +190,18 @@ class Case:
     kills: bool
     """Whether it has a fixture that may die do so."""
     hangs: str
+    leaves: bool
+    """Whether it leaves a task, if it runs alone: its loop may be another one if it does not."""
+
+    @property
+    def leaves_a_task(self) -> bool:
+        return self.leaves and self.is_async and self.uses in RUN_ALONE
 
     def lines(self, name: str, visible: Fixtures) -> Iterator[str]:
         requested = [number for number in sorted(self.requests) if number in visible]
         arguments = ["request", *(f"f{number}" for number in requested)]
+        if self.leaves_a_task:
+            arguments.append("left")
         if self.uses not in ("", "hypothesis"):
             arguments.append("tmp_path" if self.uses == "chdir" else self.uses)
         if self.params:
@@ -209,11 +222,14 @@ class Case:
             yield HANGS[self.hangs]
         *steps, end = self.body.lines(f"test {name}", is_async=self.is_async)
         pause = "await asyncio.sleep(0.001)" if self.is_async else "pass"
+        if self.leaves_a_task:
+            yield "left.append(asyncio.create_task(asyncio.sleep(9)))"
         for line in USES[self.uses]:
             yield line.format(name=name, pause=pause)
         if self.asks_for in visible and is_own(self.asks_for, visible):
             if self.is_async:
-                yield f"await pytest_asyncio.getfixturevalue(request, 'f{self.asks_for}')"
+                name = f"f{self.asks_for}"
+                yield f"if LOOP_SCOPE: await pytest_asyncio.getfixturevalue(request, '{name}')"
             elif not visible[self.asks_for].is_async:
                 yield f"request.getfixturevalue('f{self.asks_for}')"
         yield from steps
@@ -276,6 +292,9 @@ USES: Mapping[str, tuple[str, ...]] = {
         "assert [str(each.message) for each in recwarn] == ['of {name}', 'end {name}']",
     ),
 }
+
+
+RUN_ALONE = ("hypothesis", "chdir", "monkeypatch", "capfd", "recwarn")
 
 
 @dataclass(frozen=True)
@@ -358,11 +377,25 @@ class Package:
 class Suite:
     """Modules and packages, and the fixtures that they share."""
 
-    loop_scope: str
+    loop_scope: str | None
+    """That of its tests, which are marked as concurrent; None if an option says that they are.
+
+    Then a fixture may be on another loop than its tests one by one, so they do nothing with it.
+    """
     ini: str
     fixtures: tuple[Fixture, ...]
     modules: tuple[Module, ...]
     packages: tuple[Package, ...]
+
+    @property
+    def one_by_one(self) -> tuple[str, ...]:
+        """What has its tests run one after the other."""
+        return () if self.loop_scope is None else ("--asyncio-concurrency=1",)
+
+    @property
+    def at_the_same_time(self) -> tuple[str, ...]:
+        """What has them run at the same time, beside how many of them."""
+        return ("--asyncio-concurrent",) if self.loop_scope is None else ()
 
     def files(self) -> dict[str, str]:
         files = {"pytest.ini": f"[pytest]\nfilterwarnings = default\n{self.ini}"}
@@ -383,7 +416,8 @@ class Suite:
         ]
         loop_scope = f"LOOP_SCOPE = {self.loop_scope!r}"
         yield f"{path}conftest.py", "\n".join([*HEAD, loop_scope, *lines])
-        mark = "pytestmark = pytest.mark.asyncio(concurrent=True, loop_scope=LOOP_SCOPE)"
+        concurrent = "" if self.loop_scope is None else "concurrent=True, "
+        mark = f"pytestmark = pytest.mark.asyncio({concurrent}loop_scope=LOOP_SCOPE)"
         for number, module in enumerate(modules):
             source = "\n".join([*HEAD, loop_scope, mark, *module.lines(visible)])
             yield f"{path}test_{number}.py", source
@@ -483,6 +517,7 @@ _tests = st.builds(
     uses=st.sampled_from(("",) * 8 + tuple(USES)),
     kills=st.booleans(),
     hangs=st.sampled_from(("",) * 120 + tuple(HANGS)),
+    leaves=st.booleans(),
 )
 
 
@@ -523,8 +558,15 @@ _packages = st.builds(
 )
 suites = st.builds(
     Suite,
-    loop_scope=st.sampled_from(("module", "package", "session")),
-    ini=st.sampled_from(("", "asyncio_default_fixture_loop_scope = session\n")),
+    loop_scope=st.sampled_from(("module", "package", "session", None)),
+    ini=st.sampled_from(
+        (
+            "",
+            "asyncio_default_fixture_loop_scope = session\n",
+            "asyncio_default_test_loop_scope = auto\n",
+            "asyncio_loop_scope = auto\n",
+        )
+    ),
     fixtures=st.lists(_fixtures, max_size=3).map(tuple),
     modules=st.lists(_modules, min_size=1, max_size=3).map(tuple),
     packages=st.lists(_packages, max_size=1).map(tuple),

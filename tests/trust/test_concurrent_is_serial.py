@@ -17,6 +17,7 @@ from hypothesis import given, note
 from hypothesis import strategies as st
 
 from pytest_asyncio import plugin
+from pytest_asyncio.engine import entry
 from pytest_asyncio.features.concurrency.beside import TITLE
 
 
@@ -35,6 +36,11 @@ class Listener:
             *(mortal[item.nodeid] for item in session.items if "kill" in _names_in(item))
         )
         self.ended = {name for name, fixtures in mortal.items() if fixtures & killed}
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtestloop(self, session: pytest.Session) -> None:
+        # Concurrent tests switch on what async tests need, whichever test is the first.
+        entry.start(session)
 
     def pytest_runtest_logstart(self, nodeid: str) -> None:
         self.told.append((nodeid, "start"))
@@ -156,8 +162,9 @@ def test_reports_are_those_of_a_serial_run(
     suite: Suite, concurrency: int, arguments: tuple[str, ...]
 ) -> None:
     note(str(suite))
-    serial = _run(suite, "--asyncio-concurrency=1", *arguments)
-    concurrent = _run(suite, f"--asyncio-concurrency={concurrency}", *arguments)
+    serial = _run(suite, *suite.one_by_one, *arguments)
+    at_most = f"--asyncio-concurrency={concurrency}"
+    concurrent = _run(suite, *suite.at_the_same_time, at_most, *arguments)
 
     assert serial.torn_down_in_use == concurrent.torn_down_in_use == []
     known = concurrent.listener

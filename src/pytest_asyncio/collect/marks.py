@@ -14,7 +14,7 @@ from pytest_asyncio.support.nodes import address
 from pytest_asyncio.support.types import ClockName, ScopeName
 from pytest_asyncio.support.warn import advise, warn_at
 
-from . import options, own_loops
+from . import lone_tests, options, own_loops
 from .options import CLOCKS, SCOPES, is_clock, is_scope, is_timeout, shown
 
 
@@ -55,7 +55,8 @@ def merged(item: pytest.Item) -> AsyncioMark:
         item.session.stash[_LAST] = last
     *_, mark, is_default = last
     if mark.concurrent and is_default and isinstance(item, pytest.Function):
-        return mark._replace(concurrent=not own_loops.needs_own_loop(item))
+        is_alone = lone_tests.runs_alone(item) or own_loops.has_one(item)
+        return mark._replace(concurrent=not is_alone)
     return mark
 
 

@@ -32,7 +32,7 @@ def is_pending(item: pytest.Function) -> bool:
     """Return whether an item has yet to request the override that it sees."""
     return (
         is_overridden(item.session)
-        and _override_of(item) is not None
+        and override_of(item) is not None
         and not pytest_private.has_requested(item, POLICY_FIXTURE)
     )
 
@@ -113,7 +113,7 @@ class PolicyLoops:
 
 def factory_of(item: pytest.Function, otherwise: LoopFactory) -> PolicyLoops:
     """Return what makes an item's loops in a suite that overrides the policy anywhere."""
-    if _override_of(item) is None:
+    if override_of(item) is None:
         return PolicyLoops(otherwise, None, None)
     policy = pytest_private.request_of(item).getfixturevalue(POLICY_FIXTURE)
     if policy is None:  # as asyncio's own default
@@ -149,7 +149,8 @@ def _is_policy(value: object) -> bool:
     )
 
 
-def _override_of(item: pytest.Function) -> pytest.FixtureDef[Any] | None:
+def override_of(item: pytest.Function) -> pytest.FixtureDef[Any] | None:
+    """Return the override that an item sees, if there is one."""
     definitions = pytest_private.fixture_definitions(item).get(
         POLICY_FIXTURE
     ) or pytest_private.visible_fixtures(item, POLICY_FIXTURE)  # as for unittest and doctest

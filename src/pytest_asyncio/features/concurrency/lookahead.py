@@ -18,7 +18,7 @@ import pytest
 from pytest_asyncio.support import pytest_private
 
 from . import queues, which_tests
-from .which_tests import Kind, WhichTests
+from .which_tests import Kind
 
 MOST_TESTS: Final = 1000
 """How many tests may be known after the current one: those that are over wait for their turn."""
@@ -44,9 +44,8 @@ class _Known:
 class Lookahead:
     """The tests that are sure to follow the current one, in their order."""
 
-    def __init__(self, session: pytest.Session, which: WhichTests, *, passes_lone: bool) -> None:
+    def __init__(self, session: pytest.Session, *, passes_lone: bool) -> None:
         self._queue: Final = queues.of(session)
-        self._which: Final = which
         self._passes_lone: Final = passes_lone
         """Whether tests may begin before one that runs alone."""
         self._known: Final[list[_Known]] = []
@@ -162,7 +161,7 @@ class Lookahead:
         if item is None:
             self._following = None
             return False
-        kind = self._which.kind_of(item)
+        kind = which_tests.kind_of(item)
         if (kind is None and not self._passes_lone) or not self._enter(item):
             self._following = None  # It stays the next one.
             return False

@@ -15,7 +15,7 @@ from typing import Any, Final, NoReturn, final
 
 import pytest
 
-from pytest_asyncio.collect import options
+from pytest_asyncio.collect import lone_tests, options
 from pytest_asyncio.engine import ended_fixtures, event_loop
 from pytest_asyncio.engine.loops import LoopOwner
 from pytest_asyncio.engine.runs import Run
@@ -34,7 +34,7 @@ from .running_loops import RunningLoops
 from .setup_hooks import SetupHooks
 from .started_tests import StartedTest, State
 from .under_way import UnderWay
-from .which_tests import Kind, WhichTests
+from .which_tests import Kind, kind_of
 
 ITERATIONS: Final = 8
 """Iterations of the loop that a test may take before it counts as one that waits."""
@@ -77,15 +77,14 @@ class _Concurrency:
     """The started tests of a session, in the order of their reports."""
 
     def __init__(self, session: pytest.Session) -> None:
-        given = options.of(session.config)
-        self._limit: Final = given.concurrency
+        self._limit: Final = options.of(session.config).concurrency
         self._session: Final = session
         self._state: Final = SessionState.of(session)
         self._recorder: Final = Recorder(session.config)
         self._hooks: Final = SetupHooks(session.config)
-        self._which: Final = WhichTests(given.serial_fixtures)
+        self._serial_fixtures: Final = lone_tests.serial_fixtures(session.config)
         # Where output is shown at once, a test that is over stays set up until it is reported.
-        self._next: Final = Lookahead(session, self._which, passes_lone=not self._hooks.are_live)
+        self._next: Final = Lookahead(session, passes_lone=not self._hooks.are_live)
         self._tests: Final = UnderWay(self._state)
         self._loops: Final = RunningLoops(self._tests, self._state)
         self._unreported = 0
@@ -156,7 +155,7 @@ class _Concurrency:
     def pytest_fixture_setup(
         self, fixturedef: pytest.FixtureDef[Any], request: pytest.FixtureRequest
     ) -> None:
-        is_serial = fixturedef.argname in self._which.serial_fixtures
+        is_serial = fixturedef.argname in self._serial_fixtures
         if is_serial and self._tests.under_way:
             _refuse(fixturedef, request)
         if not pytest_private.is_own(request):
@@ -215,7 +214,7 @@ class _Concurrency:
         __tracebackhide__ = True
         current = self._tests.current
         if current is not None and not current.is_alone and current.owns(run, owner):
-            kind = self._which.kind_of(current.item)
+            kind = kind_of(current.item)
             if kind is not None:
                 self._run_beside(current, kind, run)
         while not (run.awaited.done() or run.failure):

@@ -13,9 +13,10 @@ from typing import Final
 
 import pytest
 
-from pytest_asyncio.collect.own_loops import names_of
 from pytest_asyncio.support import callables, pytest_private
 from pytest_asyncio.support.foreign import attribute, is_a
+
+from .code_names import names_of
 
 _PATCHING: Final[Mapping[str, AbstractSet[str]]] = {
     "freezegun": {"freeze_time"},
@@ -44,17 +45,12 @@ _ACTING: Final = {
 
 def acts_on_process(item: pytest.Function) -> bool:
     """Return whether a test, or a fixture of its own, acts on the whole process."""
-    if _ACTS not in item.stash:
-        own = (
-            fixture.func
-            for fixture in pytest_private.definitions_used(item)
-            if fixture.scope == "function"
-        )
-        item.stash[_ACTS] = any(map(_acts, (item.obj, *own)))
-    return item.stash[_ACTS]
-
-
-_ACTS: Final[pytest.StashKey[bool]] = pytest.StashKey()
+    own = (
+        fixture.func
+        for fixture in pytest_private.definitions_used(item)
+        if fixture.scope == "function"
+    )
+    return any(map(_acts, (item.obj, *own)))
 
 
 def _acts(function: object) -> bool:
