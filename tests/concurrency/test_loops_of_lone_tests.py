@@ -123,6 +123,29 @@ async def test_alone_without_it(monkeypatch):
     ).assert_outcomes(passed=4)
 
 
+def test_what_others_share_with_their_module_it_shares_as_a_note_says(suite):
+    source = """
+        @pytest_asyncio.fixture(scope="class")
+        async def ask():
+            loop = asyncio.get_running_loop()
+            async def answer():
+                answered = loop.create_future()
+                loop.call_soon(answered.set_result, None)
+                await answered
+            return answer
+        class TestIt:
+            async def test_beside_others(self, ask): await ask()
+            {}
+            async def test_alone(self, ask, monkeypatch): await ask()
+        """
+    ini = f"{OPTION}asyncio_default_fixture_loop_scope = fixture-scope"
+    result = suite(source.format(""), ini=ini)
+    result.assert_outcomes(passed=1, failed=1)
+    advice = '@pytest.mark.asyncio(loop_scope="module")'
+    result.stdout.fnmatch_lines([f"*'ask' runs on *'module', and test_alone on * Write {advice} *"])
+    suite(source.format(advice), ini=ini).assert_outcomes(passed=2)
+
+
 @pytest.mark.parametrize(
     ("fixture", "seen"),
     [

@@ -12,7 +12,8 @@ from typing import Any, Final, NamedTuple, TypeAlias
 import pytest
 
 from pytest_asyncio.collect import fixtures, items, loop_scopes, marks, options
-from pytest_asyncio.engine import ended_fixtures
+from pytest_asyncio.collect.marks import AsyncioMark
+from pytest_asyncio.engine import async_fixtures, ended_fixtures
 from pytest_asyncio.engine.plan import plan_of
 from pytest_asyncio.engine.session import SessionState
 from pytest_asyncio.support import asyncio_private, frames, pytest_private
@@ -144,21 +145,24 @@ def _participants(error: BaseException | None, item: pytest.Function) -> list[_P
         for fixturedef in pytest_private.requested_fixtures(item)
         if fixtures.is_ours(fixturedef, item) and fixturedef is not failed
     ]
+    marked = None if planned is None else mark
     of_fixtures = [
-        _Participant(
-            fixturedef.argname,
-            loop_scopes.node_of_fixture(
-                fixturedef,
-                pytest_private.scope_for(item, fixturedef),
-                item,
-                None if planned is None else mark,
-            ),
-            fixturedef,
-        )
+        _Participant(fixturedef.argname, _node_of_fixture(fixturedef, item, marked), fixturedef)
         for fixturedef in definitions
     ]
     test = _Participant(item.name, loop_scopes.node_of(item, mark), None)
     return sorted([test, *of_fixtures], key=lambda it: it.fixturedef is not failed)
+
+
+def _node_of_fixture(
+    fixturedef: pytest.FixtureDef[Any], item: pytest.Function, mark: AsyncioMark | None
+) -> _Node:
+    """Return the node on whose loop a fixture is, also where it was set up for another test."""
+    owner = async_fixtures.owner_in_use(fixturedef)
+    if owner is not None:
+        return owner.node
+    scope = pytest_private.scope_for(item, fixturedef)
+    return loop_scopes.node_of_fixture(fixturedef, scope, item, mark)
 
 
 def _advice(
