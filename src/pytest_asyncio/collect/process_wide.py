@@ -32,14 +32,17 @@ _PATCHING: Final[Mapping[str, AbstractSet[str]]] = {
 _CATCHING: Final = {"deprecated_call", "warns"}
 """What puts aside how warnings are shown, and what they are filtered by."""
 
+_FILTERING: Final = {"catch_warnings", "filterwarnings", "resetwarnings", "simplefilter"}
+
 _ACTING: Final = {
     **_PATCHING,
+    "_py_warnings": _FILTERING,  # from Python 3.14 on
     "_pytest.monkeypatch": {"MonkeyPatch"},
     "_pytest.recwarn": _CATCHING,
     "contextlib": {"chdir"},
     "os": {"chdir"},
     "pytest": _CATCHING | {"MonkeyPatch"},
-    "warnings": {"catch_warnings", "filterwarnings", "resetwarnings", "simplefilter"},
+    "warnings": _FILTERING,
 }
 
 
