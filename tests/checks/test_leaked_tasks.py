@@ -124,6 +124,24 @@ def test_what_is_about_to_end_is_no_leak(checked):
     ).assert_outcomes(passed=1)
 
 
+def test_a_task_that_is_cancelled_and_still_cleans_up_is_no_leak(checked):
+    result = checked(
+        """
+        @pytest.mark.asyncio
+        async def test_it():
+            task = asyncio.create_task(clean_up())
+            await asyncio.sleep(0)
+            task.cancel()
+        async def clean_up():
+            try:
+                await asyncio.Event().wait()
+            finally:
+                await asyncio.sleep(0.01)
+        """
+    )
+    result.assert_outcomes(passed=1)
+
+
 @both_scopes
 def test_what_ends_with_an_error_just_after_its_test_is_no_leak_and_not_hidden(checked, scope):
     result = checked(
