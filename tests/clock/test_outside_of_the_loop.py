@@ -219,6 +219,30 @@ def test_a_thread_that_does_not_wait_for_another_is_not_overtaken(virtual, monke
     """).assert_outcomes(passed=1)
 
 
+@pytest.mark.parametrize("seconds", [None, 60])
+def test_a_thread_that_ends_with_a_call_while_threads_are_looked_at_is_heard(virtual, seconds):
+    virtual(f"""
+        async def test_it(monkeypatch):
+            loop, done = asyncio.get_running_loop(), asyncio.Event()
+            asked, threads = threading.Event(), threading.enumerate
+
+            def work():
+                asked.wait()
+                loop.call_soon_threadsafe(done.set)
+
+            def enumerate():
+                asked.set()
+                thread.join()
+                return threads()
+
+            thread = threading.Thread(target=work)
+            thread.start()
+            monkeypatch.setattr(threading, "enumerate", enumerate)
+            async with asyncio.timeout({seconds}):
+                await done.wait()
+    """).assert_outcomes(passed=1)
+
+
 def test_a_thread_that_was_woken_is_waited_for_however_late_it_runs(virtual, monkeypatch):
     monkeypatch.setattr("pytest_asyncio.features.clock.virtual.WAIT_FOR_SIGN", 0.0)
     virtual("""

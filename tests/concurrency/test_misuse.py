@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+both_loops = pytest.mark.parametrize("loop", ["asyncio.SelectorEventLoop", "uvloop.new_event_loop"])
+
 
 def test_who_stops_the_loop_fails(concurrent_in_both_ways):
     result = concurrent_in_both_ways(
@@ -22,7 +24,7 @@ def test_who_stops_the_loop_fails(concurrent_in_both_ways):
     result.stdout.fnmatch_lines(["*___ test_stops ___*", "*has called stop() on the event loop*"])
 
 
-@pytest.mark.parametrize("loop", ["asyncio.SelectorEventLoop", "uvloop.new_event_loop"])
+@both_loops
 def test_who_stops_the_loop_fails_although_what_was_waited_for_is_over_by_then(concurrent, loop):
     pytest.importorskip(loop.partition(".")[0])
     result = concurrent(
@@ -130,7 +132,9 @@ def test_pytest_fail_in_a_callback_fails_its_test(concurrent_in_both_ways):
     result.stdout.fnmatch_lines(["FAILED test_it.py::test_a - Failed: in a callback"])
 
 
-def test_pytest_fail_in_a_callback_leaves_the_current_test_alone(concurrent):
+@both_loops
+def test_pytest_fail_in_a_callback_leaves_the_current_test_alone(concurrent, loop):
+    pytest.importorskip(loop.partition(".")[0])
     result = concurrent(
         """
     failed = asyncio.Event()
@@ -141,13 +145,19 @@ def test_pytest_fail_in_a_callback_leaves_the_current_test_alone(concurrent):
     async def test_b():
         asyncio.get_running_loop().call_soon(fail)
         await asyncio.Event().wait()
-    """
+    """,
+        f"--asyncio-loop-factory={loop}",
+        "--asyncio-timeout=5",
     )
     result.assert_outcomes(passed=1, failed=1)
     result.stdout.fnmatch_lines(["FAILED test_it.py::test_b - Failed: in a callback"])
 
 
-def test_pytest_fail_in_a_callback_that_outlives_its_test_is_logged_and_fails_no_other(concurrent):
+@both_loops
+def test_pytest_fail_in_a_callback_that_outlives_its_test_is_logged_and_fails_no_other(
+    concurrent, loop
+):
+    pytest.importorskip(loop.partition(".")[0])
     concurrent(
         """
     called = asyncio.Event()
@@ -161,7 +171,8 @@ def test_pytest_fail_in_a_callback_that_outlives_its_test_is_logged_and_fails_no
     async def test_b():
         await meet()
         asyncio.get_running_loop().call_later(0.05, fail)
-    """
+    """,
+        f"--asyncio-loop-factory={loop}",
     ).assert_outcomes(passed=2)
 
 

@@ -137,7 +137,7 @@ def test_checks_see_what_a_live_loop_does(server_suite):
     result = server_suite(
         """
         def block():
-            time.sleep(0.2)
+            time.sleep(1)
 
         @pytest.mark.asyncio(live=True)
         def test_it(url, asyncio_runner):

@@ -2,36 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Final
 
-
-@dataclass(frozen=True)
-class Feature:
-    """One feature, as a part of a suite."""
-
-    tests: str = ""
-    """Its own tests, which are all async unless they say otherwise."""
-    outcomes: Mapping[str, str] = field(default_factory=dict)
-    """What comes of its tests: "passed", "failed", "error", or "warned": it passes with
-    a warning, which may be an error."""
-    said: tuple[str, ...] = ()
-    """What the report has, as patterns, once the tests have run."""
-    args: tuple[str, ...] = ()
-    checks: tuple[str, ...] = ()
-    ini: str = ""
-    conftest: str = ""
-    """Where fixtures that are requested automatically bring the feature to the other's tests."""
-    overlap: tuple[str, ...] = ()
-    """Those of its tests that run at the same time."""
-    needs: str = ""
-    """A module without which there is no such feature."""
-    ends_session: bool = False
-    """Whether tests may be left that do not run."""
-    is_process: bool = False
-    """Whether it needs a process of its own."""
-
+from everyday import EVERYDAY
+from feature import Feature
 
 CHECKS: Final = {
     "leaked tasks": Feature(
@@ -182,10 +156,10 @@ CONCURRENCY: Final = {
         ini="asyncio_concurrent = true",
         tests="""
             async def test_one_of_two():
-                await meet("test_one_of_two")
+                await meet("test_one_of_two", "test_other_of_two")
 
             async def test_other_of_two():
-                await meet("test_other_of_two")
+                await meet("test_other_of_two", "test_one_of_two")
         """,
         outcomes={"test_one_of_two": "passed", "test_other_of_two": "passed"},
         overlap=("test_one_of_two", "test_other_of_two"),
@@ -195,10 +169,10 @@ CONCURRENCY: Final = {
             @pytest.mark.asyncio(concurrent=True, loop_scope="class")
             class TestConcurrent:
                 async def test_first_in_class(self):
-                    await meet("test_first_in_class")
+                    await meet("test_first_in_class", "test_second_in_class")
 
                 async def test_second_in_class(self):
-                    await meet("test_second_in_class")
+                    await meet("test_second_in_class", "test_first_in_class")
         """,
         outcomes={"test_first_in_class": "passed", "test_second_in_class": "passed"},
         overlap=("test_first_in_class", "test_second_in_class"),
@@ -364,6 +338,28 @@ WAYS: Final = {
         """,
         outcomes={"test_asks_for_a_fixture": "passed"},
     ),
+    "options of a folder": Feature(
+        conftest="""
+            def pytest_asyncio_options():
+                return {"asyncio_timeout": 30}
+        """,
+        tests="""
+            async def test_is_in_a_folder():
+                await asyncio.sleep(0)
+        """,
+        outcomes={"test_is_in_a_folder": "passed"},
+    ),
+    "dump signal": Feature(
+        ini="asyncio_dump_signal = SIGUSR2",
+        is_process=True,  # It writes to the stderr that the process began with.
+        tests="""
+            async def test_is_shown():
+                signal.raise_signal(signal.SIGUSR2)
+                await asyncio.sleep(0.01)
+        """,
+        outcomes={"test_is_shown": "passed"},
+        said=("what async tests were doing.*, at SIGUSR2",),
+    ),
     "asyncio_runner": Feature(
         tests="""
             @pytest_asyncio.fixture
@@ -411,6 +407,60 @@ WAYS: Final = {
         """,
         outcomes={"test_holds_for_all": "passed", "test_holds_for_few": "failed"},
         said=("(Falsifying example|Failing test case): test_holds_for_few",),
+    ),
+    "state machine": Feature(
+        args=("-p_hypothesis_pytestplugin",),
+        needs="hypothesis",
+        tests="""
+            from hypothesis import settings
+            from hypothesis.stateful import rule
+
+            class Machine(pytest_asyncio.RuleBasedStateMachine):
+                @rule()
+                async def step(self):
+                    await asyncio.sleep(0)
+
+            TestMachine = Machine.TestCase
+            TestMachine.settings = settings(
+                database=None, max_examples=3, stateful_step_count=3, deadline=None
+            )
+        """,
+        outcomes={"runTest": "passed"},
+    ),
+    "sweep of cancellations": Feature(
+        tests="""
+            @pytest.mark.asyncio(cancel=True)
+            async def test_is_cancelled_at_each_await():
+                await asyncio.sleep(0)
+                await asyncio.sleep(0)
+        """,
+        outcomes={"test_is_cancelled_at_each_await": "passed"},
+    ),
+    "late clock": Feature(
+        tests="""
+            @pytest.mark.asyncio(clock="virtual", schedules=5)
+            async def test_is_late():
+                await asyncio.sleep(60)
+        """,
+        outcomes={"test_is_late": "passed"},
+    ),
+    "parallel fixtures": Feature(
+        tests="""
+            @pytest_asyncio.fixture(parallel=True)
+            async def left():
+                await asyncio.sleep(0.01)
+                yield "left"
+                await asyncio.sleep(0.01)
+
+            @pytest_asyncio.fixture(parallel=True)
+            async def right():
+                await asyncio.sleep(0.01)
+                return "right"
+
+            async def test_has_both(left, right):
+                assert (left, right) == ("left", "right")
+        """,
+        outcomes={"test_has_both": "passed"},
     ),
     "subtests": Feature(
         needs="_pytest.subtests",
@@ -570,4 +620,12 @@ ENDS: Final = {
     ),
 }
 
-FEATURES: Final = {**TIMEOUTS, **CHECKS, **CONCURRENCY, **SETTINGS, **WAYS, **ENDS}
+FEATURES: Final = {
+    **TIMEOUTS,
+    **CHECKS,
+    **CONCURRENCY,
+    **SETTINGS,
+    **WAYS,
+    **EVERYDAY,
+    **ENDS,
+}

@@ -13,7 +13,7 @@ from matrix import Cell
 PAIRS = [Cell(names) for names in itertools.combinations(FEATURES, 2)]
 TRIPLES = [Cell(("concurrent", *pair.names)) for pair in PAIRS if "concurrent" not in pair.names]
 ALL = [*map(Cell, zip(FEATURES)), *PAIRS, *TRIPLES]
-CELLS = ALL if settings.default.max_examples > 300 else ALL[::13]
+CELLS = ALL if settings.default.max_examples > 300 else ALL[::29]
 """All with `--hypothesis-profile=thorough`, else a share in which each feature is."""
 
 

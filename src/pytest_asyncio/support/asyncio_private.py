@@ -19,7 +19,7 @@ from types import CodeType, FrameType
 from typing import Any, Final, NamedTuple, TypeGuard
 
 from . import frames
-from .foreign import attribute
+from .foreign import attribute, is_a
 
 
 def hidden_task(
@@ -175,9 +175,9 @@ CALL: Final = Handle._run.__code__
 
 
 def context_of_callback(handle: object) -> Context | None:
-    """Return the context of a callback, to which no public way leads, and with uvloop none."""
+    """Return the context of a callback: no public way leads there, and to uvloop's no private."""
     context: Context | None = attribute(handle, "_context", Context)
-    return context
+    return context or next((it for it in gc.get_referents(handle) if is_a(it, Context)), None)
 
 
 def callback_in(frame: FrameType | None) -> object:

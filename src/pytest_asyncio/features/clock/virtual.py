@@ -267,8 +267,9 @@ class VirtualLoop(asyncio.BaseEventLoop):
         seconds = self._time_before(step)
         if seconds > 0:
             events = self._poll(min(seconds, WAIT_FOR_SIGN))
-            if events or self._is_ready() or seconds > WAIT_FOR_SIGN:
-                return events
+        # Also where no thread is left: what it has called the loop for, it has before it ended.
+        if events or self._is_ready() or seconds > WAIT_FOR_SIGN:
+            return events
         self._arrive_at(step)
         return []
 
@@ -284,14 +285,13 @@ class VirtualLoop(asyncio.BaseEventLoop):
         """Wait for what is outside, which alone could wake the loop."""
         __tracebackhide__ = True
         is_open = self._has_work() or asyncio_private.listens(self)
-        if is_open or any(self._new_threads()):
-            events = self._poll(WAIT_FOR_SIGN)
-            is_busy = any(map(outside.is_busy, self._new_threads()))
-            # Threads that call the loop do so before they wait.
-            if events or is_open or is_busy or self._is_ready():
-                return events
-        self._report_deadlock()
-        return []
+        may_come = is_open or any(self._new_threads())
+        events = self._poll(WAIT_FOR_SIGN) if may_come else []
+        is_busy = any(map(outside.is_busy, self._new_threads()))
+        # Threads that call the loop do so before they wait, or end.
+        if not (events or is_open or is_busy or self._is_ready()):
+            self._report_deadlock()
+        return events
 
     def _next_step(self) -> _Step | None:
         """Return what the clock may move to next; at the same moment, the timers come first."""
