@@ -356,6 +356,53 @@ def test_a_class_shares_the_loop_that_the_class_around_it_has_by_then(suite, fir
     result.assert_outcomes(passed=4)
 
 
+def test_a_module_within_a_module_shares_its_loop_as_a_block_of_pytest_describe_does(suite):
+    result = suite(
+        """
+        pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+        @pytest_asyncio.fixture(scope="module", loop_scope="module")
+        async def loop():
+            yield asyncio.get_running_loop()
+
+        def describe_it():
+            async def test_outer(loop):
+                assert asyncio.get_running_loop() is loop
+
+            def describe_more():
+                async def test_inner(loop):
+                    assert asyncio.get_running_loop() is loop
+
+                return locals()
+
+            return locals()
+
+        def describe_other():
+            async def test_other(loop):
+                assert asyncio.get_running_loop() is loop
+
+            return locals()
+        """,
+        conftest="""
+        import types
+
+        class Block(pytest.Module):
+            def _getobj(self):
+                module = types.ModuleType(self.name)
+                vars(module).update(getattr(self.parent.obj, self.name)())
+                return module
+
+        def pytest_pycollect_makeitem(collector, name, obj):
+            if name.startswith("describe_"):
+                nodeid = f"{collector.nodeid}::{name}"
+                block = Block.from_parent(collector, path=collector.path, nodeid=nodeid)
+                block.name = name
+                return block
+        """,
+    )
+    result.assert_outcomes(passed=3)
+
+
 def test_what_is_in_no_module_is_its_own(suite):
     result = suite(
         "",

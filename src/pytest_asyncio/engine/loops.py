@@ -32,11 +32,12 @@ _ENDLESS: Final = 1000
 def owner_of(node: pytest.Item | pytest.Collector, factory: LoopFactory | None) -> LoopOwner:
     """Return the loop owner of a node, which pytest has set up and not torn down, and a factory.
 
-    A class within another one shares its loop, if that has one by then.
+    A class within another one shares its loop, if that has one by then, and so does a module.
     """
-    if isinstance(node, pytest.Class):
-        classes = [it for it in node.listchain() if isinstance(it, pytest.Class)]
-        node = next((it for it in classes if factory in it.stash.get(_OWNERS, ())), node)
+    for kind in (pytest.Class, pytest.Module):
+        if isinstance(node, kind):
+            nodes = (it for it in node.listchain() if isinstance(it, kind) and _OWNERS in it.stash)
+            node = next((it for it in nodes if factory in it.stash[_OWNERS]), node)
     owners = node.stash.setdefault(_OWNERS, {})
     owner = owners.get(factory)
     if owner is not None and factory is not None and owner.is_for_other(factory):
@@ -64,9 +65,7 @@ class LoopOwner:
     stopped_by: Run | None = None
     """The run beside others whose code has stopped the loop."""
     standstill: Callable[[], AbstractContextManager[None]] = nullcontext
-    """Returns what the loop stands still in, for the thread of pytest to use it. A feature that
-    runs it in another thread sets this.
-    """
+    """Returns what the loop, where a feature runs it in another thread, stands still in."""
     _has_run = False
     _is_used = False
     _ends_with: pytest.FixtureDef[Any] | None = None
