@@ -688,3 +688,89 @@ def test_one_that_is_set_up_for_another_parameter_is_set_up_anew_for_the_first_t
     async def test_beside(shared): assert set_up_for == ["test_1", "test_alone"]
     """
     ).assert_outcomes(passed=4)
+
+
+LAZY = """
+    class Lazy:
+        def __init__(self, name): self.name = name
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_fixture_setup(fixturedef, request):
+        if type(param := getattr(request, "param", None)).__name__ == "Lazy":
+            request.param = request.getfixturevalue(param.name)
+"""
+"""A plugin whose hook requests what a parameter names, as that of pytest-lazy-fixtures does."""
+
+
+def test_a_plugins_hook_may_request_a_fixture_while_another_one_is_set_up(concurrent):
+    concurrent(
+        """
+    from conftest import Lazy
+    both = pytest.mark.parametrize("number", [Lazy("one"), Lazy("two")])
+    @pytest_asyncio.fixture
+    async def one():
+        await asyncio.sleep(0)
+        yield 1
+    @pytest_asyncio.fixture
+    async def two(): return await asyncio.sleep(0, 2)
+    @pytest_asyncio.fixture(params=[Lazy("one"), Lazy("two")])
+    async def of_async(request):
+        await asyncio.sleep(0)
+        yield request.param
+    @pytest.fixture(params=[Lazy("one"), Lazy("two")])
+    def of_sync(request): return request.param
+    @both
+    async def test_a(number):
+        await meet()
+        assert number in (1, 2)
+    async def test_b(of_async):
+        await meet()
+        assert of_async in (1, 2)
+    async def test_c(of_sync):
+        await meet()
+        assert of_sync in (1, 2)
+    """,
+        conftest=LAZY,
+    ).assert_outcomes(passed=6)
+
+
+@pytest.mark.parametrize("parameter", ["float('nan')", "Lazy('one')"])
+def test_a_wide_fixture_stays_while_it_is_used_whatever_its_parameter_is_equal_to(
+    concurrent, parameter
+):
+    concurrent(
+        f"""
+    from conftest import Lazy
+    in_use = []
+    @pytest_asyncio.fixture(scope="module")
+    async def one(): return await asyncio.sleep(0, 1)
+    @pytest_asyncio.fixture(scope="module", params=[{parameter}])
+    async def wide(request):
+        await asyncio.sleep(0)
+        yield
+        assert not in_use
+    @pytest.mark.parametrize("number", [1, 2])
+    async def test_it(wide, number):
+        in_use.append(number)
+        await meet()
+        in_use.remove(number)
+    """,
+        conftest=LAZY,
+    ).assert_outcomes(passed=2)
+
+
+def test_a_parameter_that_is_not_equal_to_itself_sets_a_fixture_up_once(concurrent_in_both_ways):
+    concurrent_in_both_ways(
+        """
+    @pytest_asyncio.fixture(params=[float("nan")])
+    async def number(request):
+        setups.append(await asyncio.sleep(0, 1))
+        yield request.param
+        setups.pop()
+    setups = []
+    async def test_it(number):
+        await asyncio.sleep(0)
+        assert setups == [1]
+    """,
+        passed=1,
+    )

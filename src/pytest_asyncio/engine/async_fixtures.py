@@ -19,7 +19,7 @@ from pytest_asyncio.support.types import ClockName, LoopFactory
 
 from . import loops
 from .context import OwnContext
-from .deferred_requests import in_one_go, not_deferring
+from .deferred_requests import in_one_go
 from .factories import factory_of
 from .fixture_setups import Awaited, Deferred, Setup
 from .fixture_stages import stages_of
@@ -117,13 +117,13 @@ def _awaited(
     planned: Plan | None,
 ) -> Callable[..., Any]:
     """Let an async function run on its loop."""
+    stash = item.session.stash
+    # get() costs four times as much to find out that there is none.
+    is_deferring = fixtures.CAN_AWAIT in stash
+    can_await = stash[fixtures.CAN_AWAIT] if is_deferring else None
 
     def set_up(**kwargs: Any) -> Any:
         __tracebackhide__ = True
-        session = item.session
-        # get() costs four times as much to find out that there is none.
-        is_deferring = fixtures.CAN_AWAIT in session.stash
-        can_await = session.stash[fixtures.CAN_AWAIT] if is_deferring else None
         owner = owner_for(fixturedef, request, item, planned)
         fixtures.timeout_of(fixturedef)  # It fails here if it is wrong, and not in the run.
         if can_await is None and owner.state.running is not None:
@@ -140,10 +140,7 @@ def _awaited(
             setup.join(request)
         if is_deferred:
             raise Deferred(setup)
-        if can_await is None:
-            return setup.synchronously()
-        with not_deferring(session):
-            return setup.synchronously()
+        return setup.synchronously()
 
     return set_up
 

@@ -35,7 +35,9 @@ def deferring(
 
 @contextlib.contextmanager
 def not_deferring(session: pytest.Session) -> Generator[None]:
-    """Have what is requested set up in one go, although the request before could be left."""
+    """Have what a fixture requests while it is set up, by its function or by a plugin's hook, set
+    up in one go, for pytest cannot begin the setup of that one again.
+    """
     can_await = session.stash[CAN_AWAIT]
     del session.stash[CAN_AWAIT]
     try:
@@ -63,8 +65,7 @@ def in_one_go(function: Callable[..., Any], request: pytest.FixtureRequest) -> C
 
     def call(**kwargs: Any) -> Any:
         __tracebackhide__ = True
-        with not_deferring(request.session):
-            value = own.context.run(function, **kwargs)
+        value = own.context.run(function, **kwargs)
         runs.publish(own, request, SessionState.of(request.session).running)
         request.addfinalizer(own.put_back)
         return value
@@ -72,8 +73,7 @@ def in_one_go(function: Callable[..., Any], request: pytest.FixtureRequest) -> C
     def generate(**kwargs: Any) -> Iterator[Any]:
         __tracebackhide__ = True
         generator: Iterator[Any] = function(**kwargs)
-        with not_deferring(request.session):
-            values: list[Any] = own.context.run(list, itertools.islice(generator, 1))
+        values: list[Any] = own.context.run(list, itertools.islice(generator, 1))
         runs.publish(own, request, SessionState.of(request.session).running)
         try:
             yield from values

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Generator
+from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any, Final, cast
 
 import pytest
@@ -90,11 +91,14 @@ def set_up_by(
 ) -> Generator[None, object, object]:
     """Surround the setup of a fixture, and have a function called in place of the fixture's own."""
     __tracebackhide__ = True
+    session = request.session
     original = pytest_private.replace_fixture_function(fixturedef, function)
+    is_left = fixtures.CAN_AWAIT in session.stash
     try:
-        return (yield)
+        with start(session).not_deferring(session) if is_left else _NOTHING:
+            return (yield)
     except BaseException as error:
-        start(request.session).state.failed()
+        start(session).state.failed()
         pytest_private.finish_if_refused(fixturedef, request, error)
         raise
     finally:
@@ -124,4 +128,5 @@ def _function_for(
     return None
 
 
+_NOTHING: Final = nullcontext()
 _PHASES: Final[pytest.StashKey[Phases]] = pytest.StashKey()

@@ -223,14 +223,14 @@ class Setup(ABC):
         pytest_private.finish_before_what_it_requested(self.fixturedef, self.request)
         if self.run.is_given_up:
             assert self.run.failure is not None
-            pytest_private.settle_with_error(self.fixturedef, self.run.failure)
+            pytest_private.settle_with_error(self.fixturedef, self.request, self.run.failure)
             return
         try:
             value = self.value()
         except BaseException as error:
-            pytest_private.settle_with_error(self.fixturedef, error)
+            pytest_private.settle_with_error(self.fixturedef, self.request, error)
         else:
-            pytest_private.settle(self.fixturedef, value)
+            pytest_private.settle(self.fixturedef, self.request, value)
 
 
 async def _in_next_iteration(coroutine: Coroutine[Any, Any, T]) -> T:

@@ -25,6 +25,7 @@ class Phases:
     prepare_for: Final = staticmethod(async_tests.prepare_for)
     synchronous: Final = staticmethod(async_fixtures.synchronous)
     undeferred: Final = staticmethod(deferred_requests.undeferred)
+    not_deferring: Final = staticmethod(deferred_requests.not_deferring)
     explain_refusal: Final = staticmethod(plain_fixtures.explain_refusal)
 
     def __init__(self, session: pytest.Session) -> None:

@@ -151,10 +151,11 @@ class _Concurrency:
         self._run(self._tests.started[item], nextitem)
         return True
 
-    @pytest.hookimpl(tryfirst=True)
+    @pytest.hookimpl(wrapper=True, trylast=True)
     def pytest_fixture_setup(
         self, fixturedef: pytest.FixtureDef[Any], request: pytest.FixtureRequest
-    ) -> None:
+    ) -> Generator[None, object, object]:
+        __tracebackhide__ = True
         is_serial = fixturedef.argname in self._serial_fixtures
         if is_serial and self._tests.under_way:
             _refuse(fixturedef, request)
@@ -166,6 +167,10 @@ class _Concurrency:
         elif self._tests.current is not None:
             self._tests.current.is_alone |= is_serial
             self._tests.current.remember_context(request)
+        try:
+            return (yield)
+        finally:
+            pytest_private.find_again(fixturedef, request)
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtest_teardown(

@@ -47,8 +47,7 @@ def outdated_fixtures(
     if overriding >= len(definitions):
         return
     fixturedef: Any = definitions[-1 - overriding]
-    callspec = callspec_of(item)
-    parameter = None if callspec is None else callspec.params.get(name)
+    callspec, parameter = callspec_of(item), _parameter(item, name)
     has_none = fixturedef.params is not None and (callspec is None or name not in callspec.params)
     if has_none or any_request._scope > fixturedef._scope:  # pytest refuses the request.
         return
@@ -58,6 +57,12 @@ def outdated_fixtures(
         parameter, fixturedef.cached_result[1]
     ):
         yield fixturedef
+
+
+def _parameter(item: pytest.Item, name: str) -> object:
+    """Return the parameter with which a fixture is requested for an item."""
+    callspec = callspec_of(item)
+    return None if callspec is None else callspec.params.get(name)
 
 
 def _is_same(one: object, other: object) -> bool:
@@ -89,18 +94,48 @@ def finish_before_what_it_requested(
     cast("Any", request).node.addfinalizer(finish)
 
 
-def settle(fixturedef: pytest.FixtureDef[Any], value: object) -> None:
-    """Let a fixture have a value, although its setup has left pytest with an exception."""
+def find_again(fixturedef: pytest.FixtureDef[Any], request: pytest.FixtureRequest) -> None:
+    """Have pytest find a fixture that it has set up, whatever it takes the parameter to have been.
+
+    It would set up anew what others use. A plugin's hook may have put another parameter in the
+    place of the one that is requested, and not each is equal to itself.
+    """
     definition = cast("Any", fixturedef)
-    definition.cached_result = (value, definition.cached_result[1], None)
+    if definition.cached_result is not None:
+        value, _, error = definition.cached_result
+        definition.cached_result = (value, _key(fixturedef, request), error)
+
+
+def _key(fixturedef: pytest.FixtureDef[Any], request: pytest.FixtureRequest) -> object:
+    parameter = _parameter(item_of(request), fixturedef.argname)
+    return parameter if _is_same(parameter, parameter) else _Unequal(parameter)
+
+
+class _Unequal:
+    """A parameter that is not equal to itself, as NaN is not."""
+
+    __array_ufunc__ = None  # NumPy's arrays let themselves be compared then.
+    __hash__ = None  # type: ignore[assignment]
+
+    def __init__(self, parameter: object) -> None:
+        self._parameter = parameter
+
+    def __eq__(self, other: object) -> bool:
+        return other is self._parameter
+
+
+def settle(
+    fixturedef: pytest.FixtureDef[Any], request: pytest.FixtureRequest, value: object
+) -> None:
+    """Let a fixture have a value, although its setup has left pytest with an exception."""
+    cast("Any", fixturedef).cached_result = (value, _key(fixturedef, request), None)
 
 
 def hold_with_error(
     fixturedef: pytest.FixtureDef[Any], request: pytest.FixtureRequest, error: BaseException
 ) -> None:
     """Let those that request a fixture get an exception while it is being set up."""
-    definition = cast("Any", fixturedef)
-    definition.cached_result = (None, definition.cache_key(request), (error, None))
+    cast("Any", fixturedef).cached_result = (None, _key(fixturedef, request), (error, None))
 
 
 def release(fixturedef: pytest.FixtureDef[Any]) -> None:
@@ -133,15 +168,17 @@ def setup_error(fixturedef: pytest.FixtureDef[Any]) -> BaseException | None:
     return None if result is None or result[2] is None else result[2][0]
 
 
-def settle_with_error(fixturedef: pytest.FixtureDef[Any], error: BaseException) -> None:
+def settle_with_error(
+    fixturedef: pytest.FixtureDef[Any], request: pytest.FixtureRequest, error: BaseException
+) -> None:
     """Let the setup of a fixture have failed with another exception than the one pytest saw.
 
     A fixture that skips is shown at the test that it skips.
     """
-    definition = cast("Any", fixturedef)
     if isinstance(error, pytest.skip.Exception):
         error._use_item_location = True
-    definition.cached_result = (None, definition.cached_result[1], (error, error.__traceback__))
+    outcome = None, _key(fixturedef, request), (error, error.__traceback__)
+    cast("Any", fixturedef).cached_result = outcome
 
 
 def last_finalizer(fixturedef: pytest.FixtureDef[Any]) -> Callable[[], object] | None:
