@@ -5,11 +5,12 @@ from __future__ import annotations
 import signal
 import sys
 import threading
+import time
 
 import pytest
 
 from interruptible import needs_signal
-from pytest_asyncio.features import timeouts
+from pytest_asyncio.features import task_tree, timeouts
 from pytest_asyncio.support import interrupts
 
 HANG = "await asyncio.Event().wait()"
@@ -495,6 +496,33 @@ def test_a_callback_that_blocks_is_reported_where_the_test_waits(suite, checks):
         [">*await asyncio.Event().wait()", "E*blocked the event loop: test_it took longer*"]
     )
     result.stdout.no_fnmatch_line("*Exception in callback*")
+
+
+@needs_signal
+@pytest.mark.usefixtures("_impatient")
+def test_the_report_of_what_blocks_is_not_interrupted_however_long_it_takes(suite, monkeypatch):
+    attach, attached = task_tree.attach, []
+
+    def attach_slowly(*args):
+        attached.append(args)
+        time.sleep(0.5)
+        attach(*args)
+
+    monkeypatch.setattr(task_tree, "attach", attach_slowly)
+    result = suite(
+        """
+        import time
+        @pytest.mark.asyncio(timeout=0.05)
+        async def test_it():
+            asyncio.get_running_loop().call_soon(time.sleep, 60)
+            await asyncio.Event().wait()
+        """
+    )
+    result.assert_outcomes(failed=1)
+    assert len(attached) == 1
+    result.stdout.fnmatch_lines(
+        [">*await asyncio.Event().wait()", "E*blocked the event loop: test_it took longer*"]
+    )
 
 
 @needs_signal

@@ -32,6 +32,7 @@ class Interrupts:
         self._number: Final = number
         self._thread: Final = threading.get_ident()
         self._requested: Final = deque[Interrupt]()
+        self._is_calling = False
 
     @classmethod
     def of(cls, session: pytest.Session) -> Interrupts | None:
@@ -52,10 +53,14 @@ class Interrupts:
 
     def _call(self, _: int, frame: FrameType | None) -> None:
         __tracebackhide__ = True
+        if self._is_calling:  # What an interrupt does itself is not to be interrupted.
+            return
+        self._is_calling = True
         try:
             while self._requested:
                 self._requested.popleft()(frame)
         finally:
+            self._is_calling = False
             if self._requested:  # pragma: no cover  # One has raised, and another one came with it.
                 self._send()
 
