@@ -267,6 +267,110 @@ def test_so_does_what_patches_the_process_in_a_block(concurrent, imports, block,
     ).assert_outcomes(passed=3)
 
 
+@pytest.mark.parametrize(
+    ("imports", "decorator", "block"),
+    [
+        ("import respx", "respx.mock", "respx.mock"),
+        ("from respx import mock", "mock", "mock"),
+        ("import respx.router", "respx.router.Router()", "respx.router.Router()"),
+    ],
+)
+@pytest.mark.parametrize("place", ["decorator", "test", "fixture", "plugin"])
+def test_so_does_what_a_library_patches_that_the_test_has(
+    concurrent, imports, decorator, block, place
+):
+    concurrent(
+        f"""
+    {imports}
+    from contextlib import nullcontext
+    @pytest.fixture
+    def patched():
+        with {block if place == "fixture" else "nullcontext()"}: yield
+    async def test_a(): await beside()
+    {f"@{decorator}" if place == "decorator" else ""}
+    async def test_b(patched, {"respx_router" if place == "plugin" else "request"}):
+        with {block if place == "test" else "nullcontext()"}: await alone()
+    async def test_c(): await beside()
+    """,
+        conftest="from respx.router import respx_router",
+        files={
+            "respx/__init__.py": "from .router import mock",
+            "respx/router.py": """
+                import functools
+
+                class Router:
+                    def __enter__(self): pass
+                    def __exit__(self, *_): pass
+                    def __call__(self, test):
+                        @functools.wraps(test)
+                        async def patched(*args, **kwargs):
+                            return await test(*args, **kwargs)
+                        return patched
+
+                mock = Router()
+
+                @pytest.fixture
+                def respx_router(): return Router()
+            """,
+        },
+    ).assert_outcomes(passed=3)
+
+
+@pytest.mark.parametrize("mark", ["order(1)", "dependency", "vcr", "disable_socket", "django_db"])
+def test_so_does_what_a_mark_of_another_plugin_says_that_of(concurrent, mark):
+    concurrent(
+        f"""
+    async def test_a(): await beside()
+    @pytest.mark.{mark}
+    async def test_b(): await alone()
+    async def test_c(): await beside()
+    """,
+        ini="markers =\n order\n dependency\n vcr\n disable_socket\n django_db",
+    ).assert_outcomes(passed=3)
+
+
+def test_what_overrides_dependencies_of_an_app_runs_alone(concurrent):
+    concurrent(
+        """
+    from types import SimpleNamespace
+    app = SimpleNamespace(dependency_overrides={})
+    @pytest.fixture
+    def overridden():
+        app.dependency_overrides[int] = float
+        yield
+        app.dependency_overrides.clear()
+    async def test_a(): await beside()
+    async def test_b(overridden): await alone()
+    async def test_c(): await beside()
+    """
+    ).assert_outcomes(passed=3)
+
+
+def test_steps_of_which_none_is_to_run_after_one_that_failed_are_those_of_a_serial_run(concurrent):
+    """As pytest's documentation has them, under "incremental testing"."""
+    concurrent(
+        """
+    @pytest.mark.incremental
+    class TestSteps:
+        async def test_login(self): await beside()
+        async def test_change(self):
+            await beside()
+            assert False
+        async def test_delete(self): await beside()
+    """,
+        ini="markers = incremental",
+        conftest="""
+        def pytest_runtest_makereport(item, call):
+            if "incremental" in item.keywords and call.excinfo is not None:
+                item.parent.failed = item
+
+        def pytest_runtest_setup(item):
+            if failed := getattr(item.parent, "failed", None):
+                pytest.xfail(f"after {failed.name}")
+        """,
+    ).assert_outcomes(passed=1, failed=1, xfailed=1)
+
+
 @pytest.mark.parametrize("imports", ["", "from pytest import warns, deprecated_call"])
 @pytest.mark.parametrize("catcher", ["warns(DeprecationWarning)", "deprecated_call()"])
 def test_so_does_what_waits_for_warnings(concurrent, imports, catcher):

@@ -27,6 +27,12 @@ SERIAL_FIXTURES: Final = frozenset(
         "chronometer",
         "freezer",
         "fs",
+        "fs_class",
+        "fs_module",
+        "fs_session",
+        "httpserver",
+        "httpserver_ipv4",
+        "httpserver_ipv6",
         "looptime",
         "mocker",
         "monkeypatch",
@@ -41,9 +47,30 @@ SERIAL_FIXTURES: Final = frozenset(
 )
 """Fixtures that act on the whole process. A test that has one of them runs alone."""
 
-_SERIAL_MARKS: Final = frozenset({"flaky", "looptime"})
+_SERIAL_MARKS: Final = frozenset(
+    {
+        "allow_hosts",
+        "block_network",
+        "depends",
+        "dependency",
+        "disable_socket",
+        "django_db",
+        "enable_socket",
+        "flaky",
+        "incremental",
+        "looptime",
+        "order",
+        "urls",
+        "vcr",
+    }
+)
+"""Marks of tests that other plugins run again, or set the process up for, or that count on what
+came of the tests before them.
+"""
 _THREADS: Final = frozenset({"Thread", "ThreadPoolExecutor", "run_in_executor"})
 """What has no context, so that nobody knows for which test it writes and logs."""
+_SHARED: Final = ("all_tasks", "dependency_overrides")
+"""How names end of what a test shares with others: the tasks of its loop, an app of FastAPI."""
 _ACTS_ON_OTHERS: Final = {
     "caplog": _THREADS | {"at_level", "set_level"},
     "capsys": _THREADS | {"disabled"},
@@ -76,7 +103,7 @@ def serial_fixtures(config: pytest.Config) -> frozenset[str]:
 def _acts_on_others(item: pytest.Function) -> bool:
     """Return whether a test, or a fixture that it has, looks at other tests, or acts on them."""
     names = names_in_code(item)
-    return any(name.endswith("all_tasks") for name in names) or any(
+    return any(name.endswith(_SHARED) for name in names) or any(
         not names.isdisjoint(acting)
         for fixture, acting in _ACTS_ON_OTHERS.items()
         if fixture in item.fixturenames

@@ -19,15 +19,35 @@ from pytest_asyncio.support.foreign import attribute, is_a
 from .code_names import names_of
 
 _PATCHING: Final[Mapping[str, AbstractSet[str]]] = {
-    "freezegun": {"freeze_time"},
-    "freezegun.api": {"freeze_time"},
     "mock": {"patch"},
     "mock.mock": {"patch"},
-    "time_machine": {"travel"},
     "unittest": {"patch"},
     "unittest.mock": {"patch"},
 }
 """Modules whose functions patch the process, and what these are called. Their decorators do too."""
+
+_LIBRARIES: Final = frozenset(
+    {
+        "aioresponses",
+        "freezegun",
+        "mockito",
+        "pyfakefs",
+        "pytest_check",
+        "pytest_dependency",
+        "pytest_fastapi_deps",
+        "pytest_loguru",
+        "pytest_mockito",
+        "pytest_socket",
+        "pytest_subprocess",
+        "respx",
+        "time_machine",
+        "vcr",
+    }
+)
+"""Libraries that patch the process, or keep for all tests what one of them has found.
+
+Whatever a test has of them counts: a name in its code, an object, a decorator, a fixture.
+"""
 
 _CATCHING: Final = {"deprecated_call", "warns"}
 """What puts aside how warnings are shown, and what they are filtered by."""
@@ -40,8 +60,13 @@ _ACTING: Final = {
     "_pytest.monkeypatch": {"MonkeyPatch"},
     "_pytest.recwarn": _CATCHING,
     "contextlib": {"chdir"},
+    "inline_snapshot": {"snapshot"},
+    "inline_snapshot._inline_snapshot": {"snapshot"},
+    "loguru": {"add"},
+    "loguru._logger": {"add"},
     "os": {"chdir"},
-    "pytest": _CATCHING | {"MonkeyPatch"},
+    "pytest": _CATCHING | {"MonkeyPatch", "assume"},
+    "pytest_django.fixtures": {"SettingsWrapper"},
     "warnings": _FILTERING,
 }
 
@@ -63,21 +88,23 @@ def _acts(function: object) -> bool:
 def _layer_acts(layer: object) -> bool:
     variables: dict[str, object] = attribute(layer, "__globals__", dict) or {}
     code = attribute(layer, "__code__", CodeType)
-    if attribute(layer, "patchings", list) is not None or variables.get("__name__") in _PATCHING:
+    where = str(variables.get("__name__"))
+    if attribute(layer, "patchings", list) is not None or where in _PATCHING:
         return True  # It is decorated by such a function.
     names = set[str]() if code is None else names_of(code)
+    modules = {where, *(_module_of(variables.get(name), name) for name in names)}
     return any(
-        not names.isdisjoint(_ACTING.get(_module_of(variables.get(name), name) or "", ()))
-        for name in names
+        module.partition(".")[0] in _LIBRARIES or not names.isdisjoint(_ACTING.get(module, ()))
+        for module in modules
     )
 
 
-def _module_of(value: object, name: str) -> str | None:
-    """Return the module that a name in code stands for, or that its class or function is from."""
+def _module_of(value: object, name: str) -> str:
+    """Return the module that a name in code stands for, or that what it stands for is from."""
     if value is None:  # The name of a module that is imported there, or of an attribute.
         return name
-    is_module = is_a(value, ModuleType)
-    is_definition = is_a(value, type) or is_a(value, FunctionType)
-    where = "__name__" if is_module else "__module__"
-    module: str | None = attribute(value, where, str) if is_module or is_definition else None
-    return module
+    if is_a(value, ModuleType):
+        return attribute(value, "__name__", str) or ""
+    is_definition = is_a(value, (type, FunctionType))
+    module: str = attribute(value if is_definition else type(value), "__module__", str) or ""
+    return module if is_definition or module not in _PATCHING else ""  # A mock patches nothing.
