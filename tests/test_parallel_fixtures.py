@@ -411,3 +411,27 @@ def test_one_that_needs_what_has_failed_does_not_begin_early(suite):
     def test_after(): assert not begun
     """
     ).assert_outcomes(errors=1, passed=1)
+
+
+def test_a_plugins_hook_may_replace_the_parameter_of_one_that_is_then_set_up_in_its_turn(parallel):
+    """As that of pytest-lazy-fixtures does."""
+    parallel(
+        """
+    @pytest_asyncio.fixture
+    async def one():
+        yield await asyncio.sleep(0, 1)
+    @parallel(scope="function")
+    async def first(): await meet()
+    @parallel(scope="function", params=["one"])
+    async def second(request): yield request.param
+    @parallel(scope="function")
+    async def third(): await meet()
+    async def test_it(first, second, third): assert second == 1
+    """,
+        conftest="""
+        @pytest.hookimpl(tryfirst=True)
+        def pytest_fixture_setup(fixturedef, request):
+            if getattr(request, "param", None) == "one":
+                request.param = request.getfixturevalue("one")
+        """,
+    ).assert_outcomes(passed=1)

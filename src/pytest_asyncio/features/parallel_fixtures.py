@@ -26,6 +26,8 @@ from pytest_asyncio.engine.runs import Run
 from pytest_asyncio.engine.session import Observer, SessionState
 from pytest_asyncio.support import finalizers, pytest_private
 from pytest_asyncio.support.callables import is_itself_async
+from pytest_asyncio.support.foreign import attribute
+from pytest_asyncio.support.frames import PACKAGE
 
 
 def start(session: pytest.Session) -> None:
@@ -105,6 +107,7 @@ def _beside(setup: Setup) -> Iterator[pytest.FixtureDef[Any]]:
             or fixturedef.argname in fixturedef.argnames
             or not fixtures.is_parallel(fixturedef)
             or not is_itself_async(fixturedef.func)  # Else calling it may do more than to begin.
+            or _is_set_up_by_others(fixturedef, item)
         ):
             continue
         scope = pytest_private.scope_for(item, fixturedef)
@@ -112,3 +115,20 @@ def _beside(setup: Setup) -> Iterator[pytest.FixtureDef[Any]]:
         with suppress(pytest.fail.Exception):  # It fails with that when pytest requests it.
             if loop_scopes.node_of_fixture(fixturedef, scope, item, mark) is setup.owner.node:
                 yield fixturedef
+
+
+def _is_set_up_by_others(fixturedef: pytest.FixtureDef[Any], item: pytest.Function) -> bool:
+    """Return whether a plugin's hook may put another parameter in the place of a fixture's.
+
+    That of pytest-lazy-fixtures does, when pytest comes to the fixture.
+    """
+    callspec = pytest_private.callspec_of(item)
+    if callspec is None or fixturedef.argname not in callspec.params:
+        return False
+    hooks = item.config.hook.pytest_fixture_setup.get_hookimpls()
+    modules = {attribute(hook.function, "__module__", str) or "" for hook in hooks}
+    return not {module.partition(".")[0] for module in modules} <= _WITHOUT_PARAMETERS
+
+
+_WITHOUT_PARAMETERS: Final = {"_pytest", "anyio", PACKAGE}
+"""Packages with such a hook that leaves parameters alone."""
