@@ -360,6 +360,58 @@ def test_what_is_broken_off_is_left_in_peace_while_it_cleans_up(suite):
     result.stdout.fnmatch_lines(["*cleaned up", "*ValueError: in the group", "*SystemExit: 3"])
 
 
+_ENDS_ALL = """
+        async def end_all():
+            try:
+                await asyncio.Event().wait()
+            finally:
+                others = asyncio.all_tasks() - {asyncio.current_task()}
+                for other in others:
+                    other.cancel()
+                await asyncio.gather(*others, return_exceptions=True)
+                print("all has ended")
+"""
+
+
+@pytest.mark.parametrize(
+    "how", ['call_soon(pytest.fail, "no")', "call_soon(signal.raise_signal, signal.SIGINT)"]
+)
+def test_what_is_broken_off_may_cancel_all_other_tasks(suite, how):
+    result = suite(
+        _ENDS_ALL
+        + f"""
+        import signal
+
+        @pytest.mark.asyncio
+        async def test_it():
+            asyncio.get_running_loop().{how}
+            await end_all()
+        """,
+        "-s",
+    )
+    result.stdout.fnmatch_lines(["*all has ended*"])
+    result.stdout.no_fnmatch_line("*did not end*")
+
+
+@pytest.mark.parametrize("checks", ["", "leaked-tasks"])
+def test_what_a_test_leaves_behind_may_cancel_all_other_tasks(suite, checks):
+    result = suite(
+        _ENDS_ALL
+        + """
+        @pytest.mark.asyncio
+        async def test_it():
+            test_it.task = asyncio.create_task(end_all())
+            await asyncio.sleep(0)
+        """,
+        "-s",
+        "-Wdefault",
+        f"--asyncio-checks={checks}",
+    )
+    result.assert_outcomes(passed=1)
+    result.stdout.fnmatch_lines(["*all has ended*"])
+    result.stdout.no_fnmatch_line("*did not end*")
+
+
 def test_ctrl_c_while_a_test_that_has_failed_goes_on_ends_the_session(suite):
     result = suite(
         SWALLOWING

@@ -31,7 +31,9 @@ def end(owner: LoopOwner, spared: AbstractSet[Task[None]]) -> None:
     for notify in owner.state.on_loop_ending:
         notify(owner, all_tasks(loop) - spared)
     # Fixtures are yet to put back what a test has patched, such as the methods of its loop.
-    ending = Task(event_loop.end_everything(loop, spared), loop=loop)
+    ending = asyncio_private.hidden_task(
+        event_loop.end_everything(loop, spared), loop, "end of everything"
+    )
     try:
         for interruption in owner.see_through(ending):
             if not isinstance(interruption, event_loop.Stopped):

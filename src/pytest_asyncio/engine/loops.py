@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from asyncio import AbstractEventLoop, Future, Task
-from collections.abc import Awaitable, Callable, Generator
+from collections.abc import Awaitable, Callable, Coroutine, Generator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from contextvars import Context
 from functools import partial
@@ -22,7 +22,7 @@ from pytest_asyncio.support.warn import warn_of
 
 from . import event_loop, leftovers, runs
 from .factories import make_loop
-from .runs import ACTIVE_TEST, Run
+from .runs import ACTIVE_TEST, OUTCOMES, Run
 from .session import SessionState
 
 _ENDLESS: Final = 1000
@@ -309,8 +309,9 @@ class LoopOwner:
             its_loop = (
                 reference() or context["future" if "future" in context else "task"].get_loop()
             )
-            ends = is_a(error, _OUTCOMES) and self._end_by_callback(its_loop, context, error)
-            if not ends and (its_loop is self.opened or not _is_interruption(error)):
+            ends = is_a(error, OUTCOMES) and self._end_by_callback(its_loop, context, error)
+            is_interruption = is_a(error, BaseException) and not is_a(error, Exception)
+            if not ends and (its_loop is self.opened or not is_interruption):
                 runs.log(context, partial(handle_exception, its_loop, context))
 
         def stop_and_remember() -> None:
@@ -396,16 +397,20 @@ class LoopOwner:
 
     def cancel(self, tasks: set[Task[Any]], interruption: BaseException | None = None) -> None:
         """Cancel tasks and wait until they have ended, or until another Ctrl-C comes."""
-        loop = next(iter(tasks)).get_loop()
-        self._see_to(loop.create_task(event_loop.cancel(tasks)), interruption)
+        self._see_to(event_loop.cancel(tasks), tasks, interruption)
 
     def let_end(self, tasks: set[Task[Any]], interruption: BaseException) -> None:
         """Wait for tasks to end, as long as for cancelled ones, or until another Ctrl-C comes."""
-        loop = next(iter(tasks)).get_loop()
-        ending = asyncio.wait(tasks, timeout=event_loop.GRACE)
-        self._see_to(loop.create_task(ending), interruption)
+        self._see_to(asyncio.wait(tasks, timeout=event_loop.GRACE), tasks, interruption)
 
-    def _see_to(self, ending: Task[Any], interruption: BaseException | None) -> None:
+    def _see_to(
+        self,
+        coroutine: Coroutine[Any, Any, Any],
+        tasks: set[Task[Any]],
+        interruption: BaseException | None,
+    ) -> None:
+        loop = next(iter(tasks)).get_loop()
+        ending = asyncio_private.hidden_task(coroutine, loop, "end of tasks")
         try:
             self.see_through(ending, interruption)
         except KeyboardInterrupt as another:
@@ -442,8 +447,3 @@ def owner_behind(loop: object) -> LoopOwner | None:
 
 _OWNERS: Final[pytest.StashKey[dict[LoopFactory | None, LoopOwner]]] = pytest.StashKey()
 _OWNER: Final = "_pytest_asyncio_owner"
-_OUTCOMES: Final = (pytest.fail.Exception, pytest.skip.Exception, pytest.exit.Exception)
-
-
-def _is_interruption(error: object) -> bool:
-    return is_a(error, BaseException) and not is_a(error, Exception)

@@ -19,6 +19,9 @@ from pytest_asyncio.support.real_time import RealTime
 from . import context, event_loop
 from .context import OwnContext
 
+OUTCOMES: Final = (pytest.fail.Exception, pytest.skip.Exception, pytest.exit.Exception)
+"""What ends a test wherever it is raised, also in a callback."""
+
 Phase: TypeAlias = Literal["setup", "call", "teardown"]
 
 
@@ -108,6 +111,8 @@ class Run:
             if self.reason is None:
                 raise
             traceback = frames.up_to_users(error.__traceback__)
+            if is_a(self.reason, OUTCOMES):  # A callback may have raised it.
+                traceback = self.reason.__traceback__ or traceback
             raise self.reason.with_traceback(traceback) from None
         if self.reason is not None and self.phase != "teardown":  # It has caught the cancellation.
             raise self.reason

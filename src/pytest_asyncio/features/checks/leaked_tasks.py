@@ -11,7 +11,7 @@ import pytest
 
 from pytest_asyncio.engine import event_loop
 from pytest_asyncio.engine.loops import LoopOwner
-from pytest_asyncio.support import await_chains
+from pytest_asyncio.support import asyncio_private, await_chains
 
 from . import BaseCheck, CheckWarning, Culprit, Report
 from ._origins import Origins
@@ -74,7 +74,7 @@ class Check(BaseCheck):
 
 def _see_through(loop: AbstractEventLoop, coroutine: Coroutine[Any, Any, Any]) -> None:
     """Run a coroutine on a loop, also one that something stops: its test has ended before."""
-    task = loop.create_task(coroutine)
+    task = asyncio_private.hidden_task(coroutine, loop, "end of leaked tasks")
     while not task.done():
         with suppress(event_loop.Stopped):
             event_loop.spin(loop, task)

@@ -12,7 +12,7 @@ import pytest
 
 from pytest_asyncio.engine import event_loop
 from pytest_asyncio.engine.loops import LoopOwner
-from pytest_asyncio.engine.runs import Run, context_behind
+from pytest_asyncio.engine.runs import OUTCOMES, Run, context_behind
 from pytest_asyncio.support import asyncio_private, frames, instruments
 from pytest_asyncio.support.foreign import attribute, is_a, text
 from pytest_asyncio.support.instruments import Instruments
@@ -178,9 +178,4 @@ _STANDARD: Final = {
 }
 """What asyncio itself has in the context of a complaint."""
 _KEPT = "_pytest_asyncio_culprit"
-_REPORTED = (
-    pytest.fail.Exception,
-    pytest.skip.Exception,
-    pytest.exit.Exception,
-    event_loop.BrokenOff,
-)
+_REPORTED = (*OUTCOMES, event_loop.BrokenOff)
