@@ -27,6 +27,39 @@ def test_a_request_of_event_loop_says_what_to_write(suite, test):
     result.stdout.no_fnmatch_line("*available fixtures*")
 
 
+def test_so_does_that_of_a_fixture_of_any_scope_for_each_test_that_it_is_for(suite):
+    result = suite("""
+        @pytest.fixture(scope="session")
+        def wide(event_loop): pass
+
+        def test_wide(wide): pass
+
+        def test_wide_again(wide): pass
+
+        def test_one(event_loop): pass
+
+        def test_other(event_loop): pass
+    """)
+    result.assert_outcomes(errors=4)
+    result.stdout.fnmatch_lines(
+        [
+            "*at setup of test_wide *",
+            "*def wide(event_loop): pass",
+            f"E *{GONE}",
+            "*at setup of test_wide_again *",
+            "*def wide(event_loop): pass",
+            f"E *{GONE}",
+            "*at setup of test_one *",
+            "*def test_one(event_loop): pass",
+            f"E *{GONE}",
+            "*at setup of test_other *",
+            "*def test_other(event_loop): pass",
+            f"E *{GONE}",
+        ]
+    )
+    result.stdout.no_fnmatch_line("*pytest_asyncio/*.py:*")
+
+
 def test_a_request_that_may_fail_finds_no_event_loop(suite):
     result = suite("""
         def test_it(request):

@@ -81,7 +81,7 @@ def unused_udp_port_factory() -> Callable[[], int]:
     return _port_factory(socket.SOCK_DGRAM)
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def event_loop(request: pytest.FixtureRequest) -> NoReturn:
     """Gone since version 1.0; a request of it says what to write."""
     from pytest_asyncio.features import without_effect

@@ -71,6 +71,7 @@ def pytest_fixture_setup(
     try:
         return (yield)
     except BaseException as error:
+        pytest_private.finish_if_refused(fixturedef, request, error)
         pytest_private.discard_refused(fixturedef, request, error)
         if pytest_private.is_refusal_of_async(error):
             start(item.session).explain_refusal(error, fixturedef, item)

@@ -16,14 +16,15 @@ EVENT_LOOP: Final = "event_loop"
 
 def refuse_event_loop(request: pytest.FixtureRequest) -> NoReturn:
     """Fail a request of the fixture that had the loop up to version 0.26."""
-    raise pytest.FixtureLookupError(
+    error = pytest.FixtureLookupError(
         EVENT_LOOP,
         request,
         "The fixture 'event_loop' is gone since pytest-asyncio 1.0. In async code, write "
         "asyncio.get_running_loop(). Synchronous code requests asyncio_runner: "
-        "asyncio_runner.run(coroutine), asyncio_runner.loop. To share a loop, set "
-        "asyncio_loop_scope, or write loop_scope= at tests and fixtures.",
+        "asyncio_runner.run(coroutine), asyncio_runner.loop; a wide fixture is written as async. "
+        "To share a loop, set asyncio_loop_scope, or write loop_scope= at tests and fixtures.",
     )
+    raise pytest_private.as_refusal(error)
 
 
 def start(session: pytest.Session) -> None:
