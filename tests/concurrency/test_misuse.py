@@ -150,7 +150,42 @@ def test_pytest_fail_in_a_callback_leaves_the_current_test_alone(concurrent, loo
         "--asyncio-timeout=5",
     )
     result.assert_outcomes(passed=1, failed=1)
-    result.stdout.fnmatch_lines(["FAILED test_it.py::test_b - Failed: in a callback"])
+    result.stdout.fnmatch_lines(
+        [">*pytest.fail(*", "FAILED test_it.py::test_b - Failed: in a callback"]
+    )
+
+
+def test_pytest_fail_in_a_callback_of_the_current_test_fails_it_while_another_is_set_up(concurrent):
+    result = concurrent(
+        """
+    @pytest_asyncio.fixture(scope="session", loop_scope="session")
+    async def slow(): await asyncio.sleep(0.05)
+    async def test_a():
+        asyncio.get_running_loop().call_later(0.02, pytest.fail, "in a callback")
+        await asyncio.Event().wait()
+    async def test_b(slow): await asyncio.sleep(0)
+    """,
+        "--asyncio-timeout=5",
+    )
+    result.assert_outcomes(passed=1, failed=1)
+    result.stdout.fnmatch_lines(["FAILED test_it.py::test_a - Failed: in a callback"])
+
+
+def test_pytest_fail_in_a_callback_of_a_wide_fixtures_teardown_fails_that(concurrent):
+    result = concurrent(
+        """
+    @pytest_asyncio.fixture(scope="module", loop_scope="module")
+    async def wide():
+        yield
+        asyncio.get_running_loop().call_soon(pytest.fail, "in a callback")
+        await asyncio.Event().wait()
+    async def test_a(wide): await meet()
+    async def test_b(wide): await meet()
+    """,
+        "--asyncio-timeout=5",
+    )
+    result.assert_outcomes(passed=2, errors=1)
+    result.stdout.fnmatch_lines(["*ERROR at teardown of test_b*", "E*Failed: in a callback"])
 
 
 @both_loops

@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 SCOPES = ("session", "package", "module", "class", "function")
 
 HEAD = (
-    "import asyncio, hypothesis, logging, os, sys, unittest, warnings, pytest, pytest_asyncio",
+    "import asyncio, contextvars, hypothesis, logging, os, sys, unittest, warnings",
+    "import pytest, pytest_asyncio",
     "from contextlib import chdir, suppress",
     "def clear_environment(): return patch.dict(os.environ, clear=True)",
     "from unittest.mock import patch",
@@ -25,6 +26,11 @@ HEAD = (
     "    for _ in range(3):",
     "        try: await asyncio.sleep(0.001)",
     "        except asyncio.CancelledError: pass",
+    "def later(function, value):",
+    "    asyncio.get_running_loop().call_later(0.001, function, value)",
+    "async def count():",
+    "    for number in range(9): yield number",
+    "VAR = contextvars.ContextVar('VAR')",
     "class Value:",
     "    # That of a fixture. It sees whether anything still uses what is torn down.",
     "    def __init__(self, *needs):",
@@ -461,6 +467,10 @@ _steps = st.sampled_from(
         "asyncio.get_running_loop().set_exception_handler(None)  # await",
         "asyncio.create_task(asyncio.sleep(0.002))  # await",
         "asyncio.create_task(refuse())  # await",
+        "later(print, '{}'); await asyncio.sleep(0.003)",
+        "with suppress(TimeoutError): await asyncio.wait_for(asyncio.Event().wait(), 0.001)",
+        "assert await anext(count()) == 0",
+        "VAR.set('{0}'); await asyncio.sleep(0); assert VAR.get() == '{0}'",
     )
 )
 _ends = st.sampled_from(
@@ -475,7 +485,10 @@ _ends = st.sampled_from(
     )
 )
 _good_ends = st.sampled_from((*["pass"] * 9, "raise OSError('no')", "pytest.skip('no')"))
-_bodies = st.builds(Body, st.lists(_steps, max_size=4).map(tuple), _ends)
+_ends_by_callback = st.just("later(pytest.fail, '{}'); await asyncio.Event().wait()")
+_bodies = st.builds(
+    Body, st.lists(st.one_of(*[_steps] * 9, _ends_by_callback), max_size=4).map(tuple), _ends
+)
 _phases = st.builds(Body, st.lists(_steps, max_size=3).map(tuple), _good_ends)
 _requests = st.frozensets(st.integers(0, 4), max_size=2)
 _fixtures = st.builds(

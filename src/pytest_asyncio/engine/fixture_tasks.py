@@ -15,7 +15,7 @@ from . import ended_fixtures, event_loop, runs
 from .ended_fixtures import finish_after
 from .fixture_setups import Cancelled, Setup
 from .fixture_stages import Stages
-from .runs import Run
+from .runs import ACTIVE_TEST, Run
 
 
 @final
@@ -120,6 +120,8 @@ class FixtureTask(Setup):
         task = self.run.task
         asyncio_private.take_in(task)
         self.own.bring()
+        if (test := self.own.context.get(ACTIVE_TEST)) is not None and test.is_over:
+            self.own.context.run(ACTIVE_TEST.set, None)  # It is torn down for another one.
         self._leave()
         self._teardown = Run(task, self.item, "teardown", self.fixturedef)
         return self._teardown

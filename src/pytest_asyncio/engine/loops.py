@@ -64,6 +64,8 @@ class LoopOwner:
     """The loop, from its opening to its closing, also if a test has closed it meanwhile."""
     stopped_by: Run | None = None
     """The run beside others whose code has stopped the loop."""
+    failure: BaseException | None = None
+    """What a callback has stopped it with, to be raised outside of it."""
     standstill: Callable[[], AbstractContextManager[None]] = nullcontext
     """Returns what the loop, where a feature runs it in another thread, stands still in."""
     _has_run = False
@@ -71,7 +73,6 @@ class LoopOwner:
     _ends_with: pytest.FixtureDef[Any] | None = None
     """The fixture whose policy makes the loop."""
     _given_up: AbstractEventLoop | None = None
-    _failure: BaseException | None = None
     _is_stopped = False
 
     def __init__(self, node: pytest.Item | pytest.Collector, factory: LoopFactory | None) -> None:
@@ -334,8 +335,8 @@ class LoopOwner:
         if "handle" not in complaint or (test is not None and run is None):
             return False
         if run is None or run is self.state.current_test.run:
-            self._failure = outcome
             loop.stop()
+            self.failure, self.stopped_by = outcome, run
         else:
             run.cancel(outcome)
         return True
@@ -361,20 +362,20 @@ class LoopOwner:
     def _enter(self, enter: Callable[..., None], *args: Any) -> None:
         """Let the loop run, and raise what has ended that early, also in a callback."""
         __tracebackhide__ = True
-        self._failure, self._is_stopped = None, False
+        self.failure, self._is_stopped = None, False
         scheduler = self.state.scheduler
         try:
             with nullcontext() if scheduler is None else scheduler.apart():
                 enter(*args)
         except event_loop.Stopped:
-            if self._failure is None:
+            if self.failure is None:
                 raise
         except BaseException as error:
             self.state.interrupted(error)
             raise
-        if self._failure is not None:
-            self.state.interrupted(self._failure)
-            raise self._failure
+        if self.failure is not None:
+            self.state.interrupted(self.failure)
+            raise self.failure
 
     def see_through(
         self, future: Future[Any], interruption: BaseException | None = None

@@ -92,7 +92,8 @@ class RunningLoops:
             self._blame(owner.stopped_by, run, failure)
         except BaseException as error:
             if not self._is_outcome(error):
-                self._blame(runs.behind(error), run, error)
+                is_failure = error is owner.failure
+                self._blame(owner.stopped_by if is_failure else runs.behind(error), run, error)
 
     def _blame(self, culprit: Run | None, run: Run, error: BaseException) -> None:
         """End a run with an error, or raise that if it is the current one, or nobody's."""
