@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import signal
+
 import pytest
 
 from interruptible import needs_signal
@@ -142,6 +144,26 @@ def test_a_test_that_goes_on_after_the_end_of_its_fixture_fails(
     result.stdout.fnmatch_lines(
         ["E*Cancelled: The async fixture 'dying' ended while it was in use.*"]
     )
+
+
+@needs_signal
+def test_an_interrupt_comes_again_if_python_has_not_seen_it(server_suite, monkeypatch):
+    send, sent = signal.pthread_kill, []
+
+    def lose_the_first(*args):
+        sent.append(args)
+        if len(sent) > 1:
+            send(*args)
+
+    monkeypatch.setattr(signal, "pthread_kill", lose_the_first)
+    result = server_suite("""
+        @pytest.mark.asyncio(live=True)
+        def test_it(url, asyncio_runner):
+            asyncio_runner.loop.call_soon_threadsafe(pytest.fail, "by a callback")
+            assert not threading.Event().wait(30)
+    """)
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(["*Failed: by a callback*"])
 
 
 @needs_signal

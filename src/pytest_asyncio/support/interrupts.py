@@ -12,11 +12,16 @@ from typing import Any, ClassVar, Final, TypeAlias, final
 
 import pytest
 
+from .watchdog import Alarms
+
 Interrupt: TypeAlias = Callable[[FrameType | None], None]
 """Takes the frame that the main thread is in, and may raise there."""
 
 # By default ignored, so that one that comes late does no harm, and hardly ever used by others.
 _SIGNAL: Final[int | None] = getattr(signal, "SIGURG", None)
+
+_AGAIN: Final = 1.0
+"""Seconds after which a signal that was not handled is sent again."""
 
 
 @final
@@ -28,8 +33,9 @@ class Interrupts:
 
     _KEY: ClassVar = pytest.StashKey["Interrupts"]()
 
-    def __init__(self, number: int) -> None:
+    def __init__(self, number: int, session: pytest.Session) -> None:
         self._number: Final = number
+        self._session: Final = session
         self._thread: Final = threading.get_ident()
         self._requested: Final = deque[Interrupt]()
         self._is_calling = False
@@ -41,7 +47,7 @@ class Interrupts:
             return None
         interrupts = session.stash.get(cls._KEY, None)
         if interrupts is None:
-            interrupts = session.stash[cls._KEY] = cls(_SIGNAL)
+            interrupts = session.stash[cls._KEY] = cls(_SIGNAL, session)
             before = signal.signal(_SIGNAL, interrupts._call) or signal.SIG_DFL
             session.config.add_cleanup(partial(_put_back, _SIGNAL, before))
         return interrupts
@@ -65,7 +71,13 @@ class Interrupts:
                 self._send()
 
     def _send(self) -> None:
-        signal.pthread_kill(self._thread, self._number)
+        """Send the signal until it is handled.
+
+        One that comes just before the thread waits for a lock is seen by Python only afterwards.
+        """
+        if self._requested:
+            signal.pthread_kill(self._thread, self._number)
+            Alarms.of(self._session).set(_AGAIN, self._send)
 
 
 def _put_back(number: int, handler: Any) -> None:
