@@ -301,11 +301,15 @@ def test_what_refuses_to_end_and_then_ends_does_not_end_its_teardown(concurrent_
 def test_one_that_would_end_the_session_later_is_torn_down_where_it_ends_before(concurrent):
     result = concurrent(
         """
+    begun = []
     @pytest.fixture
     def own():
+        begun.append(1)
         yield
         pytest.seen.append("down")
-    async def test_first(): await asyncio.sleep(0.001)
+    async def test_first():
+        while not begun:
+            await asyncio.sleep(0.001)
     async def test_alone(monkeypatch): assert 0
     async def test_behind(own): pytest.exit("of test_behind")
     """,
