@@ -155,6 +155,28 @@ def test_pytest_fail_in_a_callback_leaves_the_current_test_alone(concurrent, loo
     )
 
 
+def test_pytest_fail_in_a_callback_of_nobody_fails_the_test_whose_turn_it_is(concurrent):
+    result = concurrent(
+        """
+    import contextvars
+    first_is_over = asyncio.Event()
+    async def test_a():
+        await meet()
+        first_is_over.set()
+    async def test_b():
+        await meet()
+        await first_is_over.wait()
+        await asyncio.sleep(0.05)
+        nobody = contextvars.Context()
+        asyncio.get_running_loop().call_soon(pytest.fail, "of nobody", context=nobody)
+        await asyncio.Event().wait()
+    """,
+        "--asyncio-timeout=5",
+    )
+    result.assert_outcomes(passed=1, failed=1)
+    result.stdout.fnmatch_lines(["FAILED test_it.py::test_b - Failed: of nobody"])
+
+
 def test_pytest_fail_in_a_callback_of_the_current_test_fails_it_while_another_is_set_up(concurrent):
     result = concurrent(
         """
