@@ -90,6 +90,120 @@ def test_what_a_fixture_ends_for_its_test_is_no_leak(checked):
     ).assert_outcomes(passed=1)
 
 
+USES = {
+    "by its argument": """
+        @pytest_asyncio.fixture(scope=SCOPE)
+        async def worker(tasks):
+            tasks.append(asyncio.create_task(asyncio.sleep(60)))
+    """,
+    "through another one": """
+        @pytest.fixture(scope=SCOPE)
+        def settings(tasks): return {"tasks": tasks}
+        @pytest_asyncio.fixture(scope=SCOPE)
+        async def worker(settings):
+            settings["tasks"].append(asyncio.create_task(asyncio.sleep(60)))
+            yield
+    """,
+    "by getfixturevalue()": """
+        @pytest.fixture(scope=SCOPE)
+        def worker(request, asyncio_runner_of_scope):
+            tasks = request.getfixturevalue("tasks")
+            asyncio_runner_of_scope(tasks)
+        @pytest_asyncio.fixture(scope=SCOPE)
+        async def asyncio_runner_of_scope():
+            loop = asyncio.get_running_loop()
+            return lambda tasks: tasks.append(loop.create_task(asyncio.sleep(60)))
+    """,
+}
+
+
+@pytest.mark.parametrize("scope", ["function", "module"])
+@pytest.mark.parametrize("uses", USES)
+def test_what_a_fixture_starts_and_one_that_it_uses_ends_is_no_leak(checked, uses, scope):
+    checked(
+        f"""
+        @pytest_asyncio.fixture(scope=SCOPE)
+        async def tasks():
+            tasks = []
+            yield tasks
+            assert not tasks[0].done()
+            tasks[0].cancel()
+            await asyncio.wait(tasks)
+        {USES[uses]}
+        @pytest.mark.asyncio(loop_scope=SCOPE)
+        async def test_it(worker): pass
+        """,
+        scope=scope,
+    ).assert_outcomes(passed=1)
+
+
+def test_a_fixture_may_use_one_that_is_older_than_the_first_async_test(checked):
+    checked(
+        """
+        @pytest.fixture(scope="module")
+        def earlier(): pass
+        @pytest_asyncio.fixture(scope="module")
+        async def later(earlier): pass
+        def test_sync(earlier): pass
+        @pytest.mark.asyncio(loop_scope="module")
+        async def test_it(later): pass
+        """
+    ).assert_outcomes(passed=2)
+
+
+def test_what_a_fixture_starts_with_asyncio_tasks_is_no_leak(checked):
+    checked(
+        """
+        @pytest_asyncio.fixture
+        async def worker(asyncio_tasks):
+            return asyncio_tasks.create_task(asyncio.sleep(60))
+        @pytest.mark.asyncio
+        async def test_it(worker): assert not worker.done()
+        """
+    ).assert_outcomes(passed=1)
+
+
+@pytest.mark.parametrize("scope", ["function", "module"])
+def test_what_no_fixture_ends_that_a_fixture_uses_is_reported_after_them(checked, scope):
+    result = checked(
+        """
+        @pytest_asyncio.fixture(scope=SCOPE)
+        async def other():
+            yield
+            print("other is torn down,", len(asyncio.all_tasks()))
+        @pytest_asyncio.fixture(scope=SCOPE)
+        async def worker(other):
+            asyncio.create_task(asyncio.sleep(60), name="leaked")
+        @pytest.mark.asyncio(loop_scope=SCOPE)
+        async def test_it(worker): pass
+        """,
+        "-s",
+        scope=scope,
+    )
+    result.assert_outcomes(passed=1, errors=1)
+    result.stdout.fnmatch_lines(
+        ["*other is torn down, 2", "*fixture 'worker' left the task 'leaked' running*"]
+    )
+
+
+def test_what_a_narrower_fixture_leaves_is_no_business_of_a_wider_one(checked):
+    result = checked(
+        """
+        @pytest_asyncio.fixture(scope="module", loop_scope="module")
+        async def tasks():
+            yield []
+        @pytest_asyncio.fixture(loop_scope="module")
+        async def worker(tasks):
+            tasks.append(asyncio.create_task(asyncio.sleep(60)))
+        @pytest.mark.asyncio(loop_scope="module")
+        async def test_it(worker): pass
+        @pytest.mark.asyncio(loop_scope="module")
+        async def test_next(tasks): assert tasks[0].cancelled()
+        """
+    )
+    result.assert_outcomes(passed=2, errors=1)
+
+
 def test_what_a_fixture_does_not_end_for_its_test_is_reported_at_teardown(checked):
     result = checked(
         """

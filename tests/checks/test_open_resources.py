@@ -146,6 +146,23 @@ def test_what_a_fixture_may_yet_close_is_reported_only_if_its_loop_ends(checked)
     result.stdout.fnmatch_lines(["E*OpenResourceWarning: test_it has left a Server open since*"])
 
 
+def test_what_a_fixture_opens_and_one_that_it_uses_closes_is_fine(checked):
+    checked(
+        """
+        @pytest.fixture
+        def servers():
+            servers = []
+            yield servers
+            servers[0].close()
+        @pytest_asyncio.fixture
+        async def server(servers):
+            servers.append(await asyncio.start_server(print, "127.0.0.1", 0))
+        @pytest.mark.asyncio
+        async def test_it(server): pass
+        """
+    ).assert_outcomes(passed=1)
+
+
 def test_each_loop_is_looked_at_by_itself(checked):
     checked(
         f"""

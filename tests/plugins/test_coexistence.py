@@ -423,7 +423,8 @@ def test_a_fixture_of_trio_is_no_asyncio_tests(suite):
     result.stdout.no_fnmatch_line("*in strict mode*")
 
 
-def test_aiohttp(suite):
+@pytest.mark.parametrize("checks", [(), ("--asyncio-checks=all",)], ids=["", "checked"])
+def test_aiohttp(suite, checks):
     result = suite(
         """
         from aiohttp import web
@@ -445,6 +446,8 @@ def test_aiohttp(suite):
         "pytest_aiohttp.plugin",
         "--asyncio-mode=auto",
         "-Wdefault",
+        "-Werror::pytest_asyncio.CheckWarning",
+        *checks,
     )
     result.assert_outcomes(passed=1)
 

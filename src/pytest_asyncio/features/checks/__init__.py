@@ -39,7 +39,9 @@ class CheckWarning(pytest.PytestWarning):
 class Culprit:
     """A test, or a fixture from its setup to its teardown, to which a finding is ascribed."""
 
-    def __init__(self, name: str, function: Any, item: pytest.Item | None = None) -> None:
+    def __init__(
+        self, name: str, function: Any, item: pytest.Item | None = None, scope: str | None = None
+    ) -> None:
         self._name: Final = name
         self.function: Final = function
         """That which defines it."""
@@ -47,6 +49,23 @@ class Culprit:
         """Whose report has what is found. That of a wide fixture may be in any."""
         self.has_fixtures: bool = False
         """Whether it is a test with fixtures of its own, which may yet end what it leaves."""
+        self._scope: Final = scope
+        """That of a fixture."""
+        self._below: Final[set[Culprit]] = set()
+        self.is_torn_down: bool = False
+
+    def uses(self, fixture: Culprit) -> None:
+        """Let a fixture that this one has requested end what this one leaves.
+
+        One of a wider scope would end that too late, when others have seen it.
+        """
+        if fixture._scope == self._scope:
+            self._below.update((fixture, *fixture._below))
+
+    @property
+    def is_left_alone(self) -> bool:
+        """Whether it is a fixture for which nothing is left that may end what it leaves."""
+        return self.is_torn_down and all(it.is_torn_down for it in self._below)
 
     def __str__(self) -> str:
         return self._name
@@ -125,7 +144,8 @@ class Checks(Observer):
     """The checks that a session has switched on, and what they have found and not reported yet.
 
     What a test leaves is reported at the end of its call; where it has fixtures of its own, which
-    may yet end that, after their teardown.
+    may yet end that, after their teardown. What a fixture leaves is reported after its teardown and
+    that of the fixtures of its scope that it uses.
     """
 
     KEY: ClassVar = pytest.StashKey["Checks"]()
@@ -138,6 +158,8 @@ class Checks(Observer):
         self._state: Final = SessionState.of(session)
         self._found: Final[dict[pytest.Item | None, list[Found]]] = {}
         self._has_found = False
+        self._set_up: Final[dict[pytest.FixtureDef[Any], Culprit]] = {}
+        self._torn_down: list[Culprit] = []
         self._checks: Final[list[BaseCheck]] = [
             _module(name).Check(session, self._report) for name in names
         ]
@@ -172,8 +194,10 @@ class Checks(Observer):
         __tracebackhide__ = True
         item = pytest_private.item_of(request)
         only_user = item if request.scope == "function" else None
-        fixture = Culprit(fixtures.title_of(fixturedef), fixturedef.func, only_user)
-        fixturedef.addfinalizer(partial(self._end, fixture, item))
+        title = fixtures.title_of(fixturedef)
+        fixture = Culprit(title, fixturedef.func, only_user, request.scope)
+        self._requested(fixture, fixturedef, request)
+        fixturedef.addfinalizer(partial(self._end_fixture, fixture, fixturedef, item))
         token = CULPRIT.set(fixture)
 
         def finish() -> None:
@@ -237,13 +261,37 @@ class Checks(Observer):
     def _end_test(self, test: Culprit, item: pytest.Item) -> None:
         __tracebackhide__ = True
         try:
-            self._end(test, item)
+            self._look(test)
+            self._raise_found(item)
         finally:
             del item.stash[_TEST]  # It may be run again.
 
-    def _end(self, culprit: Culprit, item: pytest.Item) -> None:
+    def _requested(
+        self,
+        fixture: Culprit,
+        fixturedef: pytest.FixtureDef[Any],
+        request: pytest.FixtureRequest,
+    ) -> None:
+        """Know which fixtures one uses, by its arguments or by `getfixturevalue()`."""
+        for argument in pytest_private.requested_arguments(fixturedef, request):
+            if argument in self._set_up:  # It may be from before the first async test.
+                fixture.uses(self._set_up[argument])
+        requesting = whose()
+        if requesting is not None:
+            requesting.uses(fixture)
+        self._set_up[fixturedef] = fixture
+
+    def _end_fixture(
+        self, fixture: Culprit, fixturedef: pytest.FixtureDef[Any], item: pytest.Item
+    ) -> None:
         __tracebackhide__ = True
-        self._look(culprit)
+        fixture.is_torn_down = True
+        self._set_up.pop(fixturedef, None)  # It is there once, though it may have begun again.
+        self._torn_down.append(fixture)
+        due = [it for it in self._torn_down if it.is_left_alone]
+        self._torn_down = [it for it in self._torn_down if it not in due]
+        for culprit in due:
+            self._look(culprit)
         self._raise_found(item)
 
     def _raise_after(

@@ -205,6 +205,16 @@ def known_arguments(
     return arguments
 
 
+def requested_arguments(
+    fixturedef: pytest.FixtureDef[Any], request: pytest.FixtureRequest
+) -> Iterator[pytest.FixtureDef[Any]]:
+    """The fixtures that are the arguments of one that is about to be set up."""
+    requested: dict[str, pytest.FixtureDef[Any]] = cast("Any", request)._fixture_defs
+    for name in fixturedef.argnames:
+        if name in requested:  # All but `request`.
+            yield requested[name]
+
+
 def may_use(item: pytest.Function, fixturedef: pytest.FixtureDef[Any]) -> bool:
     """Return whether an item has requested this very fixture; a finished item may have."""
     is_finished = not cast("Any", request_of(item))
