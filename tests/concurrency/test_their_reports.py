@@ -207,6 +207,67 @@ def test_streams_and_log_handlers_are_put_back(concurrent):
     ).assert_outcomes(passed=3)
 
 
+@pytest.mark.parametrize("capture", ["fd", "sys", "tee-sys"])
+def test_the_streams_are_those_that_a_module_has_imported(concurrent, capture):
+    result = concurrent(
+        """
+    import logging, sys
+    from sys import stdout, stderr
+    out, err = stdout.buffer, stderr.buffer
+    log = logging.StreamHandler(stdout)
+    async def say(name):
+        await meet()
+        assert (sys.stdout, sys.stderr) == (stdout, stderr)
+        assert (sys.stdout.buffer, sys.stderr.buffer) == (out, err)
+        print(f"{name} out", file=stdout)
+        out.write(f"{name} bytes\\n".encode())
+        log.handle(logging.makeLogRecord({"msg": f"{name} log"}))
+        await asyncio.sleep(0)
+        err.writelines([f"{name} err\\n".encode()])
+    async def test_a(): await say("a")
+    async def test_b(): await say("b")
+    def test_sync():
+        assert (sys.stdout, sys.stderr) == (stdout, stderr)
+        assert (sys.stdout.buffer, sys.stderr.buffer) == (out, err)
+    """,
+        "-rP",
+        f"--capture={capture}",
+    )
+    result.assert_outcomes(passed=3)
+    result.stdout.fnmatch_lines(
+        [
+            line
+            for name in "ab"
+            for line in (
+                f"*___ test_{name} ___*",
+                "*Captured stdout call*",
+                f"{name} out",
+                f"{name} bytes",
+                f"{name} log",
+                "*Captured stderr call*",
+                f"{name} err",
+            )
+        ],
+        consecutive=False,
+    )
+    assert result.stdout.str().count("a log") == 1 + (capture == "tee-sys")
+
+
+def test_the_streams_are_what_they_were_when_the_session_is_over(concurrent):
+    concurrent(
+        """
+    async def test_a(): await meet()
+    async def test_b(): await meet()
+    """,
+        conftest="""
+    import sys
+    streams = [sys.stdout, sys.stderr, sys.stdout.buffer, sys.stderr.buffer]
+    def pytest_unconfigure():
+        assert all(stream.write.__self__ is stream for stream in streams)
+    """,
+    ).assert_outcomes(passed=2)
+
+
 def test_how_warnings_are_shown_is_put_back(concurrent):
     by = warnings._showwarnmsg_impl
     concurrent(

@@ -31,6 +31,7 @@ HEAD = (
     "async def count():",
     "    for number in range(9): yield number",
     "VAR = contextvars.ContextVar('VAR')",
+    "STDOUT, STDERR = sys.stdout, sys.stderr",
     "class Value:",
     "    # That of a fixture. It sees whether anything still uses what is torn down.",
     "    def __init__(self, *needs):",
@@ -454,6 +455,9 @@ _steps = st.sampled_from(
     (
         "print('{}')",
         "print('{}', file=sys.stderr)",
+        # What is in place of these while a test has capsys depends on which others run beside it.
+        "'capsys' in request.fixturenames or STDOUT.buffer.write(b'{}\\n')",
+        "'capsys' in request.fixturenames or print('{}', file=STDERR)",
         "logging.getLogger('suite').warning('{}')",
         "warnings.warn('{}')",
         "await asyncio.sleep(0)",

@@ -12,8 +12,8 @@ import threading
 import warnings
 from collections.abc import Callable, Generator, Iterable
 from contextlib import contextmanager
-from functools import partial
-from typing import Any, Final, Literal, TextIO, TypeAlias, TypeGuard, final
+from functools import cached_property, partial
+from typing import Any, Final, Literal, TypeAlias, final
 
 import pytest
 
@@ -22,7 +22,7 @@ from pytest_asyncio.support.pytest_private import own_capture, reporting
 
 _STREAMS: Final = ("stdout", "stderr")
 _Place: TypeAlias = Literal["capturing", "suspended", "put by us"]
-"""Where a stream of ours stands: before one of pytest's, or before whatever was in place."""
+"""Where a stream of ours stands: for or before one of pytest's, or before whatever was in place."""
 
 
 @final
@@ -154,7 +154,10 @@ class Recorder:
         self._level: Final = reporting.log_level(config)
         self._collector: Final = _Collector(self)
         # Before any test runs: a thread may begin to write before tests run beside its own.
-        self._unroute: Final = self._capture.route(partial(_Stream, self))
+        self._undo: Final = [
+            *(self._stand_in(name, stream) for name, stream in self._capture.streams()),
+            *self._capture.route(partial(_Stream, self, place="suspended")),
+        ]
 
     @contextmanager
     def recording(self, current: RecordedTest) -> Generator[None]:
@@ -187,8 +190,8 @@ class Recorder:
             for handler in handlers:
                 handler.removeFilter(self._collector.is_to_be_shown)
             for name in _STREAMS:
-                stream = getattr(sys, name)
-                if self.is_own(stream) and stream.place == "put by us":
+                stream = self.own(name)
+                if stream is not None and stream.place == "put by us":
                     setattr(sys, name, stream.behind)
 
     def listen(self) -> None:
@@ -200,15 +203,33 @@ class Recorder:
                 setattr(sys, name, _Stream(self, name, getattr(sys, name), "put by us"))
 
     def _listens(self, name: str) -> bool:
-        stream = getattr(sys, name)
-        return self.is_own(stream) and stream.place != "suspended"
+        stream = self.own(name)
+        return stream is not None and stream.place != "suspended"
 
-    def is_own(self, stream: object) -> TypeGuard[_Stream]:
-        return isinstance(stream, _Stream) and stream.recorder is self
+    def own(self, name: str) -> _Stream | None:
+        """Return the stream of ours that is written to by the name of a standard one, if any."""
+        stream: object = getattr(getattr(sys, name).write, "__self__", None)
+        return stream if isinstance(stream, _Stream) and stream.recorder is self else None
+
+    def _stand_in(self, name: str, stream: Any) -> Callable[[], object]:
+        """Have a stream written to by one of ours, but leave it in place: others hold it by now.
+
+        Returns what undoes that.
+        """
+        text = _Stream(self, name, stream, "capturing")
+        layers = text, text.buffer
+        for layer in layers:
+            layer.behind.write, layer.behind.writelines = layer.write, layer.writelines
+
+        def undo() -> None:
+            for layer in layers:
+                del layer.behind.write, layer.behind.writelines
+
+        return undo
 
     def stop(self) -> None:
         """Leave the streams to pytest for good."""
-        for undo in self._unroute:
+        for undo in self._undo:
             undo()
 
     @contextmanager
@@ -243,49 +264,45 @@ class Recorder:
 
 
 class _Stream:
-    """Stands before a standard stream, and is otherwise like it."""
+    """Stands before a standard stream, of text or of bytes, and is otherwise like it."""
 
-    def __init__(self, recorder: Recorder, name: str, behind: TextIO, place: _Place) -> None:
+    def __init__(self, recorder: Recorder, name: str, behind: Any, place: _Place) -> None:
         self.recorder: Final = recorder
         self._name: Final = name
         self.behind: Final = behind
         self.place: Final = place
-        self.buffer: Final = _Buffer(self)
+        self._write: Final[Callable[[Any], int]] = behind.write
 
-    def write(self, text: str) -> int:
+    @cached_property
+    def buffer(self) -> _Stream:
+        return _Stream(self.recorder, self._name, self.behind.buffer, self.place)
+
+    def write(self, data: Any) -> int:
         with self.recorder.lock:
             test = self.recorder.of_caller()
-            if test is None:
-                return self._in_place().write(text)
-            test.write(self._name, text)
-        return len(text)
+            if test is not None:
+                test.write(self._name, self._text(data))
+            elif self._is_late():
+                getattr(sys, self._name).write(self._text(data))
+            else:
+                return self._write(data)
+        return len(data)
 
-    def _in_place(self) -> TextIO:
-        """Return what to write to: pytest may capture by now what a thread has begun to write."""
-        stream = getattr(sys, self._name)
-        is_late = self.place == "suspended" and self.recorder.is_own(stream)
-        return stream.behind if is_late else self.behind
+    def _is_late(self) -> bool:
+        """Return whether pytest captures by now what a thread has begun to write."""
+        return self.place == "suspended" and self.recorder.own(self._name) not in (None, self)
 
-    def writelines(self, lines: Iterable[str]) -> None:
+    def _text(self, data: Any) -> str:
+        if isinstance(data, str):
+            return data
+        return bytes(data).decode(getattr(sys, self._name).encoding, "replace")
+
+    def writelines(self, lines: Iterable[Any]) -> None:
         for line in lines:
             self.write(line)
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self.behind, name)
-
-
-class _Buffer:
-    """The bytes below a stream."""
-
-    def __init__(self, stream: _Stream) -> None:
-        self._stream: Final = stream
-
-    def write(self, data: bytes) -> int:
-        self._stream.write(bytes(data).decode(self._stream.encoding, "replace"))
-        return len(data)
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._stream.behind.buffer, name)
 
 
 class _Collector(logging.Handler):

@@ -8,9 +8,9 @@ import functools
 import logging
 import os
 import sys
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable, Generator, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from typing import Any, ClassVar, Final, Literal, TextIO, TypeAlias, TypeGuard
+from typing import Any, ClassVar, Final, Literal, TextIO, TypeGuard
 
 import pytest
 from _pytest import warnings as warnings_plugin
@@ -43,29 +43,31 @@ class Capture:
         finally:
             self.plugin._capture_fixture = fixture
 
-    def route(self, put_before: Callable[[str, TextIO, _Place], Any]) -> list[Callable[[], object]]:
-        """Put streams before those that pytest puts in place of `sys.stdout` and `sys.stderr` while
-        it captures them, and takes away again. Returns what undoes that.
+    def streams(self) -> Iterator[tuple[str, TextIO]]:
+        """Yield the streams that pytest puts in place of `sys.stdout` and `sys.stderr` while it
+        captures them, each with its name.
+        """
+        for patch in self._patches():
+            yield patch.name, patch.tmpfile
 
-        Where it does not capture descriptors too, it demands streams of its own.
+    def route(self, put_before: Callable[[str, TextIO], Any]) -> list[Callable[[], object]]:
+        """Put streams before those that are in place while pytest suspends capturing. Returns what
+        undoes that.
         """
         undo: list[Callable[[], object]] = []
-        for capture in (self.plugin._global_capturing.out, self.plugin._global_capturing.err):
-            patch: Any = getattr(capture, "syscapture", None)
-            if patch is None:
-                continue
-            for place, attribute in _PLACES.items():
-                behind: TextIO = getattr(patch, attribute)
-                stream = put_before(patch.name, behind, place)
-                setattr(patch, attribute, stream)
-                if getattr(sys, patch.name) is behind:
-                    setattr(sys, patch.name, stream)
-                undo.append(functools.partial(setattr, patch, attribute, behind))
+        for patch in self._patches():
+            behind: TextIO = patch._old
+            patch._old = put_before(patch.name, behind)
+            if getattr(sys, patch.name) is behind:
+                setattr(sys, patch.name, patch._old)
+            undo.append(functools.partial(setattr, patch, "_old", behind))
         return undo
 
-
-_Place: TypeAlias = Literal["capturing", "suspended"]
-_PLACES: Final[Mapping[_Place, str]] = {"capturing": "tmpfile", "suspended": "_old"}
+    def _patches(self) -> Iterator[Any]:
+        """Yield what replaces the streams, alone or beside what captures their descriptors."""
+        for capture in (self.plugin._global_capturing.out, self.plugin._global_capturing.err):
+            if capture is not None:
+                yield getattr(capture, "syscapture", capture)
 
 
 class RealOutput:
