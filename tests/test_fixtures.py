@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from _pytest import deprecated
 
 FORMS = {
     "coroutine": "async def value(): return 1",
@@ -89,6 +90,37 @@ def test_class_methods_and_static_methods_can_be_fixtures(suite):
                 assert of_class is TestIt
     """)
     result.assert_outcomes(passed=1)
+
+
+OF_INSTANCE = """
+    class TestIt:
+        @pytest_asyncio.fixture(scope="class")
+        async def value(self): return 1
+        def test_sync(self, value): assert value == 1
+        @pytest.mark.asyncio
+        async def test_async(self, value): assert value == 1
+        @pytest.mark.asyncio
+        async def test_more(self, value): assert value == 1
+"""
+warns_of_instances = pytest.mark.skipif(
+    not hasattr(deprecated, "CLASS_FIXTURE_INSTANCE_METHOD"), reason="This pytest allows it."
+)
+
+
+@warns_of_instances
+def test_the_warning_of_a_wide_method_of_an_instance_is_shown_at_the_method(suite):
+    result = suite(OF_INSTANCE, "-Wdefault")
+    result.assert_outcomes(passed=3, warnings=2)  # The other is about the loop scope.
+    result.stdout.fnmatch_lines("*test_it.py:4: *Class-scoped fixtures defined as instance*")
+
+
+@warns_of_instances
+def test_each_test_fails_for_a_wide_method_of_an_instance_where_warnings_are_errors(suite):
+    result = suite(OF_INSTANCE)
+    result.assert_outcomes(errors=3)
+    error = "E  *Warning: Class-scoped fixtures defined as instance methods are deprecated."
+    result.stdout.fnmatch_lines(3 * [error])
+    result.stdout.no_fnmatch_line("*/pytest_asyncio/*")
 
 
 def test_a_method_of_an_object_can_be_a_fixture(suite):

@@ -203,6 +203,22 @@ def test_the_override_is_deprecated(suite):
     )
 
 
+def test_each_test_fails_where_the_deprecation_is_an_error(suite):
+    result = suite(
+        """
+        @pytest.mark.asyncio
+        async def test_it(): pass
+        @pytest.mark.asyncio
+        async def test_next(): pass
+        """,
+        "-Werror::pytest.PytestDeprecationWarning",
+        conftest=override(scope="session"),
+    )
+    result.assert_outcomes(errors=2)
+    result.stdout.fnmatch_lines(2 * ['E  *PytestDeprecationWarning: Overriding the "event_loop*'])
+    result.stdout.no_fnmatch_line("*/pytest_asyncio/*")
+
+
 @pytest.mark.parametrize(
     "ignored",
     [

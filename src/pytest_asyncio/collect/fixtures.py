@@ -253,6 +253,7 @@ def timeout_of(fixturedef: pytest.FixtureDef[Any]) -> float | None:
 
 def warn_of_plain_async(fixturedef: pytest.FixtureDef[Any], item: pytest.Function) -> None:
     """Warn about an async fixture of an asyncio test that strict mode leaves alone."""
+    __tracebackhide__ = True
     function = fixturedef.func
     is_async = kind_of(function) is not None and is_itself_async(function)
     if is_async and not _is_trios(function):

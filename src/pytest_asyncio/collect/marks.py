@@ -188,6 +188,7 @@ def _keywords(mark: pytest.Mark, item: pytest.Item) -> dict[str, Any]:
 
 def warn_of_deprecated_scope(mark: pytest.Mark, item: pytest.Item) -> None:
     """Warn, once, of a mark that calls its loop scope `scope`."""
+    __tracebackhide__ = True
     warned = item.session.stash.setdefault(_WARNED, set())
     if id(mark) not in warned:
         warn_at(

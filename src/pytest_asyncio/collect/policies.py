@@ -45,6 +45,7 @@ def request_override(metafunc: pytest.Metafunc) -> None:
 
 
 def warn_of_override(fixturedef: pytest.FixtureDef[Any], item: pytest.Item) -> None:
+    __tracebackhide__ = True
     if is_override(fixturedef):
         warn_at(
             item,

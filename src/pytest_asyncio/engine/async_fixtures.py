@@ -72,6 +72,7 @@ def synchronous(
     planned: Plan | None,
 ) -> Callable[..., Any]:
     """Return what pytest can call, in place of its function, to set up a fixture of ours."""
+    __tracebackhide__ = True
     function = pytest_private.bound_fixture_function(fixturedef, request)
     if kind_of(function) is not None:
         fixtures.advise_of_unset_option(fixturedef, item)

@@ -7,7 +7,7 @@ import functools
 import inspect
 from collections.abc import Awaitable, Callable
 from contextvars import Context, copy_context
-from typing import Any, Final, NoReturn, final
+from typing import Any, Final, final
 
 import pytest
 
@@ -87,27 +87,11 @@ def owner_of(item: pytest.Item) -> LoopOwner | None:
     return None if planned is None else planned.owner
 
 
-def prepare_for(
-    fixturedef: pytest.FixtureDef[Any], item: pytest.Function, planned: Plan
-) -> Callable[..., Any] | None:
-    """Prepare an async test before one of its fixtures is set up.
-
-    If that fails, the fixture has to fail with it: pytest keeps no account of a fixture whose
-    setup is broken off by a hook. Returns the function that does.
-    """
-    if planned.owner is None and policies.is_pending(item):
-        return None
-    try:
-        prepare(item, planned)
-    except BaseException as error:
-        refuse = functools.partial(_fail, pytest_private.as_refusal(error))
-        return callables.standing_in_for(fixturedef.func, refuse)
-    return None
-
-
-def _fail(error: BaseException, **kwargs: Any) -> NoReturn:
+def prepare_for(item: pytest.Function, planned: Plan) -> None:
+    """Prepare an async test before one of its fixtures is set up."""
     __tracebackhide__ = True
-    raise error
+    if planned.owner is not None or not policies.is_pending(item):
+        prepare(item, planned)
 
 
 def synchronize(item: pytest.Function, planned: Plan | None) -> Callable[[], None]:

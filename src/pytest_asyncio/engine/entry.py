@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator
 from contextlib import nullcontext
-from typing import TYPE_CHECKING, Any, Final, cast
+from functools import partial
+from typing import TYPE_CHECKING, Any, Final, NoReturn, cast
 
 import pytest
 
 from pytest_asyncio.collect import fixtures, items
 from pytest_asyncio.support import pytest_private
+from pytest_asyncio.support.callables import standing_in_for
 
 from .plan import Plan, plan_of
 
@@ -112,21 +114,33 @@ def _function_for(
     item: pytest.Function,
     planned: Plan | None,
 ) -> Callable[..., Any] | None:
-    """Return what pytest is to call in place of the fixture function, if anything."""
-    if fixturedef.argname == fixtures.POLICY_FIXTURE:
-        from pytest_asyncio.collect import policies  # which few suites override
+    """Return what pytest is to call in place of the fixture function, if anything.
 
-        policies.warn_of_override(fixturedef, item)
-        return policies.refused(fixturedef)  # It has no loop, for it says what makes them.
-    if planned is not None and planned.is_async:
-        failing = start(item.session).prepare_for(fixturedef, item, planned)
-        if failing is not None:
-            return failing
-    if fixtures.is_ours(fixturedef, item):
-        return start(item.session).synchronous(fixturedef, request, item, planned)
-    if fixtures.CAN_AWAIT in request.session.stash:
-        return start(item.session).undeferred(fixturedef, request)
+    If an error comes of that, such as of a warning, the fixture has to fail with it: pytest keeps
+    no account of a fixture whose setup is broken off by a hook, and trips over it at the next test.
+    """
+    __tracebackhide__ = True
+    try:
+        if fixturedef.argname == fixtures.POLICY_FIXTURE:
+            from pytest_asyncio.collect import policies  # which few suites override
+
+            policies.warn_of_override(fixturedef, item)
+            return policies.refused(fixturedef)  # It has no loop, for it says what makes them.
+        if planned is not None and planned.is_async:
+            start(item.session).prepare_for(item, planned)
+        if fixtures.is_ours(fixturedef, item):
+            return start(item.session).synchronous(fixturedef, request, item, planned)
+        if fixtures.CAN_AWAIT in request.session.stash:
+            return start(item.session).undeferred(fixturedef, request)
+    except BaseException as error:
+        fail = partial(_fail, pytest_private.as_refusal(error))
+        return standing_in_for(fixturedef.func, fail)
     return None
+
+
+def _fail(error: BaseException, **kwargs: Any) -> NoReturn:
+    __tracebackhide__ = True
+    raise error
 
 
 _NOTHING: Final = nullcontext()

@@ -17,8 +17,11 @@ _WARNED: Final[pytest.StashKey[dict[Any, Any]]] = pytest.StashKey()
 """What a node was warned of."""
 
 
-def warn_at(item: pytest.Item, message: str, function: Callable[..., Any] | None = None) -> None:
+def warn_at(
+    item: pytest.Item, message: Warning | str, function: Callable[..., Any] | None = None
+) -> None:
     """Warn of something deprecated at an item, or at a function of the suite that it uses."""
+    __tracebackhide__ = True
     definition = None if function is None else frames.definition_of(function)
     place = definition or place_of(item)
     _warn(message, pytest.PytestDeprecationWarning, place)
@@ -26,6 +29,7 @@ def warn_at(item: pytest.Item, message: str, function: Callable[..., Any] | None
 
 def warn_of(node: pytest.Item | pytest.Collector, message: str) -> None:
     """Warn, once at a node of the suite, of what has happened to its event loop."""
+    __tracebackhide__ = True
     _warn(message, RuntimeWarning, place_of(node), node.stash.setdefault(_WARNED, {}))
 
 
@@ -36,6 +40,7 @@ def _warn(
     registry: dict[Any, Any] | None = None,
 ) -> None:
     """Warn at a line of the suite, which is also where the warning is raised if it is an error."""
+    __tracebackhide__ = True
     try:
         warnings.warn_explicit(message, category, *place, _MODULE, registry)
     except category as error:

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import inspect
 import itertools
+import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Final, cast
 
@@ -20,6 +21,7 @@ from _pytest.fixtures import (
 )
 
 from pytest_asyncio.support.types import ScopeName
+from pytest_asyncio.support.warn import warn_at
 
 # pytest 9.2 has dropped the 2.
 CallSpec: Any = getattr(python, "CallSpec", None) or python.CallSpec2
@@ -67,12 +69,19 @@ def bound_fixture_function(
     """The fixture function, bound to the instance of the requesting test where it is a method.
 
     pytest does this between the `pytest_fixture_setup` hook and the call. A function that it has
-    not found in a class is never bound.
+    not found in a class is never bound. What pytest warns of there is said of the fixture.
     """
+    __tracebackhide__ = True
     function = fixturedef.func
-    return (
-        function if inspect.isfunction(function) else resolve_fixture_function(fixturedef, request)
-    )
+    if inspect.isfunction(function):
+        return function
+    if fixturedef.scope == "function":
+        return resolve_fixture_function(fixturedef, request)
+    with warnings.catch_warnings(record=True, action="always") as warned:
+        bound = resolve_fixture_function(fixturedef, request)
+    for warning in warned:
+        warn_at(item_of(request), warning.message, function)
+    return bound
 
 
 def replace_fixture_function(
