@@ -718,22 +718,27 @@ def test_a_loop_that_nothing_is_left_to_wake_is_told_as_that(suite_alone):
         "asyncio.create_task(asyncio.sleep(60))",
         "asyncio.get_running_loop().call_later(60, print)",
         "asyncio.get_running_loop().add_reader(os.pipe()[0], print)",
-        "asyncio.create_task(asyncio.to_thread(time.sleep, 0.5))",
-        "threading.Timer(1, int).start()",
+        "asyncio.create_task(asyncio.to_thread(over.wait))",
+        "threading.Timer(0, over.wait).start()",
         "asyncio.create_task(spin())",
     ],
 )
 def test_a_loop_that_something_may_wake_is_not(suite, begin):
     result = suite(
         f"""
-        import os, threading, time
+        import os, threading
+
+        @pytest_asyncio.fixture
+        async def over():
+            yield (over := threading.Event())
+            over.set()
 
         async def spin():
             while True:
                 await asyncio.sleep(0)
 
         @pytest.mark.asyncio(timeout=0.1)
-        async def test_it():
+        async def test_it(over):
             begun = {begin}
             await asyncio.Event().wait()
         """,
