@@ -120,6 +120,25 @@ def test_ctrl_c_that_wakes_uvloop_says_that_a_thread_has_not(interrupted):
     )
 
 
+@pytest.mark.parametrize(
+    "interrupt", ["loop.create_task(interrupting())", "loop.call_soon(signal.raise_signal, 2)"]
+)
+def test_a_test_that_has_ended_when_something_else_is_interrupted_was_not_overlooked(
+    interrupted, interrupt
+):
+    result = interrupted(f"""
+    async def interrupting():
+        signal.raise_signal(signal.SIGINT)
+
+    @pytest.mark.asyncio
+    async def test_it():
+        loop = asyncio.get_running_loop()
+        {interrupt}
+    """)
+    result.stdout.fnmatch_lines([DOING, "test_it.py::test_it: its call *, and has ended just now*"])
+    result.stdout.no_fnmatch_line("A thread has called something*")
+
+
 def test_ctrl_c_ends_a_session_that_writes_to_no_terminal(interrupted):
     result = interrupted(WAITING, "-pno:terminal")
     assert result.ret == pytest.ExitCode.INTERRUPTED

@@ -182,10 +182,11 @@ class Seen:
     trace: str
 
     def outcomes(self, test: str) -> set[str]:
-        """Return what came of a test, with each of its parameters."""
+        """Return what came of a test, with each of its parameters, if it is known by its end."""
         outcomes: dict[str, str] = {}
+        ended = {nodeid for nodeid, when, *_ in self.reports if when not in ("setup", "call")}
         for nodeid, when, outcome, _ in self.reports:
-            if re.split(r"::", nodeid)[-1].partition("[")[0] != test:
+            if nodeid not in ended or nodeid.split("::")[-1].partition("[")[0] != test:
                 continue
             if outcome == "failed" and when != "call":
                 outcomes[nodeid] = "error"

@@ -12,7 +12,7 @@ import pytest
 from pytest_asyncio.collect import fixtures
 from pytest_asyncio.engine.runs import Run
 from pytest_asyncio.engine.session import SessionState
-from pytest_asyncio.support import asyncio_private, await_chains, running_session
+from pytest_asyncio.support import await_chains, running_session
 from pytest_asyncio.support.await_chains import Step
 from pytest_asyncio.support.nodes import address
 from pytest_asyncio.support.pytest_private import reporting, setup_state, xdist
@@ -49,8 +49,7 @@ def _lines(session: pytest.Session, interruption: BaseException | None) -> Itera
     running = [run for run in state.all_running if not run.is_live]
     for run in running:
         yield _sentence(run, interruption)
-        if run.task.done() and asyncio_private.error_of(run.task) is not interruption:
-            yield from wakers.OVERLOOKED  # The signal has woken uvloop, as a thread has not.
+        yield from wakers.said_of_ended(run.task, interruption)
         if advice := loop_advice.if_in_use(None, run.item):
             yield advice
         if run.fixturedef and (order := fixture_order.hint(run.fixturedef, run.item, run.phase)):

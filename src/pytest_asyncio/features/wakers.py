@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import threading
-from asyncio import AbstractEventLoop, BaseEventLoop
-from typing import Final
+from asyncio import AbstractEventLoop, BaseEventLoop, Task
+from typing import Any, Final
 
 from pytest_asyncio.collect import own_loops
-from pytest_asyncio.support import asyncio_private, frames
+from pytest_asyncio.support import asyncio_private, await_chains, frames
 from pytest_asyncio.support.real_time import RealTime
 
 from . import worker_threads
@@ -31,6 +31,18 @@ def said_of(loop: AbstractEventLoop, interruption: BaseException | None) -> tupl
     if was_waiting and asyncio_private.count_ready(loop):
         return OVERLOOKED
     return () if _may_wake_tasks(loop) else (_NOTHING,)
+
+
+def said_of_ended(task: Task[Any], interruption: BaseException | None) -> tuple[str, ...]:
+    """Say so where a task has ended only because a signal has woken its loop, as a thread has not.
+
+    Loops of asyncio's own show what is ready before it runs, and are not woken by that.
+    """
+    loop = task.get_loop()
+    is_shown = isinstance(loop, BaseEventLoop) or interruption is None
+    if is_shown or not task.done() or await_chains.running_on(loop, interruption) is not None:
+        return ()
+    return OVERLOOKED
 
 
 def has_overlooked(loop: AbstractEventLoop) -> bool:
