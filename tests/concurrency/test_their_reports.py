@@ -453,6 +453,58 @@ def test_warnings_are_reported_with_the_test_that_caused_them(concurrent):
     result.stdout.fnmatch_lines(["test_it.py::test_a", "test_it.py::test_b", "*same*"])
 
 
+DROPS = {
+    "the current test": ("test_a", "drop(); await meet()", "await meet()", ""),
+    "the current test before it waits": ("test_a", "drop(); await meet()", "await meet()", "pass"),
+    "one that was begun early": ("test_b", "await meet()", "drop(); await meet()", ""),
+    "a setup": ("test_b", "await meet()", "pass", "drop(); await meet()"),
+    "a teardown": ("test_b", "await meet()", "await meet()", "yield; drop()"),
+    "a thread": ("test_a", "fail_in_a_thread(); await meet()", "await meet()", ""),
+}
+
+
+@pytest.mark.parametrize("where", DROPS)
+def test_what_cannot_be_raised_is_reported_with_the_test_that_caused_it(concurrent, where):
+    name, in_a, in_b, in_fixture = DROPS[where]
+    result = concurrent(
+        f"""
+        import threading
+        class Broken:
+            def __del__(self): raise OSError("cannot be raised")
+        def drop(): Broken()
+        def fail_in_a_thread():
+            thread = threading.Thread(target=int, args=("no number",))
+            thread.start()
+            thread.join()
+        @pytest_asyncio.fixture
+        async def own():
+            {in_fixture or "pass"}
+        async def test_a(): {in_a}
+        async def test_b(own): {in_b}
+        async def test_c(): pass
+        """,
+        "-rfE",
+    )
+    assert result.parseoutcomes()["passed"] >= 2
+    lines = [it for it in result.outlines if it.startswith(("FAILED", "ERROR test"))]
+    assert len(lines) == 1
+    assert f"test_it.py::{name} - pytest.PytestUn" in lines[0]
+
+
+def test_a_coroutine_that_is_not_awaited_is_reported_with_its_test(concurrent):
+    result = concurrent(
+        """
+        async def work(): pass
+        async def test_a():
+            work()
+            await meet()
+        async def test_b(): await meet()
+        """
+    )
+    result.assert_outcomes(passed=1, failed=1)
+    result.stdout.fnmatch_lines(["E *: <coroutine object work at *", "FAILED *::test_a - *"])
+
+
 def test_a_warning_is_reported_once_for_each_place(concurrent):
     result = concurrent(
         """

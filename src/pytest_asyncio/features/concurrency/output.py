@@ -27,10 +27,10 @@ _Place: TypeAlias = Literal["capturing", "suspended", "put by us"]
 
 @final
 class Record:
-    """What a test writes and logs in a phase, in order."""
+    """What a test writes and logs in a phase, in order, and its errors that cannot be raised."""
 
     def __init__(self) -> None:
-        self._entries: list[tuple[str, str] | logging.LogRecord] = []
+        self._entries: list[tuple[str, str] | logging.LogRecord | Callable[[], object]] = []
 
     def write(self, stream: str, text: str) -> None:
         self._entries.append((stream, text))
@@ -40,6 +40,9 @@ class Record:
         kept = copy.copy(entry)
         kept.msg, kept.args = entry.getMessage(), None
         self._entries.append(kept)
+
+    def report(self, unraisable: Callable[[], object]) -> None:
+        self._entries.append(unraisable)
 
     def log_again(self, to: Callable[[logging.LogRecord], None]) -> None:
         """Let something know of what has been logged before."""
@@ -55,6 +58,8 @@ class Record:
                 for handler in reporting.capturing_handlers():
                     if entry.levelno >= handler.level:
                         handler.handle(entry)
+            elif callable(entry):
+                entry()
             else:
                 stream, text = entry
                 getattr(sys, stream).write(text)
@@ -104,6 +109,10 @@ class RecordedTest(ActiveTest):
         if self._logs is not None:
             self._logs.add(entry)
 
+    def report(self, unraisable: Callable[[], object]) -> None:
+        """Keep what has pytest collect an error of the test that cannot be raised."""
+        (self.record or self.unattributed).report(unraisable)
+
     def own(self, fixturedef: pytest.FixtureDef[Any], item: pytest.Item) -> None:
         """Let the test have a fixture of its own which pytest would have act on the process."""
         definition: Any = fixturedef
@@ -150,6 +159,7 @@ class Recorder:
         self.lock: Final = threading.RLock()
         """Held while something is written, since threads write whatever pytest looks at."""
         self.is_at_work: bool = False
+        self._unraisable: Final = reporting.Unraisable(config)
         self._capture: Final = reporting.Capture(config)
         self._level: Final = reporting.log_level(config)
         self._collector: Final = _Collector(self)
@@ -182,6 +192,7 @@ class Recorder:
             with (
                 reporting.catching_logs(self._collector, self._level),
                 showing_warnings(_keep_or_show),
+                self._unraisable.kept_by(self._keep_or_report),
             ):
                 self.listen()
                 yield
@@ -193,6 +204,13 @@ class Recorder:
                 stream = self.own(name)
                 if stream is not None and stream.place == "put by us":
                     setattr(sys, name, stream.behind)
+
+    def _keep_or_report(self, unraisable: Callable[[], object]) -> None:
+        test = self.of_caller()
+        if test is None:
+            unraisable()
+        else:
+            test.report(unraisable)
 
     def listen(self) -> None:
         """Be the first to know of output, until a hook has pytest listen."""
@@ -244,7 +262,11 @@ class Recorder:
             texts = self._capture.take()
             self._looked_at, self._aside = test, aside
         try:
-            with reporting.captured_logs_aside(), self._capture.fixture_aside():
+            with (
+                reporting.captured_logs_aside(),
+                self._capture.fixture_aside(),
+                self._unraisable.aside(),
+            ):
                 yield
         finally:
             with self.lock:

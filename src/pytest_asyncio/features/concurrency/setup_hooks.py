@@ -27,7 +27,7 @@ class SetupHooks:
     """The hooks of a test's setup, in two parts.
 
     Those that act, such as the ones that skip a test, come before its fixtures. Those that listen
-    to output and logs come when it is over.
+    to output, logs and errors that cannot be raised come when it is over.
     """
 
     def __init__(self, config: pytest.Config) -> None:
@@ -37,6 +37,8 @@ class SetupHooks:
         self._listeners: Final = {
             plugins.getplugin("capturemanager"),
             plugins.getplugin("logging-plugin"),
+            plugins.getplugin("threadexception"),
+            plugins.getplugin("unraisableexception"),
             plugins.register(self, "asyncio-started-tests") and self,
         }
         self._callers: Final[dict[object, Callable[..., object]]] = {}

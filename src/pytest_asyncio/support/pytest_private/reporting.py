@@ -8,8 +8,10 @@ import functools
 import logging
 import os
 import sys
+import threading
+from collections import deque
 from collections.abc import Callable, Generator, Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from typing import Any, ClassVar, Final, Literal, TextIO, TypeGuard
 
 import pytest
@@ -17,6 +19,8 @@ from _pytest import warnings as warnings_plugin
 from _pytest.logging import LogCaptureHandler
 from _pytest.logging import catching_logs as catching_logs
 from _pytest.runner import _update_current_test_var, check_interactive_exception
+from _pytest.threadexception import thread_exceptions
+from _pytest.unraisableexception import unraisable_exceptions
 
 
 class Capture:
@@ -131,6 +135,67 @@ def shows_at_once(config: pytest.Config) -> bool:
         or bool(has_log_file)
         or bool(logs._log_cli_enabled())
     )
+
+
+_HOOKS: Final[tuple[tuple[Any, str, Any], ...]] = (
+    (sys, "unraisablehook", unraisable_exceptions),
+    (threading, "excepthook", thread_exceptions),
+)
+
+
+class Unraisable:
+    """Errors that cannot be raised, as those of `__del__` and of threads.
+
+    pytest collects them, and reports them with the test that it looks at next.
+    """
+
+    def __init__(self, config: pytest.Config) -> None:
+        self._collected: Final[list[tuple[Any, str, deque[Any]]]] = [
+            (module, hook, config.stash[key])
+            for module, hook, key in _HOOKS
+            if key in config.stash  # Its plugin may be left out by `-p no:`.
+        ]
+
+    @contextmanager
+    def aside(self) -> Generator[None]:
+        """Put aside those of one test, which pytest takes for those of any it looks at."""
+        kept = [(collected, [*collected]) for *_, collected in self._collected]
+        for collected, _ in kept:
+            collected.clear()
+        try:
+            yield
+        finally:
+            for collected, errors in kept:
+                collected.extend(errors)
+
+    @contextmanager
+    def kept_by(self, keep: Callable[[Callable[[], object]], None]) -> Generator[None]:
+        """Have a function keep each, which is given what has pytest collect it."""
+        with ExitStack() as stack:
+            for module, hook, collected in self._collected:
+                collect = getattr(module, hook)
+                collect_and_keep = functools.partial(_collect_and_keep, collect, collected, keep)
+                setattr(module, hook, collect_and_keep)
+                stack.callback(_put_back, module, hook, collect_and_keep, collect)
+            yield
+
+
+def _collect_and_keep(
+    collect: Callable[[Any], object],
+    collected: deque[Any],
+    keep: Callable[[Callable[[], object]], None],
+    error: Any,
+    /,
+) -> None:
+    known = len(collected)
+    collect(error)
+    while len(collected) > known:
+        keep(functools.partial(collected.append, collected.pop()))
+
+
+def _put_back(module: Any, hook: str, ours: object, before: object) -> None:
+    if getattr(module, hook) is ours:  # A test may have set its own.
+        setattr(module, hook, before)
 
 
 def capturing_handlers() -> list[logging.Handler]:
