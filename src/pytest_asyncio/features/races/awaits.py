@@ -36,7 +36,10 @@ class Watched(Coroutine[Any, Any, Any]):
 
     def throw(self, *error: Any) -> Any:
         __tracebackhide__ = True
-        awaited = self._coroutine.throw(*error)
+        try:
+            awaited = self._coroutine.throw(*error)
+        finally:
+            del error  # Its traceback holds this frame, and so all that the coroutine has dropped.
         self._see(awaited)
         return awaited
 
