@@ -24,7 +24,8 @@ def test_a_dropped_coroutine_fails_its_test(checked, scope):
         [
             (
                 "E*NeverAwaitedWarning: test_it never awaited the coroutine 'work', created at "
-                "test_it.py:6. Write 'await' before the call."
+                "test_it.py:6. Write 'await' before the call, "
+                "or have a mock that takes the coroutine close() it."
             )
         ]
     )
@@ -167,6 +168,28 @@ def test_a_mock_is_reported_by_the_line_that_calls_it(checked):
         """
     )
     result.stdout.fnmatch_lines(["*test_it never awaited the coroutine*created at test_it.py:6*"])
+
+
+@needs_references
+@pytest.mark.parametrize("closes", [False, True])
+def test_a_mock_that_takes_a_coroutine_may_close_it(checked, closes):
+    result = checked(
+        f"""
+        import asyncio
+        import gc
+        from unittest.mock import AsyncMock, patch
+        async def work(): pass
+        def close(coroutine, timeout): coroutine.close()
+        @pytest.mark.asyncio
+        async def test_it():
+            with patch("asyncio.wait_for", AsyncMock(side_effect=close if {closes} else None)):
+                await asyncio.wait_for(work(), 1)
+            gc.collect()
+        """
+    )
+    result.assert_outcomes(passed=closes, failed=not closes)
+    if not closes:
+        result.stdout.fnmatch_lines(["*or have a mock that takes the coroutine close() it."])
 
 
 @needs_references

@@ -95,7 +95,8 @@ class Check(BaseCheck):
         self.report(
             NeverAwaitedWarning(
                 f"{who or NOBODY} never awaited the coroutine "
-                f"{coroutine.__qualname__!r}{created}. Write 'await' before the call."
+                f"{coroutine.__qualname__!r}{created}. Write 'await' before the call, "
+                "or have a mock that takes the coroutine close() it."
             ),
             filename,
             line,
