@@ -248,6 +248,79 @@ ADVICE = {
             event_loop.run_until_complete(asyncio.sleep(0))
         """,
     ),
+    "a fixture that is a loop of its own": Advice(
+        "E*'loop' is an event loop that nothing runs while test_it does. Write asyncio.get_*",
+        {
+            "@pytest.fixture": "@pytest_asyncio.fixture",
+            "def loop": "async def loop",
+            "asyncio.new_event_loop()": "asyncio.get_running_loop()",
+        },
+        """
+        @pytest.fixture
+        def loop():
+            return asyncio.new_event_loop()
+        """,
+        """
+        @pytest.mark.asyncio
+        async def test_it(loop):
+            future = loop.create_future()
+            loop.call_soon(future.set_result, None)
+            async def wait():
+                await future
+            await wait()
+        """,
+    ),
+    "a loop of its own in a variable": Advice(
+        "E*'loop' is an event loop that nothing runs while test_it does. Write asyncio.get_*",
+        {"asyncio.new_event_loop()": "asyncio.get_running_loop()"},
+        "",
+        """
+        @pytest.mark.asyncio
+        async def test_it():
+            loop = asyncio.new_event_loop()
+            await asyncio.gather(asyncio.sleep(0), loop.create_task(asyncio.sleep(0)))
+        """,
+    ),
+    "a wait for a loop of its own": Advice(
+        "*'loop' is an event loop that nothing runs while test_it does. Write asyncio.get_*",
+        {
+            "@pytest.fixture": "@pytest_asyncio.fixture",
+            "def loop": "async def loop",
+            "asyncio.new_event_loop()": "asyncio.get_running_loop()",
+        },
+        """
+        @pytest.fixture
+        def loop():
+            return asyncio.new_event_loop()
+        """,
+        """
+        @pytest.mark.asyncio(timeout=0.2)
+        async def test_it(loop):
+            await asyncio.wait([loop.create_task(asyncio.sleep(0))])
+        """,
+    ),
+    "a loop of its own in an attribute": Advice(
+        "E*'loop' is an event loop that nothing runs while test_it does. Write asyncio.get_*",
+        {
+            "def setup_method": "async def setup_method",
+            "asyncio.new_event_loop()": "asyncio.get_running_loop()",
+        },
+        """
+        async def wait(task):
+            await task
+        """,
+        """
+        from conftest import wait
+
+        @pytest.mark.asyncio
+        class TestIt:
+            def setup_method(self):
+                self.loop = asyncio.new_event_loop()
+
+            async def test_it(self):
+                await wait(self.loop.create_task(asyncio.sleep(0)))
+        """,
+    ),
     "a live loop that a test runs": Advice(
         "*Write asyncio_runner.run(coroutine), * in place of loop.run_until_complete(coroutine).",
         {"asyncio_runner.loop.run_until_complete": "asyncio_runner.run"},

@@ -236,6 +236,37 @@ def test_a_test_that_uses_what_no_fixture_made_is_shown_where_to_make_it(suite):
     )
 
 
+@pytest.mark.parametrize("loop", ["running", "idle", "closed"])
+def test_a_loop_that_nobody_waits_for_is_not_said_to_stand_still(suite, loop):
+    result = suite(f"""
+        import threading
+
+        @pytest.fixture
+        def loop():
+            loop = asyncio.new_event_loop()
+            if {loop == "running"}:
+                thread = threading.Thread(target=loop.run_forever)
+                thread.start()
+                asyncio.run_coroutine_threadsafe(asyncio.sleep(0), loop).result()
+            if {loop == "closed"}:
+                loop.close()
+            yield loop
+            if {loop == "running"}:
+                loop.call_soon_threadsafe(loop.stop)
+                thread.join()
+            loop.close()
+
+        @pytest.mark.asyncio
+        async def test_it(loop):
+            async with asyncio.timeout(0.01):
+                if {loop == "running"}:
+                    loop.call_soon_threadsafe(loop.create_task, asyncio.sleep(60))
+                await asyncio.Event().wait()
+    """)
+    result.assert_outcomes(failed=1)
+    result.stdout.no_fnmatch_line("*that nothing runs*")
+
+
 def test_a_lock_that_is_bound_to_another_loop_is_reported(suite):
     result = suite("""
         lock = asyncio.Lock()

@@ -14,10 +14,12 @@ import pytest
 from pytest_asyncio.collect import fixtures, items, loop_scopes, marks, options
 from pytest_asyncio.collect.marks import AsyncioMark
 from pytest_asyncio.engine import async_fixtures, ended_fixtures
+from pytest_asyncio.engine.loops import owner_behind
 from pytest_asyncio.engine.plan import plan_of
 from pytest_asyncio.engine.session import SessionState
 from pytest_asyncio.support import asyncio_private, frames, pytest_private
 from pytest_asyncio.support.await_chains import Step, last_of_users
+from pytest_asyncio.support.foreign import attribute, is_a
 from pytest_asyncio.support.nodes import address
 from pytest_asyncio.support.types import ScopeName
 from pytest_asyncio.support.words import listed
@@ -51,6 +53,8 @@ def about(part: BaseException, error: BaseException, item: pytest.Function) -> s
     if caller is not None:
         return f"{caller} runs {_loop_of_its_own(item)}"
     user, *others = _participants(error, item)
+    for name in _loops_of_the_suite(part, item):
+        return _stands_still(name, user)
     apart = [other for other in others if other.node is not user.node]
     if apart:
         return _advice(item, user, apart, [user, *others])
@@ -92,9 +96,34 @@ def _loop_of_its_own(item: pytest.Function) -> str:
     )
 
 
+def _loops_of_the_suite(
+    error: BaseException | None, item: pytest.Function
+) -> dict[str, AbstractEventLoop]:
+    """Return the loops that nothing runs and that the suite has made, by fixture or variable."""
+    instance: dict[str, object] = attribute(item.instance, "__dict__", dict) or {}
+    places: list[dict[str, object]] = [item.funcargs, instance]
+    if error is not None:
+        places += [entry.tb_frame.f_locals for entry in frames.entries_of(error.__traceback__)]
+    return {
+        name: value
+        for name, value in chain(*(place.items() for place in places))
+        if is_a(value, AbstractEventLoop) and owner_behind(value) is None and not value.is_running()
+    }
+
+
+def _stands_still(name: str, user: _Participant) -> str:
+    return (
+        f"{name!r} is an event loop that nothing runs while {user} does. Write "
+        "asyncio.get_running_loop() where it is made; a fixture that returns that is async."
+    )
+
+
 def if_in_use(error: BaseException | None, item: pytest.Function) -> str | None:
     """Say the same of what may wait for a loop that stands still, if one is in use."""
     user, *others = _participants(error, item)
+    for name, loop in _loops_of_the_suite(error, item).items():
+        if not loop.is_closed() and _is_waited_on(loop):
+            return _stands_still(name, user)
     apart = _in_use(user, others)
     if not apart:
         return None
@@ -272,10 +301,11 @@ def _has_in_use(node: _Node) -> bool:
     session = node.session
     open_loops = SessionState.of(session).open_loops.items()
     loops = [loop for owner, loop in open_loops if owner.node is node and not loop.is_closed()]
-    return any(
-        asyncio.all_tasks(loop) or asyncio_private.listens(loop) or _is_bound(loop, session)
-        for loop in loops
-    )
+    return any(_is_waited_on(loop) or _is_bound(loop, session) for loop in loops)
+
+
+def _is_waited_on(loop: AbstractEventLoop) -> bool:
+    return bool(asyncio.all_tasks(loop)) or asyncio_private.listens(loop)
 
 
 def _is_bound(loop: AbstractEventLoop, session: pytest.Session) -> bool:

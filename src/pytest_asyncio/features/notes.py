@@ -21,6 +21,7 @@ from .standing_loops import advise, is_beside_live_loops
 
 _SHARED: Final = (
     "attached to a different loop",
+    "belongs to a different loop",
     "in different event loop",
     "to a different event loop",
 )
