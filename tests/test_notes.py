@@ -236,13 +236,16 @@ def test_a_test_that_uses_what_no_fixture_made_is_shown_where_to_make_it(suite):
     )
 
 
-@pytest.mark.parametrize("loop", ["running", "idle", "closed"])
+@pytest.mark.parametrize("loop", ["running", "idle", "closed", "stub"])
 def test_a_loop_that_nobody_waits_for_is_not_said_to_stand_still(suite, loop):
     result = suite(f"""
         import threading
 
         @pytest.fixture
         def loop():
+            if {loop == "stub"}:
+                yield asyncio.AbstractEventLoop()
+                return
             loop = asyncio.new_event_loop()
             if {loop == "running"}:
                 thread = threading.Thread(target=loop.run_forever)

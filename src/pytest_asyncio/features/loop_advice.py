@@ -7,6 +7,7 @@ import inspect
 from asyncio import AbstractEventLoop
 from collections.abc import Iterator
 from itertools import chain, pairwise
+from operator import methodcaller
 from typing import Any, Final, NamedTuple, TypeAlias
 
 import pytest
@@ -19,7 +20,7 @@ from pytest_asyncio.engine.plan import plan_of
 from pytest_asyncio.engine.session import SessionState
 from pytest_asyncio.support import asyncio_private, frames, pytest_private
 from pytest_asyncio.support.await_chains import Step, last_of_users
-from pytest_asyncio.support.foreign import attribute, is_a
+from pytest_asyncio.support.foreign import attribute, holds, is_a
 from pytest_asyncio.support.nodes import address
 from pytest_asyncio.support.types import ScopeName
 from pytest_asyncio.support.words import listed
@@ -107,7 +108,9 @@ def _loops_of_the_suite(
     return {
         name: value
         for name, value in chain(*(place.items() for place in places))
-        if is_a(value, AbstractEventLoop) and owner_behind(value) is None and not value.is_running()
+        if is_a(value, AbstractEventLoop)
+        and owner_behind(value) is None
+        and not holds(methodcaller("is_running"), value)
     }
 
 
@@ -122,7 +125,7 @@ def if_in_use(error: BaseException | None, item: pytest.Function) -> str | None:
     """Say the same of what may wait for a loop that stands still, if one is in use."""
     user, *others = _participants(error, item)
     for name, loop in _loops_of_the_suite(error, item).items():
-        if not loop.is_closed() and _is_waited_on(loop):
+        if not holds(methodcaller("is_closed"), loop) and _is_waited_on(loop):
             return _stands_still(name, user)
     apart = _in_use(user, others)
     if not apart:
