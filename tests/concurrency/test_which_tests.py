@@ -268,6 +268,52 @@ def test_so_does_what_patches_the_process_in_a_block(concurrent, imports, block,
 
 
 @pytest.mark.parametrize(
+    ("imports", "call"),
+    [
+        ("import gc", "gc.disable(); gc.enable()"),
+        ("from gc import get_objects", "get_objects()"),
+        ("import os", "os.chdir('.')"),
+        ("from os import chdir", "chdir('.')"),
+        ("import os", "os.kill(os.getpid(), 0)"),
+        ("from os import kill, getpid", "kill(getpid(), 0)"),
+        ("import signal", "signal.setitimer(signal.ITIMER_VIRTUAL, 0)"),
+        ("from signal import setitimer", "setitimer(1, 0)"),
+        ("import signal", "asyncio.get_running_loop().add_signal_handler(signal.SIGUSR1, print)"),
+        ("import tracemalloc", "tracemalloc.start(); tracemalloc.stop()"),
+    ],
+)
+@pytest.mark.parametrize("place", ["test", "fixture"])
+def test_so_does_what_acts_on_the_process_by_a_call(concurrent, imports, call, place):
+    concurrent(
+        f"""
+    {imports}
+    @pytest_asyncio.fixture
+    async def acting():
+        {call if place == "fixture" else "pass"}
+    async def test_a(): await beside()
+    async def test_b(acting):
+        {call if place == "test" else "pass"}
+        await alone()
+    async def test_c(): await beside()
+    """
+    ).assert_outcomes(passed=3)
+
+
+def test_what_names_a_signal_for_another_process_does_not_run_alone(concurrent):
+    concurrent(
+        """
+    import signal, subprocess, sys
+    async def test_a(): await beside()
+    async def test_b():
+        process = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
+        process.send_signal(signal.SIGTERM)
+        process.communicate()
+        await beside()
+    """
+    ).assert_outcomes(passed=2)
+
+
+@pytest.mark.parametrize(
     ("imports", "decorator", "block"),
     [
         ("import respx", "respx.mock", "respx.mock"),

@@ -1,4 +1,4 @@
-"""Which tests patch the process, its folder or its warnings, as all others would see.
+"""Which tests patch the process, its folder, warnings or signals, as all others would see.
 
 It is found by its name, in the code of a test and of its own fixtures. What wide ones do holds for
 all tests alike.
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
-from types import CodeType, FunctionType, ModuleType
+from types import BuiltinFunctionType, CodeType, FunctionType, ModuleType
 from typing import Final
 
 import pytest
@@ -54,19 +54,34 @@ _CATCHING: Final = {"deprecated_call", "warns"}
 
 _FILTERING: Final = {"catch_warnings", "filterwarnings", "resetwarnings", "simplefilter"}
 
+_HANDLES_SIGNALS: Final = {"add_signal_handler"}
+"""What an event loop has of that which belongs to the whole process."""
+
+_COLLECTING: Final = {"disable", "freeze", "get_objects", "set_debug", "set_threshold"}
+_OF_SYSTEM: Final = {"chdir", "kill", "killpg", "umask"}
+_SIGNALLING: Final = {"alarm", "pthread_kill", "raise_signal", "set_wakeup_fd", "setitimer"}
+_TRACING: Final = {"clear_traces", "start", "stop", "take_snapshot"}
+
 _ACTING: Final = {
     **_PATCHING,
     "_py_warnings": _FILTERING,  # from Python 3.14 on
     "_pytest.monkeypatch": {"MonkeyPatch"},
     "_pytest.recwarn": _CATCHING,
+    "_signal": _SIGNALLING,
+    "_tracemalloc": _TRACING,
     "contextlib": {"chdir"},
+    "gc": _COLLECTING,
     "inline_snapshot": {"snapshot"},
     "inline_snapshot._inline_snapshot": {"snapshot"},
     "loguru": {"add"},
     "loguru._logger": {"add"},
-    "os": {"chdir"},
+    "nt": _OF_SYSTEM,
+    "os": _OF_SYSTEM,
+    "posix": _OF_SYSTEM,
     "pytest": _CATCHING | {"MonkeyPatch", "assume"},
     "pytest_django.fixtures": {"SettingsWrapper"},
+    "signal": _SIGNALLING,
+    "tracemalloc": _TRACING,
     "warnings": _FILTERING,
 }
 
@@ -93,7 +108,7 @@ def _layer_acts(layer: object) -> bool:
         return True  # It is decorated by such a function.
     names = set[str]() if code is None else names_of(code)
     modules = {where, *(_module_of(variables.get(name), name) for name in names)}
-    return any(
+    return not names.isdisjoint(_HANDLES_SIGNALS) or any(
         module.partition(".")[0] in _LIBRARIES or not names.isdisjoint(_ACTING.get(module, ()))
         for module in modules
     )
@@ -105,6 +120,6 @@ def _module_of(value: object, name: str) -> str:
         return name
     if is_a(value, ModuleType):
         return attribute(value, "__name__", str) or ""
-    is_definition = is_a(value, (type, FunctionType))
+    is_definition = is_a(value, (type, FunctionType, BuiltinFunctionType))
     module: str = attribute(value if is_definition else type(value), "__module__", str) or ""
     return module if is_definition or module not in _PATCHING else ""  # A mock patches nothing.
