@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 import pytest
 
 TEST = """
@@ -33,6 +35,21 @@ def test_what_keeps_tests_from_running_at_the_same_time_is_named_once(
         argument,
         ini="asyncio_concurrent = true" if is_option else "",
     )
+    assert result.outlines.count(ONE_BY_ONE + because) == 1
+
+
+@pytest.mark.parametrize("asked", ["option", "mark"])
+def test_loops_that_run_within_themselves_keep_tests_from_running_at_the_same_time(
+    suite, monkeypatch, asked
+):
+    monkeypatch.setitem(sys.modules, "nest_asyncio", sys)
+    is_option = asked == "option"
+    result = suite(
+        TEST.format("" if is_option else "(concurrent=True)"),
+        ini="asyncio_concurrent = true" if is_option else "",
+    )
+    result.assert_outcomes(passed=1)
+    because = "nest_asyncio lets a test run its loop within itself"
     assert result.outlines.count(ONE_BY_ONE + because) == 1
 
 

@@ -83,6 +83,43 @@ LAZY_FIXTURES = """
 """
 
 
+NESTED = """
+    nest_asyncio = pytest.importorskip("nest_asyncio")
+    {}
+
+    async def answer():
+        return await asyncio.sleep(0.01, 42)
+
+    def answer_at_once():
+        return asyncio.get_event_loop().run_until_complete(answer())
+
+    @pytest.fixture
+    async def answered():
+        yield await answer()
+
+    async def test_before(): assert await answer() == 42
+
+    async def test_within():
+        nest_asyncio.apply()
+        assert answer_at_once() == 42
+
+    async def test_after(answered): assert await asyncio.gather(answer(), answer()) == [42, 42]
+"""
+
+
+@pytest.mark.parametrize("where", ["", "nest_asyncio.apply()"], ids=["in-a-test", "for-all"])
+@pytest.mark.parametrize("concurrent", ["false", "true"])
+def test_loops_may_run_within_themselves(suite, concurrent, where):
+    result = suite(
+        NESTED.format(where),
+        "--asyncio-mode=auto",
+        "-Wdefault",
+        ini=f"asyncio_concurrent = {concurrent}",
+    )
+    if "skipped" not in result.parseoutcomes():
+        result.assert_outcomes(passed=3)
+
+
 @pytest.mark.parametrize("concurrent", ["false", "true"])
 @pytest.mark.parametrize(
     ("plugin", "source", "outcomes"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Any, Final
 
 import pytest
@@ -35,6 +36,8 @@ takes for a test; pytest-rerunfailures does nothing unless a test is marked, or 
 given.
 """
 
+
+_NESTED: Final = "nest_asyncio lets a test run its loop within itself"
 
 _LIVE: Final = (
     "asyncio: concurrent tests wait together only up to the next one that runs alone, because what "
@@ -85,7 +88,10 @@ def report(session: pytest.Session) -> str | None:
     """
     config = session.config
     obstacle = find(config)
-    if not options.of(config).concurrent:
+    if obstacle is None and "nest_asyncio" in sys.modules:  # The suite is imported by now.
+        obstacle = _NESTED
+        _write(_sentence(obstacle), config)
+    elif not options.of(config).concurrent:
         if obstacle is not None:
             _write(_sentence(obstacle), config)
         elif options.of(config).clock == "virtual":
