@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 import pytest
 
 SCOPES = ("function", "class", "module", "package", "session")
@@ -184,6 +186,47 @@ def test_a_closed_loop_is_not_put_back(suite):
                 asyncio.get_event_loop()
     """)
     result.assert_outcomes(passed=3)
+
+
+@pytest.mark.parametrize("options", [(), ("--asyncio-concurrent",)])
+def test_a_policy_that_closes_the_loop_before_leaves_those_that_are_in_use(suite, options):
+    if sys.version_info >= (3, 16):
+        pytest.skip("There are no policies.")
+    suite(
+        """
+        @pytest_asyncio.fixture(scope="module", loop_scope="module")
+        async def lock():
+            async with asyncio.Lock() as lock:
+                yield asyncio.get_running_loop()
+
+        @pytest.mark.asyncio(loop_scope="module")
+        async def test_before(lock):
+            await asyncio.sleep(0)
+
+        @pytest.mark.asyncio
+        async def test_it(lock, monkeypatch):
+            assert asyncio.get_running_loop() is not lock
+
+        @pytest.mark.asyncio(loop_scope="module")
+        async def test_after(lock):
+            assert asyncio.get_running_loop() is lock
+        """,
+        "-Wignore::DeprecationWarning",
+        *options,
+        conftest="""
+        class Policy(asyncio.DefaultEventLoopPolicy):
+            def set_event_loop(self, loop):
+                if self._local._loop is not None:
+                    self._local._loop.close()
+                super().set_event_loop(loop)
+
+        def pytest_configure():
+            asyncio.set_event_loop_policy(Policy())
+
+        def pytest_unconfigure():
+            asyncio.set_event_loop_policy(None)
+        """,
+    ).assert_outcomes(passed=3)
 
 
 def test_after_the_last_loop_synchronous_code_finds_what_it_finds_in_a_fresh_process(pytester):

@@ -211,6 +211,7 @@ def test_each_test_fails_where_the_deprecation_is_an_error(suite):
         @pytest.mark.asyncio
         async def test_next(): pass
         """,
+        "-Wignore::DeprecationWarning",
         "-Werror::pytest.PytestDeprecationWarning",
         conftest=override(scope="session"),
     )

@@ -155,7 +155,9 @@ class SessionState:
 
     def opened(self, owner: LoopOwner, loop: AbstractEventLoop) -> None:
         """Know of a loop that its owner has opened, and let synchronous code find it."""
-        if not self.open_loops:
+        if self.open_loops:
+            asyncio_private.forget_current_loop()
+        else:
             self._loop_before = CurrentLoop.read()
         self.open_loops[owner] = loop
         asyncio.set_event_loop(self.found or loop)
@@ -167,7 +169,7 @@ class SessionState:
         del self.open_loops[owner]
         if self.open_loops:
             loop = next(reversed(self.open_loops.values()))
-            asyncio.set_event_loop(self.found or (None if loop.is_closed() else loop))
+            self.make_current(None if loop.is_closed() else loop)
         else:
             assert self._loop_before is not None
             self._loop_before.put_back()
@@ -198,6 +200,8 @@ class SessionState:
         """Let synchronous code find a loop, unless a fixture whose function runs has another."""
         loop = self.found or loop
         if asyncio_private.current_loop() is not loop:
+            if len(self.open_loops) > 1:
+                asyncio_private.forget_current_loop()
             asyncio.set_event_loop(loop)
 
     def test_of_caller(self) -> ActiveTest:

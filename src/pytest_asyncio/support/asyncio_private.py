@@ -387,10 +387,7 @@ put_policy_in_force: Final[Callable[[Any], None]] = (
 
 
 def accepts_policy(value: object) -> bool:
-    """Return whether asyncio would put something in force as a policy, or has none to compare with.
-
-    Python 3.14 has deprecated the public name.
-    """
+    """Return whether asyncio would put something in force as a policy, or has no policies."""
     kind = getattr(asyncio.events, "_AbstractEventLoopPolicy", None) or getattr(
         asyncio, "AbstractEventLoopPolicy", None
     )
@@ -399,10 +396,8 @@ def accepts_policy(value: object) -> bool:
 
 def default_loop_factory() -> Callable[[], AbstractEventLoop]:
     """Return what makes loops now, whatever policy is set later."""
-    policy = policy_in_force()
-    if policy is None:
-        return asyncio.new_event_loop
-    factory: Callable[[], AbstractEventLoop] = policy.new_event_loop
+    maker: Any = policy_in_force() or asyncio
+    factory: Callable[[], AbstractEventLoop] = maker.new_event_loop
     return factory
 
 
@@ -424,6 +419,13 @@ def current_loop() -> AbstractEventLoop | None:
         asyncio._set_running_loop(outer)
 
 
+def forget_current_loop() -> None:
+    """Let synchronous code find no loop, and a policy close none when it is given the next one."""
+    local = getattr(policy_in_force(), "_local", None)
+    if local is not None:
+        local._loop = None
+
+
 class CurrentLoop(NamedTuple):
     """What `asyncio.get_event_loop()` finds in a thread, and whether it was ever set there."""
 
@@ -442,8 +444,7 @@ class CurrentLoop(NamedTuple):
 
         Once a loop is set, asyncio makes none any more, and no public way leads back.
         """
-        loop = self.loop
-        asyncio.set_event_loop(None if loop is None or loop.is_closed() else loop)
+        asyncio.set_event_loop(self.loop if self.loop and not self.loop.is_closed() else None)
         if not self.was_set:
             policy: Any = policy_in_force()
             policy._local._set_called = False
