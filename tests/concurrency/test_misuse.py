@@ -24,6 +24,20 @@ def test_who_stops_the_loop_fails(concurrent_in_both_ways):
     result.stdout.fnmatch_lines(["*___ test_stops ___*", "*has called stop() on the event loop*"])
 
 
+def test_who_stops_the_loop_at_its_very_end_passes_as_in_a_serial_run(concurrent_in_both_ways):
+    concurrent_in_both_ways(
+        """
+    async def test_stops():
+        await meet()
+        asyncio.get_running_loop().stop()
+    async def test_fine():
+        await meet()
+        await asyncio.sleep(0.01)
+    """,
+        passed=2,
+    )
+
+
 @both_loops
 def test_who_stops_the_loop_fails_although_what_was_waited_for_is_over_by_then(concurrent, loop):
     pytest.importorskip(loop.partition(".")[0])

@@ -491,6 +491,26 @@ def test_what_cannot_be_raised_is_reported_with_the_test_that_caused_it(concurre
     assert f"test_it.py::{name} - pytest.PytestUn" in lines[0]
 
 
+def test_what_could_not_be_raised_before_a_setup_failed_is_reported_with_its_teardown(concurrent):
+    result = concurrent(
+        """
+        class Broken:
+            def __del__(self): raise OSError("cannot be raised")
+        @pytest_asyncio.fixture
+        async def own():
+            Broken()
+            await meet()
+            raise LookupError
+        async def test_a():
+            await meet()
+            for _ in range(20): await asyncio.sleep(0)
+        async def test_b(own): pass
+        """
+    )
+    result.assert_outcomes(passed=1, errors=2)
+    result.stdout.fnmatch_lines(["*ERROR at setup of test_b*", "*ERROR at teardown of test_b*"])
+
+
 def test_a_coroutine_that_is_not_awaited_is_reported_with_its_test(concurrent):
     result = concurrent(
         """

@@ -265,7 +265,7 @@ class Recorder:
             with (
                 reporting.captured_logs_aside(),
                 self._capture.fixture_aside(),
-                self._unraisable.aside(),
+                self._unraisable.aside(test.unattributed.report),
             ):
                 yield
         finally:

@@ -84,12 +84,13 @@ class RunningLoops:
         try:
             spin()
         except event_loop.Stopped as stopped:
-            if self._has_given_up(owner):
+            culprit = owner.stopped_by
+            if self._has_given_up(owner) or (culprit is not None and culprit.awaited.done()):
                 return
             reason = f"{stopped} Something has called stop() on {owner}."
             failure = pytest.fail.Exception(reason, pytrace=False)
             failure.__suppress_context__ = True
-            self._blame(owner.stopped_by, run, failure)
+            self._blame(culprit, run, failure)
         except BaseException as error:
             if not self._is_outcome(error):
                 is_failure = error is owner.failure

@@ -12,7 +12,7 @@ import threading
 from collections import deque
 from collections.abc import Callable, Generator, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
-from typing import Any, ClassVar, Final, Literal, TextIO, TypeGuard
+from typing import Any, ClassVar, Final, Literal, TextIO, TypeAlias, TypeGuard
 
 import pytest
 from _pytest import warnings as warnings_plugin
@@ -137,10 +137,14 @@ def shows_at_once(config: pytest.Config) -> bool:
     )
 
 
-_HOOKS: Final[tuple[tuple[Any, str, Any], ...]] = (
+_HOOKS: Final = (
     (sys, "unraisablehook", unraisable_exceptions),
     (threading, "excepthook", thread_exceptions),
 )
+
+
+Keep: TypeAlias = Callable[[Callable[[], object]], None]
+"""Keeps an error for later. It is given what has pytest collect that."""
 
 
 class Unraisable:
@@ -150,27 +154,32 @@ class Unraisable:
     """
 
     def __init__(self, config: pytest.Config) -> None:
+        stash: Any = config.stash
         self._collected: Final[list[tuple[Any, str, deque[Any]]]] = [
-            (module, hook, config.stash[key])
+            (module, hook, stash[key])
             for module, hook, key in _HOOKS
-            if key in config.stash  # Its plugin may be left out by `-p no:`.
+            if key in stash  # Its plugin may be left out by `-p no:`.
         ]
 
     @contextmanager
-    def aside(self) -> Generator[None]:
-        """Put aside those of one test, which pytest takes for those of any it looks at."""
-        kept = [(collected, [*collected]) for *_, collected in self._collected]
-        for collected, _ in kept:
+    def aside(self, keep: Keep) -> Generator[None]:
+        """Put aside those of one test, which pytest takes for those of any it looks at.
+
+        Those of the other one that it has not reported then, for its setup has failed, are kept.
+        """
+        held = [(collected, [*collected]) for *_, collected in self._collected]
+        for collected, _ in held:
             collected.clear()
         try:
             yield
         finally:
-            for collected, errors in kept:
+            for collected, errors in held:
+                _take_newest(collected, 0, keep)
                 collected.extend(errors)
 
     @contextmanager
-    def kept_by(self, keep: Callable[[Callable[[], object]], None]) -> Generator[None]:
-        """Have a function keep each, which is given what has pytest collect it."""
+    def kept_by(self, keep: Keep) -> Generator[None]:
+        """Have each kept."""
         with ExitStack() as stack:
             for module, hook, collected in self._collected:
                 collect = getattr(module, hook)
@@ -181,14 +190,14 @@ class Unraisable:
 
 
 def _collect_and_keep(
-    collect: Callable[[Any], object],
-    collected: deque[Any],
-    keep: Callable[[Callable[[], object]], None],
-    error: Any,
-    /,
+    collect: Callable[[Any], object], collected: deque[Any], keep: Keep, error: Any, /
 ) -> None:
     known = len(collected)
     collect(error)
+    _take_newest(collected, known, keep)
+
+
+def _take_newest(collected: deque[Any], known: int, keep: Keep) -> None:
     while len(collected) > known:
         keep(functools.partial(collected.append, collected.pop()))
 
