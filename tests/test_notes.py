@@ -241,32 +241,69 @@ def test_a_loop_that_nobody_waits_for_is_not_said_to_stand_still(suite, loop):
     result = suite(f"""
         import threading
 
+        def in_thread(loop):
+            thread = threading.Thread(target=loop.run_forever)
+            thread.start()
+            asyncio.run_coroutine_threadsafe(asyncio.sleep(60), loop)
+            yield loop
+            loop.call_soon_threadsafe(loop.stop)
+            thread.join()
+            for task in asyncio.all_tasks(loop): task.cancel()
+            loop.run_until_complete(asyncio.sleep(0))
+
         @pytest.fixture
         def loop():
-            if {loop == "stub"}:
-                yield asyncio.AbstractEventLoop()
-                return
-            loop = asyncio.new_event_loop()
+            loop = asyncio.AbstractEventLoop() if {loop == "stub"} else asyncio.new_event_loop()
             if {loop == "running"}:
-                thread = threading.Thread(target=loop.run_forever)
-                thread.start()
-                asyncio.run_coroutine_threadsafe(asyncio.sleep(0), loop).result()
-            if {loop == "closed"}:
+                yield from in_thread(loop)
+            elif {loop == "closed"}:
                 loop.close()
-            yield loop
-            if {loop == "running"}:
-                loop.call_soon_threadsafe(loop.stop)
-                thread.join()
-            loop.close()
+                yield loop
+            else:
+                yield loop
+            if not {loop == "stub"}:
+                loop.close()
 
         @pytest.mark.asyncio
         async def test_it(loop):
             async with asyncio.timeout(0.01):
-                if {loop == "running"}:
-                    loop.call_soon_threadsafe(loop.create_task, asyncio.sleep(60))
                 await asyncio.Event().wait()
     """)
     result.assert_outcomes(failed=1)
+    result.stdout.no_fnmatch_line("*that nothing runs*")
+
+
+@pytest.mark.parametrize("place", ["test", "fixture", "idle"])
+def test_a_loop_that_synchronous_code_runs_is_not_said_to_stand_still(suite, place):
+    result = suite(f"""
+        async def work():
+            task = asyncio.create_task(asyncio.sleep(60))
+            await asyncio.wait_for(asyncio.Event().wait(), 0.01)
+
+        @pytest.fixture
+        def loop():
+            loop = asyncio.new_event_loop()
+            yield loop
+            for task in asyncio.all_tasks(loop): task.cancel()
+            loop.run_until_complete(asyncio.sleep(0))
+            loop.close()
+
+        @pytest.fixture
+        def worked(loop):
+            if {place == "fixture"}:
+                loop.run_until_complete(work())
+
+        @pytest.mark.asyncio
+        async def test_async(worked): pass
+
+        def test_it(loop):
+            if {place == "idle"}:
+                task = loop.create_task(asyncio.sleep(60))
+                loop.run_until_complete(asyncio.sleep(0))
+                raise TimeoutError
+            loop.run_until_complete(work())
+    """)
+    assert result.ret == pytest.ExitCode.TESTS_FAILED
     result.stdout.no_fnmatch_line("*that nothing runs*")
 
 

@@ -100,7 +100,12 @@ def _loop_of_its_own(item: pytest.Function) -> str:
 def _loops_of_the_suite(
     error: BaseException | None, item: pytest.Function
 ) -> dict[str, AbstractEventLoop]:
-    """Return the loops that nothing runs and that the suite has made, by fixture or variable."""
+    """Return the loops that the suite has made, by fixture or variable, and that nothing runs.
+
+    Synchronous code may run one, and is no place to ask for the running loop.
+    """
+    if not is_async(item) or (error is not None and _caller_of_loop(error) is not None):
+        return {}
     instance: dict[str, object] = attribute(item.instance, "__dict__", dict) or {}
     places: list[dict[str, object]] = [item.funcargs, instance]
     if error is not None:
