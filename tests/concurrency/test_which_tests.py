@@ -392,6 +392,24 @@ def test_what_overrides_dependencies_of_an_app_runs_alone(concurrent):
     ).assert_outcomes(passed=3)
 
 
+def test_what_sets_the_executor_of_its_loop_runs_alone_on_a_loop_of_its_own(suite):
+    suite(
+        """
+        from concurrent.futures import ThreadPoolExecutor
+        @pytest_asyncio.fixture
+        async def threads():
+            with ThreadPoolExecutor(1) as executor:
+                asyncio.get_running_loop().set_default_executor(executor)
+                yield
+        @pytest.mark.asyncio
+        async def test_a(threads): assert await asyncio.to_thread(int) == 0
+        @pytest.mark.asyncio
+        async def test_b(): assert await asyncio.to_thread(int) == 0
+        """,
+        ini="asyncio_concurrent = true",
+    ).assert_outcomes(passed=2)
+
+
 def test_steps_of_which_none_is_to_run_after_one_that_failed_are_those_of_a_serial_run(concurrent):
     """As pytest's documentation has them, under "incremental testing"."""
     concurrent(

@@ -69,8 +69,10 @@ came of the tests before them.
 """
 _THREADS: Final = frozenset({"Thread", "ThreadPoolExecutor", "run_in_executor"})
 """What has no context, so that nobody knows for which test it writes and logs."""
-_SHARED: Final = ("all_tasks", "dependency_overrides")
-"""How names end of what a test shares with others: the tasks of its loop, an app of FastAPI."""
+_SHARED: Final = ("all_tasks", "dependency_overrides", "set_default_executor")
+"""How names end of what a test shares with others: the tasks and threads of its loop, an app of
+FastAPI.
+"""
 _ACTS_ON_OTHERS: Final = {
     "caplog": _THREADS | {"at_level", "set_level"},
     "capsys": _THREADS | {"disabled"},
