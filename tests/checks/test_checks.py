@@ -266,14 +266,16 @@ def test_no_check_leaves_a_thread_to_a_suite_that_looks_for_those(suite):
 def test_a_task_factory_may_return_what_is_no_task(checked):
     result = checked(
         """
+        class NoTask:
+            def set_name(self, name): pass
         def make(loop, coroutine, **kwargs):
             coroutine.close()
-            return "none"
+            return NoTask()
         @pytest.mark.asyncio
         async def test_it():
             loop = asyncio.get_running_loop()
             loop.set_task_factory(make)
-            assert loop.create_task(asyncio.sleep(0)) == "none"
+            assert type(loop.create_task(asyncio.sleep(0))) is NoTask
             loop.set_task_factory(None)
         """,
         names="leaked-tasks",
