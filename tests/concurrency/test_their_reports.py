@@ -502,10 +502,12 @@ def test_what_could_not_be_raised_before_a_setup_failed_is_reported_with_its_tea
     result = concurrent(
         """
         class Broken:
-            def __del__(self): raise OSError("cannot be raised")
+            def __init__(self, name): self.name = name
+            def __del__(self): raise OSError(self.name)
         @pytest_asyncio.fixture
         async def own():
-            Broken()
+            Broken("first")
+            Broken("second")
             await meet()
             raise LookupError
         async def test_a():
@@ -516,6 +518,20 @@ def test_what_could_not_be_raised_before_a_setup_failed_is_reported_with_its_tea
     )
     result.assert_outcomes(passed=1, errors=2)
     result.stdout.fnmatch_lines(["*ERROR at setup of test_b*", "*ERROR at teardown of test_b*"])
+    result.stdout.fnmatch_lines(["*OSError: second", "*OSError: first"])  # as pytest has it
+
+
+def test_a_hook_for_what_cannot_be_raised_that_a_test_sets_stays(concurrent):
+    concurrent(
+        """
+        import sys
+        async def test_a():
+            await meet()
+            sys.unraisablehook = print
+        async def test_b(): await meet()
+        def test_sync(): assert sys.unraisablehook is print
+        """
+    ).assert_outcomes(passed=3)
 
 
 @needs_references

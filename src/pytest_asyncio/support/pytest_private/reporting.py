@@ -198,8 +198,9 @@ def _collect_and_keep(
 
 
 def _take_newest(collected: deque[Any], known: int, keep: Keep) -> None:
-    while len(collected) > known:
-        keep(functools.partial(collected.append, collected.pop()))
+    newest = [collected.pop() for _ in range(len(collected) - known)]
+    for error in reversed(newest):
+        keep(functools.partial(collected.append, error))
 
 
 def _put_back(module: Any, hook: str, ours: object, before: object) -> None:
