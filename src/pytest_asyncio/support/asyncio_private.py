@@ -132,17 +132,21 @@ The error about another one names nothing of that, and so has to be asked for wh
 """
 
 
-def shutdown_executor(loop: AbstractEventLoop) -> list[Thread]:
-    """Tell the default executor of a loop to end, and return its threads that do not at once.
+def executor_of(loop: AbstractEventLoop) -> ThreadPoolExecutor | None:
+    """Return the default executor of a loop, which is made when it is first used.
 
     Loops have no public way to it, and uvloop's none but that of the garbage collector.
     """
     held = getattr(loop, "_default_executor", None), *gc.get_referents(loop)
-    executor: Any = next((it for it in held if isinstance(it, ThreadPoolExecutor)), None)
-    if executor is None:
-        return []
-    executor.shutdown(wait=False)
-    return [thread for thread in executor._threads if thread.is_alive()]
+    return next((it for it in held if isinstance(it, ThreadPoolExecutor)), None)
+
+
+def shutdown_executor(loop: AbstractEventLoop) -> list[Thread]:
+    """Tell the default executor of a loop to end, and return its threads that do not at once."""
+    executor = executor_of(loop)
+    if executor is not None:
+        executor.shutdown(wait=False)
+    return [thread for thread in threads_of(loop) if thread.is_alive()]
 
 
 def tasks_of(loop: AbstractEventLoop) -> set[Task[Any]]:
@@ -272,11 +276,9 @@ def set_resolution(loop: BaseEventLoop, seconds: float) -> None:
     state._clock_resolution = seconds
 
 
-def threads_of(loop: BaseEventLoop) -> Collection[Thread]:
+def threads_of(loop: AbstractEventLoop) -> Collection[Thread]:
     """Return the threads of a loop's default executor, which it tells nobody of."""
-    state: Any = loop
-    threads: Collection[Thread] = getattr(state._default_executor, "_threads", ())
-    return threads
+    return getattr(executor_of(loop), "_threads", ())
 
 
 def is_waited_for(process: Any) -> bool:
@@ -348,10 +350,7 @@ def running_loop_hidden(outer: AbstractEventLoop) -> Generator[None]:
 
 
 def leave_unfinished(tasks: Iterable[Any]) -> None:
-    """Have tasks that are reported to refuse to end not be logged too, when they are freed.
-
-    Some other test may run by then.
-    """
+    """Have tasks that are reported to refuse to end not be logged too, with some later test."""
     for task in tasks:
         task._log_destroy_pending = False
 

@@ -28,6 +28,7 @@ from pytest_asyncio.support.warn import advise
 from . import obstacles
 from .beside import REPORTS, Reports
 from .current_test import CurrentTest
+from .executors import Executors
 from .lookahead import Lookahead
 from .output import Recorder
 from .running_loops import RunningLoops
@@ -52,7 +53,9 @@ def start(session: pytest.Session) -> None:
         return
     concurrency = _Concurrency(session)
     plugins.register(concurrency, "asyncio-concurrency")
-    SessionState.of(session).scheduler = concurrency
+    state = SessionState.of(session)
+    state.scheduler = concurrency
+    state.observe(Executors(options.of(session.config).concurrency))
 
 
 @final
