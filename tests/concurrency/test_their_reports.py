@@ -546,7 +546,7 @@ def test_a_coroutine_that_is_not_awaited_is_reported_with_its_test(concurrent):
         """
     )
     result.assert_outcomes(passed=1, failed=1)
-    result.stdout.fnmatch_lines(["E *: <coroutine object work at *", "FAILED *::test_a - *"])
+    result.stdout.fnmatch_lines(["E *coroutine 'work' was never awaited*", "FAILED *::test_a - *"])
 
 
 def test_a_warning_is_reported_once_for_each_place(concurrent):
