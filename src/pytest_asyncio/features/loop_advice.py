@@ -106,8 +106,9 @@ def _loops_of_the_suite(
     """
     if not is_async(item) or (error is not None and _caller_of_loop(error) is not None):
         return {}
-    instance: dict[str, object] = attribute(item.instance, "__dict__", dict) or {}
-    places: list[dict[str, object]] = [item.funcargs, instance]
+    # The item has no fixtures any more when wide ones are torn down after it.
+    held = attribute(item, "funcargs", dict), attribute(item.instance, "__dict__", dict)
+    places: list[dict[str, object]] = [place for place in held if place]
     if error is not None:
         places += [entry.tb_frame.f_locals for entry in frames.entries_of(error.__traceback__)]
     return {
