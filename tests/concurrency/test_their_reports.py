@@ -853,6 +853,41 @@ def test_a_traceback_shows_nothing_of_the_plugin(concurrent):
     assert "pytest_asyncio" not in result.stdout.str().partition("= FAILURES =")[2]
 
 
+@pytest.mark.skipif(pytest.version_tuple < (9, 2), reason="pytest needs a line of each group")
+def test_a_group_of_errors_of_fixtures_that_ended_too_early_shows_nothing_of_the_plugin(
+    concurrent_in_both_ways,
+):
+    result = concurrent_in_both_ways(
+        """
+    killed = asyncio.Event()
+    async def die():
+        await killed.wait()
+        raise OSError
+    @pytest_asyncio.fixture(scope="module", loop_scope="module")
+    async def one():
+        async with asyncio.TaskGroup() as group:
+            group.create_task(die())
+            yield
+    @pytest_asyncio.fixture(scope="module", loop_scope="module")
+    async def other():
+        async with asyncio.TaskGroup() as group:
+            group.create_task(die())
+            yield
+    @pytest.fixture
+    def own():
+        yield
+        raise OSError
+    async def test_a(one, other, own):
+        killed.set()
+        await asyncio.Event().wait()
+    """,
+        failed=1,
+        errors=1,
+    )
+    result.stdout.fnmatch_lines("*errors at the end of fixtures that ended too early*")
+    result.stdout.no_fnmatch_line("*/pytest_asyncio/*")
+
+
 def test_they_come_in_the_order_of_collection(concurrent):
     result = concurrent(
         """

@@ -345,6 +345,7 @@ class StartedTest(RecordedTest):
 
     def _finalize(self, finalizer: Callable[[], object]) -> None:
         """Call a finalizer, and keep what it raises until all of them have been called."""
+        __tracebackhide__ = True
         try:
             finalizer()
         except KeyboardInterrupt as interruption:
