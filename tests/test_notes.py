@@ -981,6 +981,24 @@ def test_a_loop_that_the_test_runs_itself_is_named_by_its_line(suite, kind, call
     result.stdout.no_fnmatch_line('*loop_scope=["]*')
 
 
+def test_no_loop_is_said_to_be_run_by_a_test_that_awaits_a_task_written_in_python(suite):
+    result = suite(
+        """
+        def python_task(loop, coroutine, **kwargs):
+            return asyncio.tasks._PyTask(coroutine, loop=loop, **kwargs)
+
+        @pytest.mark.asyncio
+        async def test_it(client):
+            asyncio.get_running_loop().set_task_factory(python_task)
+            await asyncio.create_task(client.get())
+        """,
+        conftest=CLIENT,
+    )
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines("E *loop_scope=*")
+    result.stdout.no_fnmatch_line("*runs an event loop of its own*")
+
+
 def test_a_loop_of_the_suites_own_needs_no_fixture_to_be_named(suite):
     result = suite(
         """

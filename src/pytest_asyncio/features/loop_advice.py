@@ -33,6 +33,8 @@ _AT_MOST: Final = 5
 """How many other tests are named."""
 _MAY_AWAIT: Final = inspect.CO_COROUTINE | inspect.CO_GENERATOR | inspect.CO_ASYNC_GENERATOR
 """The flags of code from which a coroutine may be called without running a loop."""
+_AWAITING: Final = ("asyncio.futures", "asyncio.tasks")
+"""The modules whose code stands between what awaits a task and that, as that in C does not."""
 
 
 class _Participant(NamedTuple):
@@ -75,6 +77,7 @@ def _caller_of_loop(error: BaseException) -> Step | None:
         Step(entry.tb_frame, entry.tb_lineno)
         for entry in frames.entries_of(error.__traceback__)
         if entry.tb_frame.f_code.co_filename.endswith(".py")  # Cython's does not show what it is.
+        and frames.module_of(entry.tb_frame) not in _AWAITING
     ]
     for index, (outer, inner) in enumerate(pairwise(steps), 1):
         flags = outer.frame.f_code.co_flags, inner.frame.f_code.co_flags
