@@ -535,6 +535,26 @@ def test_a_hook_for_what_cannot_be_raised_that_a_test_sets_stays(concurrent):
 
 
 @needs_references
+def test_what_could_not_be_raised_before_a_call_failed_is_not_that_of_the_test_between(concurrent):
+    result = concurrent(
+        """
+        class Broken:
+            def __del__(self): raise OSError("cannot be raised")
+        async def test_a(): await meet()
+        def test_b(): pass
+        async def test_c():
+            await meet()
+            await asyncio.sleep(0.01)
+            Broken()
+            raise LookupError
+        """,
+        "-Wdefault",
+    )
+    result.assert_outcomes(passed=2, failed=1, warnings=1)
+    result.stdout.fnmatch_lines(["test_it.py::test_c", "*PytestUnraisableExceptionWarning*"])
+
+
+@needs_references
 def test_a_coroutine_that_is_not_awaited_is_reported_with_its_test(concurrent):
     result = concurrent(
         """

@@ -11,7 +11,7 @@ import sys
 import threading
 import warnings
 from collections.abc import Callable, Generator, Iterable
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from functools import cached_property, partial
 from typing import Any, Final, Literal, TypeAlias, final
 
@@ -253,20 +253,21 @@ class Recorder:
     @contextmanager
     def looking_at(self, test: RecordedTest) -> Generator[None]:
         """Let pytest look at a test, to which nothing is added that belongs to the current one."""
-        if test is self._current:
+        with (
+            self._unraisable.aside(test.unattributed.report),
+            nullcontext() if test is self._current else self._current_aside(test),
+        ):
             yield
-            return
+
+    @contextmanager
+    def _current_aside(self, test: RecordedTest) -> Generator[None]:
         streams = sys.stdout, sys.stderr
         aside = Record()
         with self.lock:
             texts = self._capture.take()
             self._looked_at, self._aside = test, aside
         try:
-            with (
-                reporting.captured_logs_aside(),
-                self._capture.fixture_aside(),
-                self._unraisable.aside(test.unattributed.report),
-            ):
+            with reporting.captured_logs_aside(), self._capture.fixture_aside():
                 yield
         finally:
             with self.lock:
