@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from _pytest.unraisableexception import gc_collect_iterations_key
 from concurrent_suites import Suite, suites
 from hypothesis import given, note
 from hypothesis import strategies as st
@@ -29,6 +30,9 @@ class Listener:
         self.warned: list[tuple[str, ...]] = []
         self.ended: set[str] = set()
         """The tests that use a wide fixture which one of them has die, and so may end others."""
+
+    def pytest_configure(self, config: pytest.Config) -> None:
+        config.stash[gc_collect_iterations_key] = 0  # It takes long, and has nothing to find.
 
     def pytest_collection_finish(self, session: pytest.Session) -> None:
         mortal = {item.nodeid: _wide_fixtures_that_may_die(item) for item in session.items}
@@ -145,8 +149,6 @@ _WITHOUT = (
     # What a session does without starts faster without.
     *(f"-pno:{name}" for name in ("cacheprovider", "doctest", "faulthandler", "junitxml")),
     *(f"-pno:{name}" for name in ("legacypath", "pastebin", "stepwise", "subtests")),
-    # It collects garbage time and again, and has nothing to tell here that the warnings do not.
-    "-pno:unraisableexception",
 )
 
 
