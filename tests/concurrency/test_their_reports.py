@@ -103,11 +103,13 @@ def test_what_is_logged_before_a_wait_is_reported_too(concurrent):
 def test_output_that_is_shown_at_once_comes_in_order(concurrent):
     result = concurrent(
         """
+    import sys
     async def test_a():
         print("a begins")
         await meet()
         await alone()
         print("a ends")
+        sys.stdout.flush()
     async def test_b():
         print("b begins")
         await meet()
@@ -252,6 +254,23 @@ def test_the_streams_are_those_that_a_module_has_imported(concurrent, capture):
         consecutive=False,
     )
     assert result.stdout.str().count("a log") == 1 + (capture == "tee-sys")
+
+
+def test_a_stream_that_a_plugin_has_put_in_place_before_the_tests_is_no_obstacle(concurrent):
+    concurrent(
+        """
+    async def test_a(): await meet()
+    async def test_b(): await meet()
+    """,
+        conftest="""
+    import io, sys
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_collection_finish():
+        pytest.before, sys.stdout = sys.stdout, io.StringIO()
+    def pytest_unconfigure():
+        sys.stdout = pytest.before
+    """,
+    ).assert_outcomes(passed=2)
 
 
 def test_the_streams_are_what_they_were_when_the_session_is_over(concurrent):
